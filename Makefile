@@ -1,0 +1,76 @@
+# make run    builds syncd and shows it on a made-up mailbox
+# make test   installs the servers the tests talk to, and runs all tests
+# make check  is for every commit: formatting, vet, linters, layers, build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+FUZZTIME ?= 30s
+SYNCD_SOAK ?= 1
+
+# SQLite is compiled in (cgo) without the possibility to load extensions. One set
+# of flags everywhere, so that it is compiled once.
+export CGO_ENABLED := 1
+export GOFLAGS := $(GOFLAGS) -tags=sqlite_omit_load_extension
+
+# Packages in which goroutines share something; their tests run under the race
+# detector, the others without.
+RACE := auth caldav daemon imap ledger reconcile servertest setup webdav
+
+.PHONY: run test check lint bench fuzz soak fmt build install
+
+run: build
+	bin/syncd demo
+
+build:
+	@scripts/setup
+	go build -o bin/syncd ./cmd/syncd
+
+# Without one of the servers the tests fail instead of passing over it.
+test: export SYNCD_REQUIRE := dovecot,radicale,xandikos
+test:
+	@scripts/setup-tests
+	go vet ./...
+	go test $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
+	go test -race $$(go list ./... | grep -xE '$(RACE_PATTERN)')
+
+empty :=
+space := $(empty) $(empty)
+RACE_PATTERN := syncd/internal/($(subst $(space),|,$(RACE)))(/.*)?
+
+check:
+	go build ./...
+	go vet ./...
+	go test ./internal
+	@scripts/check-units
+	@$(MAKE) --no-print-directory lint
+
+# The first time this builds the linter, which takes minutes; see scripts/linter.
+lint:
+	linter=$$(scripts/linter) && $$linter fmt --diff && $$linter run
+
+fmt:
+	linter=$$(scripts/linter) && $$linter fmt
+
+bench:
+	@scripts/setup-tests
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz:
+	@scripts/setup
+	scripts/fuzz $(FUZZTIME)
+
+# The tests that simulate months look at SYNCD_SOAK for how much of them to run.
+soak: export SYNCD_REQUIRE := dovecot,radicale,xandikos
+soak: export SYNCD_SOAK := $(SYNCD_SOAK)
+soak:
+	@scripts/setup-tests
+	go test -timeout 6h ./...
+
+install: build
+	install -D -m 755 bin/syncd $(DESTDIR)$(PREFIX)/bin/syncd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/systemd/user
+	sed 's|/usr/local/bin/syncd|$(PREFIX)/bin/syncd|' systemd/syncd@.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/syncd@.service
+	sed 's|/usr/local/bin/syncd|$(PREFIX)/bin/syncd|' systemd/syncd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/user/syncd.service
+	install -D -m 644 config.example.toml $(DESTDIR)$(PREFIX)/share/doc/syncd/config.example.toml
