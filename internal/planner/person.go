@@ -1,0 +1,213 @@
+package planner
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	constantTouchDays = 8  // direct days …
+	constantTouchSpan = 28 // … among the last so many
+	restAfterMail     = 10
+	restAfterAsking   = 90
+	askingMails       = 3 // in a row without a word from them
+	bookedAhead       = 14 * days
+	bookedPeople      = 4
+)
+
+// person is a contact as it stands at the time of the pass.
+type person struct {
+	*Contact
+	who      string // the smallest address, for what no evidence names
+	over     []Encounter
+	ahead    []Encounter
+	met      Evidence // the last meeting that is over
+	exchange Evidence // the last exchange
+	strength float64
+
+	circle    Circle // the one that applies; no Name: none
+	automatic bool
+
+	touch      bool // in constant touch
+	rest       time.Time
+	restWhy    string
+	silenced   bool // resting, or closed after it, since three mails asked in a row
+	meeting    Encounter
+	candidates []*candidate
+	opened     *candidate   // the untouched open entry
+	further    []*candidate // open entries that stop no other, since the user touched them
+	waiting    []*candidate // released, the best first
+}
+
+// newPerson reads a contact at the time of the pass.
+func (p *pass) newPerson(c *Contact) *person {
+	q := &person{Contact: c, met: c.LastMet, exchange: c.Exchanges.Last}
+	if len(c.Addresses) > 0 {
+		q.who = slices.Min(c.Addresses)
+	}
+	if !q.met.IsZero() && !p.clock.reached(q.met.At) {
+		q.met = Evidence{} // still to come; Meetings says when it is over
+	}
+	meetings := slices.SortedFunc(slices.Values(c.Meetings), func(a, b Encounter) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID))
+	})
+	for _, m := range meetings {
+		if !p.clock.reached(m.End) {
+			q.ahead = append(q.ahead, m)
+			continue
+		}
+		q.over = append(q.over, m)
+		q.met = later(q.met, m.Evidence)
+	}
+	q.exchange = later(q.exchange, q.met)
+	q.touch = p.constantTouch(c.DirectDays)
+	p.findRest(q)
+	for _, m := range q.ahead {
+		if q.meeting.IsZero() && m.People <= bookedPeople && p.clock.reached(m.At.Add(-bookedAhead)) {
+			q.meeting = m
+		}
+	}
+	return q
+}
+
+// later gives the newer of two evidences, a where they are equally old.
+func later(a, b Evidence) Evidence {
+	if a.IsZero() || (!b.IsZero() && b.At.After(a.At)) {
+		return b
+	}
+	return a
+}
+
+// constantTouch reports whether 8 of the last 28 days saw a direct interaction.
+func (p *pass) constantTouch(dates []Date) bool {
+	var known []day
+	for _, d := range dates {
+		if n, ok := parseDate(d); ok && p.clock.reached(p.cal.start(n)) {
+			known = append(known, n)
+		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if len(known) < constantTouchDays {
+		return false
+	}
+	return !p.clock.reached(p.cal.start(known[len(known)-constantTouchDays] + constantTouchSpan))
+}
+
+// findRest finds out until when and why follow-ups marked R rest.
+func (p *pass) findRest(q *person) {
+	var asked []time.Time
+	ask := func(e Evidence) {
+		if e.At.After(q.LastIn.At) && e.At.After(q.met.At) {
+			asked = append(asked, e.At)
+		}
+	}
+	for _, t := range q.Outstanding {
+		if t.Mailing {
+			continue
+		}
+		ask(t.Evidence)
+		for _, n := range t.Nudges {
+			ask(n)
+		}
+	}
+	if len(asked) >= askingMails {
+		last := slices.MaxFunc(asked, time.Time.Compare)
+		q.silenced = true
+		q.rest = p.cal.after(last, restAfterAsking)
+		q.restWhy = "your latest mails to them ask something that is open; this rests until they write"
+	} else if !q.LastOut.IsZero() {
+		q.rest = p.cal.after(q.LastOut.At, restAfterMail)
+		q.restWhy = "you wrote to them on " + p.date(q.LastOut.At, q.rest)
+	}
+	if p.clock.reached(q.rest) {
+		q.rest = time.Time{}
+	}
+}
+
+// errand: one thread only, no card, never met.
+func (q *person) errand() bool {
+	return q.Threads <= 1 && !q.Carded && q.Met == 0 && len(q.over) == 0
+}
+
+// known says that I wrote to them, met them or named them somewhere (SPEC I11).
+func (q *person) known() bool {
+	return q.Out > 0 || q.Met > 0 || len(q.over) > 0 || q.Carded || q.Circle != ""
+}
+
+// shut says why nothing is ever planned for a person, "" if something may be.
+func (q *person) shut() string {
+	switch {
+	case q.Muted:
+		return "muted"
+	case q.Internal && q.Circle == "":
+		return "inside your own organisation"
+	case q.Role:
+		return "a role, shared or list address"
+	case !q.known():
+		return "nobody you wrote to, met or put in the address book"
+	case clean(q.Name, nameLength) == "":
+		return "no name is known"
+	}
+	return ""
+}
+
+// has reports whether an address is the person's.
+func (q *person) has(address string) bool { return slices.Contains(q.Addresses, address) }
+
+// findCircles gives everybody a circle: by configuration, else the automatic one
+// for the strongest of stage 2 (SPEC section 5.1).
+func (p *pass) findCircles() {
+	var reference time.Time
+	for _, q := range p.people {
+		if q.WarmthAt.After(reference) {
+			reference = q.WarmthAt
+		}
+	}
+	var eligible []*person
+	for _, q := range p.people {
+		// All are taken at one moment of the evidence, not at the present:
+		// the order must not change by itself.
+		halves := reference.Sub(q.WarmthAt).Hours() / 24 / 365
+		decay := math.Exp2(-halves)
+		if q.WarmthAt.IsZero() {
+			decay = 0
+		}
+		q.strength = q.Warmth*decay + math.Log1p(max(0, q.Heard*decay))
+		q.circle, _ = p.policy.circle(q.Circle)
+		if q.Circle == "" && q.Stage >= 2 && q.shut() == "" {
+			eligible = append(eligible, q)
+		}
+	}
+	// Whoever has such an entry open keeps their place until it ends.
+	placed := make(map[*person]bool)
+	for _, o := range p.open {
+		if o.Key.Rule == Cadence {
+			placed[p.owner(o)] = true
+		}
+	}
+	slices.SortFunc(eligible, func(a, b *person) int {
+		return cmp.Or(compareBool(placed[a], placed[b]),
+			cmp.Compare(b.strength, a.strength), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	network, ok := p.policy.circle(automaticCircle)
+	for i, q := range eligible {
+		if ok && i < p.policy.AutoMax {
+			q.circle, q.automatic = network, true
+		}
+	}
+}
+
+// compareBool orders true before false.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,233 @@
+package planner
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Plan decides what should be in the calendar at now.
+//
+// Every contact is asked about by every rule (rules.go). What a rule finds is a
+// candidate, and each ends in one of these ways:
+//
+//	its key ended before, and not by policy      nothing: it never comes back
+//	it is in the calendar                        FollowUps, open
+//	the contact or the rule is shut, or it lapsed Held
+//	its day is not to be filled yet              FollowUps, waiting
+//	a mark of its rule holds it back             Held
+//	the contact has another one                  FollowUps, waiting, and Also there
+//	over the budget, or no slot                  Held
+//	else                                         FollowUps, write
+//
+// Entries in the calendar that no rule finds any longer are Held with an End.
+// An entry with an End counts for no budget; whoever applies the result removes
+// those first and writes nothing new where that fails.
+func Plan(s Snapshot, policy Policy, now time.Time) Result {
+	p := newPass(s, policy, now)
+	for _, q := range p.people {
+		p.find(q)
+	}
+	p.matchOpen()
+	p.release()
+	p.place()
+	return p.result()
+}
+
+// pass is one run of Plan.
+type pass struct {
+	snapshot Snapshot
+	policy   Policy
+	cal      *calendar
+	clock    *clock
+	people   []*person
+	byID     map[ContactID]*person
+	byWho    map[string]*person
+	ended    map[step][]Ended
+	rejected map[Rule]map[string][]Ended // by address, for escalation
+	open     []Open
+	shown    map[step][]Open
+	ready    []*person       // with something to write
+	finished map[string]bool // UIDs of entries that ended in this pass
+	out      Result
+}
+
+const (
+	lapseAfter  = 10        // business days after Due
+	lookBack    = 14 * days // age of evidence that the first run still takes up
+	forgetAfter = 30 * days // after lapsing it is no longer mentioned
+)
+
+// step is a key without its address, since after a merge either address's key
+// counts.
+type step struct {
+	rule           Rule
+	evidence, step string
+}
+
+func (k Key) within() step { return step{k.Rule, k.Evidence, k.Step} }
+
+// candidate is a follow-up on its way to a decision.
+type candidate struct {
+	FollowUp
+	rule  *rule
+	who   *person
+	shown facts
+	at    time.Time // of its evidence
+	block string    // why it can't be written whatever the day, "" if it can
+	held  string    // why it is held in this pass
+	kept  bool      // stands for an open entry whose facts are not known
+}
+
+func newPass(s Snapshot, policy Policy, now time.Time) *pass {
+	policy = policy.normal()
+	p := &pass{
+		snapshot: s,
+		policy:   policy,
+		cal:      newCalendar(policy),
+		clock:    &clock{now: now},
+		byID:     make(map[ContactID]*person),
+		byWho:    make(map[string]*person),
+		ended:    make(map[step][]Ended),
+		rejected: make(map[Rule]map[string][]Ended),
+		finished: make(map[string]bool),
+	}
+	for _, e := range s.Ended {
+		k := e.Key.within()
+		p.ended[k] = append(p.ended[k], e)
+		if p.rejected[e.Key.Rule] == nil {
+			p.rejected[e.Key.Rule] = make(map[string][]Ended)
+		}
+		p.rejected[e.Key.Rule][e.Key.Who] = append(p.rejected[e.Key.Rule][e.Key.Who], e)
+	}
+	for i := range s.Contacts {
+		q := p.newPerson(&s.Contacts[i])
+		p.people = append(p.people, q)
+		p.byID[q.ID] = q
+	}
+	slices.SortFunc(p.people, func(a, b *person) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	for _, q := range p.people {
+		for _, a := range q.Addresses {
+			p.byWho[a] = q
+		}
+	}
+	p.open = slices.SortedFunc(slices.Values(s.Open), func(a, b Open) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.UID, b.UID), strings.Compare(a.Key.String(), b.Key.String()))
+	})
+	p.shown = make(map[step][]Open)
+	for _, o := range p.open {
+		p.shown[o.Key.within()] = append(p.shown[o.Key.within()], o)
+	}
+	p.findCircles()
+	return p
+}
+
+// owner is the person an open entry is about, nil if nobody.
+func (p *pass) owner(o Open) *person {
+	if q := p.byID[o.Contact]; q != nil && (q.has(o.Key.Who) || p.byWho[o.Key.Who] == nil) {
+		return q
+	}
+	return p.byWho[o.Key.Who]
+}
+
+// find asks every rule about a person and keeps what has not ended before.
+func (p *pass) find(q *person) {
+	for i := range rules {
+		r := &rules[i]
+		for _, c := range r.find(p, q) {
+			c.rule = r
+			open := p.isOpen(c)
+			if p.settled(c) && !open {
+				continue
+			}
+			if c.block == "" {
+				c.block = p.blocked(c)
+			}
+			if lapsed, forgotten := p.lapse(c); lapsed && !open {
+				if forgotten {
+					continue
+				}
+				c.block = cmp.Or(c.block, "its moment has passed")
+			}
+			p.word(c)
+			q.candidates = append(q.candidates, c)
+		}
+	}
+}
+
+// settled reports whether the key ended for good. What was withdrawn gets the
+// next generation.
+func (p *pass) settled(c *candidate) bool {
+	c.Generation = 1
+	for _, e := range p.endings(c.who, c.Key) {
+		if e.Outcome != Withdrawn {
+			return true
+		}
+		c.Generation = max(c.Generation, e.Generation+1)
+	}
+	return false
+}
+
+// endings are what became of a key, under whichever of the person's addresses.
+func (p *pass) endings(q *person, k Key) []Ended {
+	var all []Ended
+	for _, e := range p.ended[k.within()] {
+		if e.Key.Who == k.Who || q.has(e.Key.Who) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (p *pass) isOpen(c *candidate) bool {
+	return slices.ContainsFunc(p.shown[c.Key.within()], func(o Open) bool { return p.owner(o) == c.who })
+}
+
+// blocked says why a candidate is not written whatever the day, "" if it may be.
+func (p *pass) blocked(c *candidate) string {
+	switch {
+	case c.who.shut() != "":
+		return c.who.shut()
+	case !p.policy.Rules[c.Rule].On:
+		return "the rule " + string(c.Rule) + " is off"
+	case c.rule.errand && c.who.errand():
+		return "an errand: one thread, no card, never met"
+	case c.rule.touch == touchNever && c.who.touch:
+		return "in constant touch"
+	}
+	return ""
+}
+
+// lapse reports whether the moment of a candidate has passed, and whether that
+// was so long ago that nobody wants to hear of it (SPEC section 5.1, lateness).
+func (p *pass) lapse(c *candidate) (lapsed, forgotten bool) {
+	if c.rule.patient {
+		return false, false
+	}
+	from := c.Due
+	first := p.snapshot.FirstRunAt
+	if c.rule.lookBack && (first.IsZero() || c.Due.Before(first)) {
+		end := c.at.Add(lookBack)
+		if first.IsZero() || end.Before(first) {
+			return p.clock.reached(end), p.clock.reached(end.Add(forgetAfter))
+		}
+		from = first
+	}
+	end := p.cal.start(p.cal.add(p.cal.dayOf(from), lapseAfter) + 1)
+	return p.clock.reached(end), p.clock.reached(end.Add(forgetAfter))
+}
+
+// result puts the decisions into their order.
+func (p *pass) result() Result {
+	p.finishPeople()
+	slices.SortFunc(p.out.FollowUps, func(a, b FollowUp) int {
+		return cmp.Or(compareBool(!a.Slot.IsZero(), !b.Slot.IsZero()), a.Slot.Compare(b.Slot),
+			a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()))
+	})
+	slices.SortFunc(p.out.Held, func(a, b Held) int {
+		return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()), cmp.Compare(a.Generation, b.Generation))
+	})
+	p.out.Next = p.clock.next
+	return p.out
+}

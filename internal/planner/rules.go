@@ -1,0 +1,416 @@
+package planner
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rule is one row of the table in SPEC section 5.1. A new rule is a row here,
+// two functions below, and a file of words in text/.
+type rule struct {
+	name     Rule
+	priority int
+	rest     bool // R: held until 10 days after my last mail to them
+	booked   bool // B: held while a small meeting is booked within 14 days
+	errand   bool // E: not for errands
+	touch    touch
+	lookBack bool // on the first run the age of the evidence decides
+	patient  bool // never lapses
+
+	// find gives what the rule sees in a person, whether due or not.
+	find func(*pass, *person) []*candidate
+	// ended says what became of an open entry that find no longer gives.
+	ended func(*pass, *person, Open) End
+}
+
+// touch is what a rule does about people in constant touch.
+type touch int
+
+const (
+	touchNever touch = iota
+	touchLater       // T: 5 business days instead
+)
+
+var rules = []rule{
+	{
+		name: ReplyOwed, priority: 1, touch: touchLater, lookBack: true,
+		find: findReplyOwed, ended: endReplyOwed,
+	},
+	{
+		name: FirstMeeting, priority: 2, errand: true, lookBack: true,
+		find: findFirstMeeting, ended: endFirstMeeting,
+	},
+	{
+		name: Awaiting, priority: 2, touch: touchLater, lookBack: true,
+		find: findAwaiting, ended: endAwaiting,
+	},
+	{
+		name: Fade, priority: 3, rest: true, booked: true, errand: true,
+		find: findFade, ended: endFade,
+	},
+	{
+		name: Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true,
+		find: findCadence, ended: endCadence,
+	},
+}
+
+const touchDelay = 5 // business days, for rules marked T
+
+// first-meeting
+
+func findFirstMeeting(p *pass, q *person) []*candidate {
+	if len(q.over) == 0 {
+		return nil
+	}
+	m := q.over[0]
+	before := q.Met > 1 || (!q.LastMet.IsZero() && q.LastMet.At.Before(m.At))
+	if before || q.LastOut.At.After(m.At) || len(q.over) > 1 || len(q.ahead) > 0 {
+		return nil
+	}
+	ended := p.cal.dayOf(m.End)
+	due := p.cal.at(p.cal.add(ended, 1), dueTime)
+	sameDay := p.cal.business(ended) && p.cal.wall(m.End) < sameDayEnds
+	if sameDay {
+		due = p.cal.at(ended, sameDayDue)
+	}
+	c := p.candidate(FirstMeeting, q, m.Evidence, "", due)
+	c.shown.SameDay = sameDay
+	if !p.snapshot.Whole && !q.FirstAt.IsZero() && p.clock.reached(q.FirstAt.AddDate(0, historyMonths, 0)) {
+		c.block = "you may have met before: not all history is in yet"
+	}
+	return []*candidate{c}
+}
+
+// historyMonths is just short of the 24 months that the first run reads.
+const historyMonths = 23
+
+func endFirstMeeting(p *pass, q *person, o Open) End {
+	since := o.CreatedAt
+	all := slices.Concat(q.over, q.ahead)
+	i := slices.IndexFunc(all, func(m Encounter) bool { return m.ID == o.Key.Evidence })
+	if i >= 0 {
+		since = all[i].At
+	}
+	if end, ok := p.wrote(q, since); ok {
+		return end
+	}
+	for _, m := range all {
+		if m.At.After(since) && m.ID != o.Key.Evidence {
+			return End{Acted, m.Evidence, "another meeting, on " + p.date(m.At, o.Slot)}
+		}
+	}
+	if i > 0 {
+		return End{Withdrawn, all[0].Evidence, "you had met before, on " + p.date(all[0].At, o.Slot)}
+	}
+	return End{Outcome: Withdrawn, Why: "the meeting is no longer in the calendar"}
+}
+
+// reply-owed
+
+const replyDelay = 2 // business days
+
+func findReplyOwed(p *pass, q *person) []*candidate {
+	var found []*candidate
+	for _, t := range q.Unanswered {
+		if q.LastOut.At.After(t.At) || q.met.At.After(t.At) {
+			continue
+		}
+		delay := replyDelay
+		if q.touch {
+			delay = touchDelay
+		}
+		c := p.candidate(ReplyOwed, q, t.Evidence, "", p.cal.businessAfter(t.At, delay))
+		c.shown.Days, c.shown.Touch = delay, q.touch
+		c.block = p.unsent(t.Account)
+		if c.block == "" && q.Broadcaster {
+			c.block = "their last three mails had no answer of yours and answered nothing"
+		}
+		found = append(found, c)
+	}
+	return found
+}
+
+func endReplyOwed(p *pass, q *person, o Open) End {
+	since := p.turn(q.Unanswered, o)
+	if end, ok := p.wrote(q, since); ok {
+		return end
+	}
+	if end, ok := p.metThem(q, since); ok {
+		return end
+	}
+	return End{Outcome: Withdrawn, Why: "the thread no longer waits for your side"}
+}
+
+// awaiting
+
+const (
+	awaitingDelay  = 3 // business days
+	firstDelay     = 5 // on first contact
+	nudgeDelay     = 7 // after a second mail
+	longestDelay   = 10
+	answersForPace = 3 // answers known before their pace counts
+	answerTimes    = 3 // what an answer usually takes, so often
+	mostAsked      = 3 // addresses in To
+)
+
+func findAwaiting(p *pass, q *person) []*candidate {
+	var found []*candidate
+	for _, t := range q.Outstanding {
+		if t.Mailing || t.Recipients > mostAsked || len(t.Nudges) > 1 ||
+			q.LastIn.At.After(t.At) || q.met.At.After(t.At) {
+			continue
+		}
+		e := t.Evidence
+		if len(t.Nudges) == 1 {
+			e = t.Nudges[0]
+		}
+		c := p.candidate(Awaiting, q, e, "", time.Time{})
+		f := &c.shown
+		f.Subject = topic(cmp.Or(e.Subject, t.Subject), subjectLength)
+		switch {
+		case len(t.Nudges) == 1:
+			f.Days, f.Again = nudgeDelay, true
+		case q.touch:
+			f.Days, f.Touch = touchDelay, true
+		case q.In == 0 && q.Met == 0 && len(q.over) == 0:
+			f.Days, f.First = firstDelay, true
+		case q.Answers >= answersForPace:
+			usual := int(math.Ceil(answerTimes * q.AnswerTime.Hours() / 24))
+			f.Days, f.Pace = min(max(usual, awaitingDelay), longestDelay), true
+		default:
+			f.Days = awaitingDelay
+		}
+		c.Due = p.cal.businessAfter(e.At, f.Days)
+		c.block = p.unsent(e.Account)
+		found = append(found, c)
+	}
+	return found
+}
+
+func endAwaiting(p *pass, q *person, o Open) End {
+	since := p.turn(q.Outstanding, o)
+	if q.LastIn.At.After(since) {
+		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
+	}
+	if end, ok := p.metThem(q, since); ok {
+		return end
+	}
+	for _, t := range q.Outstanding {
+		for i, n := range t.Nudges {
+			if t.ID == o.Key.Evidence || (i > 0 && t.Nudges[i-1].ID == o.Key.Evidence) {
+				return End{Acted, n, "you wrote again on " + p.date(n.At, o.Slot)}
+			}
+		}
+	}
+	return End{Outcome: Withdrawn, Why: "the thread no longer waits for them"}
+}
+
+// fade
+
+const (
+	fadeExchanges = 2 // in the first 30 days
+	fadeShortest  = 21
+	fadeLongest   = 45
+	fadeSpan      = 120 // days of a new relation
+	fadePace      = 1.5
+)
+
+func findFade(p *pass, q *person) []*candidate {
+	e := q.exchange
+	if e.IsZero() || q.Exchanges.First.IsZero() || q.Exchanges.Early < fadeExchanges {
+		return nil
+	}
+	last := p.cal.dayOf(e.At)
+	// A second mail on the day of an exchange makes no second exchange.
+	if later := p.cal.dayOf(q.LastOut.At); later > last {
+		return nil
+	}
+	if later := p.cal.dayOf(q.LastIn.At); later > last {
+		return nil
+	}
+	rhythm := q.Exchanges.Rhythm
+	if rhythm == 0 {
+		rhythm = fadeShortest * days
+	}
+	pause := int(math.Round(fadePace * rhythm.Hours() / 24))
+	pause = min(max(pause, fadeShortest), fadeLongest)
+	factor, off := p.refused(q, Fade)
+	c := p.candidate(Fade, q, e, "", p.cal.after(e.At, pause*factor))
+	if p.cal.dayOf(c.Due) > p.cal.dayOf(q.Exchanges.First)+fadeSpan {
+		return nil
+	}
+	c.block = off
+	c.shown.Days, c.shown.Count = pause*factor, q.Exchanges.Early
+	c.shown.Pace = q.Exchanges.Rhythm > 0 && pause > fadeShortest && pause < fadeLongest
+	return []*candidate{c}
+}
+
+func endFade(p *pass, q *person, o Open) End {
+	since := o.CreatedAt
+	if q.exchange.ID == o.Key.Evidence {
+		since = q.exchange.At
+	} else if !q.exchange.IsZero() && q.exchange.ID != q.LastIn.ID && q.exchange.At.After(since) {
+		return End{Acted, q.exchange, "an exchange on " + p.date(q.exchange.At, o.Slot)}
+	}
+	if end, ok := p.wrote(q, since); ok {
+		return end
+	}
+	if end, ok := p.metThem(q, since); ok {
+		return end
+	}
+	if q.LastIn.At.After(since) {
+		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
+	}
+	return End{Outcome: Withdrawn, Why: "the last exchange is another than it seemed"}
+}
+
+// cadence
+
+func findCadence(p *pass, q *person) []*candidate {
+	e := q.anchor()
+	if q.circle.Name == "" || e.IsZero() {
+		return nil
+	}
+	factor, off := p.refused(q, Cadence)
+	span := spread(q.circle.Interval, q.who) * factor
+	// "Not this time": what ended without a word moves on by one interval.
+	number, due := 1, p.cal.after(e.At, span)
+	for number < maxIntervals {
+		k := Key{Cadence, e.ID, p.address(q, e), strconv.Itoa(number)}
+		over := slices.DeleteFunc(p.endings(q, k), func(x Ended) bool { return x.Outcome == Withdrawn })
+		if len(over) == 0 {
+			break
+		}
+		number++
+		due = p.cal.after(e.At, number*span)
+		for _, x := range over {
+			if again := p.cal.after(x.At, span); again.After(due) {
+				due = again
+			}
+		}
+	}
+	c := p.candidate(Cadence, q, e, strconv.Itoa(number), due)
+	c.block = off
+	c.shown.Circle, c.shown.Automatic = clean(q.circle.Name, nameLength), q.automatic
+	c.shown.Days, c.shown.Number = int(q.circle.Interval/days)*factor, number
+	return []*candidate{c}
+}
+
+const maxIntervals = 1000
+
+// anchor is what an interval of a circle counts from.
+func (q *person) anchor() Evidence { return later(later(q.exchange, q.met), q.LastOut) }
+
+// spread moves an interval by up to a tenth, the same for a person every time,
+// so that those met at one event do not come up together for ever.
+func spread(interval time.Duration, who string) int {
+	sum := sha256.Sum256([]byte(who))
+	part := float64(binary.BigEndian.Uint32(sum[:4]))/math.MaxUint32*2 - 1
+	return max(1, int(math.Round(float64(interval/days)*(1+part/10))))
+}
+
+func endCadence(p *pass, q *person, o Open) End {
+	e := q.anchor()
+	switch {
+	case q.circle.Name == "":
+		return End{Outcome: Withdrawn, Why: "in no circle any longer"}
+	case e.IsZero() || e.ID == o.Key.Evidence:
+		return End{Outcome: Withdrawn, Why: "the interval has been counted anew"}
+	case e.ID == q.LastIn.ID:
+		return End{Answered, e, "they wrote on " + p.date(e.At, o.Slot)}
+	case e.ID == q.met.ID:
+		return End{Acted, e, "you met on " + p.date(e.At, o.Slot)}
+	}
+	return End{Acted, e, "you wrote to them on " + p.date(e.At, o.Slot)}
+}
+
+// What rules share.
+
+// candidate begins a follow-up; the rule adds what its words need.
+func (p *pass) candidate(r Rule, q *person, e Evidence, step string, due time.Time) *candidate {
+	c := &candidate{who: q, at: e.At}
+	c.Key = Key{Rule: r, Evidence: e.ID, Who: p.address(q, e), Step: step}
+	c.Contact, c.Name, c.Rule, c.Due = q.ID, q.Name, r, due
+	c.Evidence = []Evidence{e}
+	c.shown = facts{
+		Name:    cmp.Or(clean(q.Name, nameLength), c.Key.Who),
+		Subject: topic(e.Subject, subjectLength),
+		Kind:    e.Type,
+		Mine:    e.ID != "" && e.ID == q.LastOut.ID,
+	}
+	return c
+}
+
+func (p *pass) address(q *person, e Evidence) string { return cmp.Or(e.Address, q.who) }
+
+// unsent says why no rule about replies runs on an account (SPEC I14).
+func (p *pass) unsent(account string) string {
+	if slices.Contains(p.snapshot.Unsent, account) {
+		return "the sent mail of the account " + account + " has not been found"
+	}
+	return ""
+}
+
+// turn is when the message was written that an entry about a thread rests on,
+// or when the entry was written if the thread is no longer listed.
+func (p *pass) turn(turns []Turn, o Open) time.Time {
+	for _, t := range turns {
+		if t.ID == o.Key.Evidence {
+			return t.At
+		}
+		for _, n := range t.Nudges {
+			if n.ID == o.Key.Evidence {
+				return n.At
+			}
+		}
+	}
+	return o.CreatedAt
+}
+
+func (p *pass) wrote(q *person, since time.Time) (End, bool) {
+	if !q.LastOut.At.After(since) {
+		return End{}, false
+	}
+	why := "you wrote to them on "
+	if q.Reported {
+		why = "by your own word, on "
+	}
+	return End{Acted, q.LastOut, why + p.date(q.LastOut.At, since)}, true
+}
+
+func (p *pass) metThem(q *person, since time.Time) (End, bool) {
+	if !q.met.At.After(since) {
+		return End{}, false
+	}
+	return End{Acted, q.met, "you met on " + p.date(q.met.At, since)}, true
+}
+
+// refused applies escalation: the second dismissal in a row or two expiries
+// double the interval, the third dismissal turns the rule off for the person.
+func (p *pass) refused(q *person, r Rule) (factor int, off string) {
+	var all []Ended
+	for _, a := range q.Addresses {
+		all = append(all, p.rejected[r][a]...)
+	}
+	all = slices.DeleteFunc(all, func(e Ended) bool { return e.Outcome == Withdrawn })
+	slices.SortFunc(all, func(a, b Ended) int {
+		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Key.String(), b.Key.String()))
+	})
+	row := 0
+	for row < len(all) && all[row].Outcome == all[0].Outcome {
+		row++
+	}
+	switch {
+	case row >= 3 && all[0].Outcome == Dismissed:
+		return 2, "let go three times in a row"
+	case row >= 2 && (all[0].Outcome == Dismissed || all[0].Outcome == Expired):
+		return 2, ""
+	}
+	return 1, ""
+}

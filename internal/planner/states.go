@@ -1,0 +1,101 @@
+package planner
+
+import "time"
+
+// finishPeople moves every candidate into the result, with the other
+// follow-ups of a person named under the one in the calendar, and says where
+// everybody stands.
+func (p *pass) finishPeople() {
+	for _, q := range p.people {
+		shown := q.opened
+		if shown == nil && len(q.further) > 0 && len(q.waiting) == 0 {
+			shown = q.further[0]
+		}
+		if shown != nil {
+			for _, c := range q.waiting {
+				shown.Also = append(shown.Also, Line{c.Key, c.Title, c.Due})
+			}
+		}
+		for _, c := range q.further {
+			p.emit(c)
+		}
+		if q.opened != nil {
+			p.emit(q.opened)
+		}
+		for _, c := range q.candidates {
+			if c.Status == StatusWaiting || c.Status == StatusHeld {
+				p.emit(c)
+			}
+		}
+		if q.circle.Name != "" || q.Circle != "" || q.Met > 0 || len(q.Meetings) > 0 {
+			p.out.States = append(p.out.States, p.state(q))
+		}
+	}
+}
+
+func (p *pass) emit(c *candidate) {
+	switch c.Status {
+	case StatusOpen, StatusWrite:
+		p.describe(c)
+	case StatusHeld:
+		p.out.Held = append(p.out.Held, Held{FollowUp: c.FollowUp, HeldBecause: c.held})
+		return
+	case StatusWaiting:
+	}
+	p.out.FollowUps = append(p.out.FollowUps, c.FollowUp)
+}
+
+// state is where a person stands, the first that applies (SPEC section 3.2).
+func (p *pass) state(q *person) State {
+	s := State{Contact: q.ID, Circle: q.circle.Name}
+	waiting, why := q.prospects()
+	switch {
+	case q.Muted:
+		s.State = StateMuted
+	case q.opened != nil || len(q.further) > 0:
+		s.State = StateOpen
+	case q.shut() != "":
+		s.State, s.Why = StateClosed, q.shut()
+	case !q.rest.IsZero():
+		s.State, s.Until = StateResting, q.rest
+	case !q.meeting.IsZero():
+		s.State, s.Until = StateBooked, q.meeting.End
+	case !waiting.IsZero():
+		s.State, s.Until = StateWaiting, waiting
+	default:
+		s.State, s.Why = StateClosed, why
+	}
+	return s
+}
+
+// prospects gives the earliest due time of what waits for a person or is only
+// held back for now, and where there is none, why.
+func (q *person) prospects() (due time.Time, why string) {
+	for _, c := range q.candidates {
+		if c.block != "" || (q.silenced && c.Rule != ReplyOwed) {
+			continue
+		}
+		if due.IsZero() || c.Due.Before(due) {
+			due = c.Due
+		}
+	}
+	for _, c := range q.candidates {
+		if c.block != "" {
+			why = c.block // the last rule is the one that would come round again
+		}
+	}
+	switch {
+	case q.silenced:
+		why = q.restWhy
+	case why != "":
+	case q.touch:
+		why = "in constant touch"
+	case q.Circle != "" && q.circle.Name == "":
+		why = "the circle " + q.Circle + " is not configured"
+	case q.circle.Name == "":
+		why = "no circle"
+	default:
+		why = "no mail of yours and no meeting to count from"
+	}
+	return due, why
+}

@@ -1,0 +1,173 @@
+package planner
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+	"time"
+)
+
+// Marker is the line between what syncd writes into a description and the
+// user's notes. Everything below it is theirs.
+const Marker = "--- your notes below this line (syncd) ---"
+
+// The words of follow-ups: one file per rule with its title, its first lines
+// and its reasons, and shared.tmpl for what every description has.
+//
+//go:embed text/*.tmpl
+var textFiles embed.FS
+
+var templates = template.Must(template.New("").Option("missingkey=error").ParseFS(textFiles, "text/*.tmpl"))
+
+// facts is what the words of a follow-up can speak of. Everything in it comes
+// from evidence and policy; nothing depends on the present.
+type facts struct {
+	Name    string // in the description
+	Short   string // in the title: cut, or initials
+	Neutral bool   // the title says no more than initials
+	Subject string // of the evidence, "" if it has none
+	On      string // date of the evidence
+	Kind    EvidenceType
+	Mine    bool // the evidence is my own mail
+
+	Days    int  // the rule's number: days or business days
+	Number  int  // of the interval
+	Count   int  // of exchanges
+	SameDay bool // due on the day of the evidence
+	Touch   bool // in constant touch
+	First   bool // the first mail to them
+	Again   bool // a second mail in the thread
+	Pace    bool // Days comes from their pace
+
+	Circle    string
+	Automatic bool
+
+	Lead    string
+	Last    string
+	Also    []string
+	Coffee  string // when you last met
+	Mind    string
+	Why     []Reason
+	Sources []string
+	Code    string
+}
+
+const (
+	alsoLines    = 4
+	coffeeMonths = 6
+	mindStage    = 2 // never an ask before it
+)
+
+// render fills in a built-in template. An error in one is an error in the
+// program, which the tests would show.
+func render(name string, f facts) string {
+	var b strings.Builder
+	if err := templates.ExecuteTemplate(&b, name, f); err != nil {
+		panic(fmt.Sprintf("template %s: %v", name, err))
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// word gives a candidate its title and its reasons.
+func (p *pass) word(c *candidate) {
+	f := &c.shown
+	f.On = p.date(c.at, c.Due)
+	f.Short, f.Neutral = cut(f.Name, shortLength), p.policy.Neutral
+	if f.Neutral {
+		f.Short = cmp.Or(initials(f.Name), "?")
+	}
+	c.Title = cut(render(string(c.Rule)+".title", *f), titleLength)
+	for line := range strings.Lines(render(string(c.Rule)+".why", *f)) {
+		c.Because = append(c.Because, Reason(strings.TrimSpace(line)))
+	}
+}
+
+// describe writes the description of a candidate that is, or will be, in the
+// calendar (SPEC section 5.2).
+func (p *pass) describe(c *candidate) {
+	if c.kept {
+		return
+	}
+	q, f := c.who, c.shown
+	f.Lead = render(string(c.Rule)+".lead", f)
+	if last := later(later(q.LastOut, q.LastIn), q.met); !last.IsZero() && last.ID != c.Key.Evidence {
+		f.Last = p.source(last, q, c.Due)
+	}
+	for _, l := range c.Also[:min(len(c.Also), alsoLines)] {
+		f.Also = append(f.Also, l.Title)
+	}
+	if !q.met.IsZero() && q.met.At.AddDate(0, coffeeMonths, 0).Before(c.Due) {
+		f.Coffee = p.date(q.met.At, c.Due)
+	}
+	if q.Stage >= mindStage {
+		f.Mind = clean(p.policy.OnMyMind, mindLength)
+	}
+	f.Why = c.Because
+	for _, e := range c.Evidence {
+		f.Sources = append(f.Sources, strings.TrimSpace(p.source(e, q, c.Due)+" "+p.link(e)))
+	}
+	f.Code = c.Key.Code()
+	c.Text = cut(render("description", f), textLength)
+}
+
+// source names an evidence with its date.
+func (p *pass) source(e Evidence, q *person, reference time.Time) string {
+	what := "mail"
+	switch {
+	case e.Type == Meeting:
+		what = "meeting"
+	case e.Type == Gesture || e.Type == Note:
+		what = "your own note"
+	case e.ID == q.LastOut.ID || inTurns(q.Outstanding, e.ID):
+		what = "your mail"
+	case e.ID == q.LastIn.ID || inTurns(q.Unanswered, e.ID):
+		what = "their mail"
+	}
+	on := p.date(e.At, reference)
+	if s := topic(e.Subject, subjectLength); s != "" {
+		return what + " “" + s + "”, " + on
+	}
+	return what + ", " + on
+}
+
+func inTurns(turns []Turn, id string) bool {
+	for _, t := range turns {
+		if t.ID == id {
+			return true
+		}
+		for _, n := range t.Nudges {
+			if n.ID == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// link points at a mail, "" where that is not possible.
+func (p *pass) link(e Evidence) string {
+	if e.Type != Mail || e.ID == "" || p.policy.Link == "" {
+		return ""
+	}
+	l := strings.ReplaceAll(p.policy.Link, "{message_id}", escapeID(e.ID))
+	if len(l) > linkLength {
+		return ""
+	}
+	return "<" + l + ">"
+}
+
+// escapeID writes a Message-ID as a mid URL wants it (RFC 2392).
+func escapeID(id string) string {
+	var b strings.Builder
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._~@$+!*'()", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,326 @@
+// Package planner decides which follow-ups should exist, why, in which slot and
+// in which words, and when to ask again.
+//
+// It is pure: Plan takes a Snapshot of the ledger, a Policy and the time, and
+// returns a Result with a reason for everything it wants and everything it
+// passes over. The same inputs give the same answer whatever their order.
+package planner
+
+import (
+	"time"
+)
+
+// ContactID names a contact in the ledger. It is derived from the contact's
+// evidence, so it is the same after a rescan.
+type ContactID string
+
+// Rule names a reason for a follow-up (SPEC section 5.1).
+type Rule string
+
+// The rules.
+const (
+	FirstMeeting Rule = "first-meeting"
+	ReplyOwed    Rule = "reply-owed"
+	Awaiting     Rule = "awaiting"
+	Fade         Rule = "fade"
+	Cadence      Rule = "cadence"
+)
+
+// EvidenceType says what kind of thing an Evidence points at.
+type EvidenceType string
+
+// The types of evidence.
+const (
+	Mail    EvidenceType = "mail"    // ID is a Message-ID without angle brackets
+	Meeting EvidenceType = "meeting" // ID is an event UID, with /RECURRENCE-ID for an instance
+	Gesture EvidenceType = "gesture" // ID is the UID of the entry the user acted on
+	Note    EvidenceType = "note"    // ID is the ledger's id of what the user typed
+)
+
+// Evidence points at the thing in the world that a fact was read from. The zero
+// value means there is none.
+type Evidence struct {
+	Type    EvidenceType
+	ID      string
+	At      time.Time // UTC
+	Subject string    // subject or title as the source gives it
+	Address string    // the contact's address in it, lower case
+	Account string    // the account it was found in
+}
+
+// IsZero reports whether there is no evidence.
+func (e Evidence) IsZero() bool { return e.Type == "" }
+
+// Snapshot is everything Plan knows about the world.
+type Snapshot struct {
+	Contacts []Contact
+	Open     []Open     // entries that are in the calendar, or meant to be
+	Ended    []Ended    // keys that ended before
+	Written  []Written  // entries created during the last 14 days, whatever became of them
+	Busy     []Interval // the user's own meetings from now on
+
+	// FirstRunAt is when the first run was complete: the last 24 months of
+	// every source that answers were in. Zero while it is not; nothing is
+	// written before.
+	FirstRunAt time.Time
+	// Whole says that all history of every source is in. Until then a contact
+	// whose oldest known mail is older than 23 months is not new.
+	Whole bool
+	// Unsent lists the accounts whose sent mail was not found; no rule about
+	// replies runs on their mail (SPEC I14).
+	Unsent []string
+	// Paused is until when the user paused writing. Zero: not paused.
+	Paused time.Time
+}
+
+// Contact is what the ledger knows about one person. Everything in it is
+// independent of the present time.
+type Contact struct {
+	ID        ContactID
+	Name      string // "" when no name is known: then there is no event
+	NameRead  bool   // the name was read from the address, first.last
+	Addresses []string
+	Circle    string // by configuration; "" where only the automatic one applies
+	Stage     int    // SPEC section 4: 0 seen, 1 an exchange, 2 exchanges in 4 weeks or met twice
+
+	Internal bool // inside the user's own organisation
+	Muted    bool // never to be followed up, by configuration or gesture
+	Role     bool // a role or shared address, or a mailing list
+	Carded   bool // has a card in an address book
+
+	FirstAt  time.Time // the oldest known direct interaction
+	Out, In  int       // direct mails from me, and to me
+	Met      int       // meetings that count and are over
+	Threads  int       // distinct threads of direct mail
+	LastOut  Evidence  // my last direct mail, or what the user reported
+	LastIn   Evidence
+	LastMet  Evidence
+	Reported bool // LastOut is self-reported by the user
+
+	// Meetings that count, oldest first: the first one ever and all that began
+	// in the last 400 days or lie ahead.
+	Meetings []Encounter
+
+	Exchanges Exchanges
+
+	// Unanswered are threads that a direct mail of theirs opened and in which
+	// neither I nor a colleague wrote, newest first, at most 20.
+	Unanswered []Turn
+	// Outstanding are threads I opened with a direct mail whose subject holds
+	// a question mark and in which nobody but me wrote, newest first, at most 20.
+	// They belong to the first recipient in To.
+	Outstanding []Turn
+	// Broadcaster says that their last three mails to me had no answer of
+	// mine and answered nothing, with no word from me since (a broadcaster).
+	Broadcaster bool
+
+	// Answers counts the answers of theirs to direct mails of mine, and
+	// AnswerTime is their median. Zero where the ledger does not know.
+	Answers    int
+	AnswerTime time.Duration
+
+	// DirectDays are the civil days, in the user's time zone, with at least one
+	// direct interaction, newest first, at most 40.
+	DirectDays []Date
+
+	// Warmth is 2·out + 3·met with a half-life of 365 days as of WarmthAt, and
+	// Heard the same sum of in. They order contacts and are never shown.
+	Warmth   float64
+	Heard    float64
+	WarmthAt time.Time
+}
+
+// Encounter is a meeting that counts for a contact (SPEC section 2.2).
+type Encounter struct {
+	Evidence
+	End       time.Time
+	People    int  // me included
+	Organised bool // by me
+}
+
+// Exchanges sums up the exchanges with a contact: a direct message of one side
+// and one of the other within 30 days, or a meeting (SPEC section 3.4).
+type Exchanges struct {
+	Count   int
+	Early   int       // in the 30 days that begin with the first
+	First   time.Time // zero if there is none
+	Last    Evidence
+	Weeks   int           // distinct ISO weeks
+	Rhythm  time.Duration // median gap between exchange days; 0 with fewer than 4
+	LastDay Date
+}
+
+// Turn is a thread that waits for somebody's word.
+type Turn struct {
+	Evidence              // the message that opened it
+	Recipients int        // distinct addresses in To
+	Nudges     []Evidence // Outstanding only: my later messages in it, oldest first
+	Mailing    bool       // the same subject went to more than 5 people that day
+	Later      time.Time  // newest message in the thread
+}
+
+// Date is a civil date, "2026-05-12".
+type Date string
+
+// Open is an entry in the calendar.
+type Open struct {
+	Key        Key
+	Generation int
+	UID        string
+	Contact    ContactID // whose Addresses hold Key.Who now; "" if nobody's
+	Slot       time.Time // when syncd placed it
+	Start      time.Time // where it lies now
+	Touched    bool      // moved, retitled or annotated by the user
+	MovedOnly  bool      // a move was the only touch: it still expires, from Start on
+	CreatedAt  time.Time
+	Title      string // as the user sees it
+}
+
+// Outcome is how a follow-up ended (SPEC section 4.7).
+type Outcome string
+
+// The outcomes. All but Withdrawn are final for a key.
+const (
+	Acted     Outcome = "acted"     // I wrote or met
+	Answered  Outcome = "answered"  // they came first
+	Done      Outcome = "done"      // said by the user
+	Dismissed Outcome = "dismissed" // deleted by the user
+	Expired   Outcome = "expired"   // left untouched
+	Withdrawn Outcome = "withdrawn" // by policy: it may come back under a new generation
+)
+
+// Ended is a key that was open once.
+type Ended struct {
+	Key        Key
+	Generation int
+	Outcome    Outcome
+	At         time.Time
+}
+
+// Written is an entry by the date it was created, for the budget.
+type Written struct {
+	Key  Key
+	At   time.Time // when it was created
+	Slot time.Time
+}
+
+// Interval is a span of time, End excluded.
+type Interval struct{ Start, End time.Time }
+
+// Policy is what the user configured. config fills it in.
+type Policy struct {
+	Zone      *time.Location
+	WorkDays  [7]bool       // by time.Weekday
+	WorkFrom  time.Duration // since midnight, 9h
+	WorkTo    time.Duration // 17h
+	Evening   time.Duration // from when the next day is filled, 18h
+	Holidays  []Date
+	Away      []DateRange
+	PerDay    int // events created on one local date
+	OpenAhead int // open events whose time is at most 7 days ahead
+	Expire    int // business days an event stays untouched; 0: never
+
+	Rules    map[Rule]RulePolicy
+	Circles  []Circle // by name
+	AutoMax  int      // contacts in the automatic circle, 150
+	Neutral  bool     // initials in titles
+	Link     string   // template for evidence; {message_id} is replaced
+	OnMyMind string
+}
+
+// RulePolicy switches a rule on and sets its numbers.
+type RulePolicy struct {
+	On bool
+}
+
+// Circle is a group of contacts with an interval.
+type Circle struct {
+	Name     string
+	Interval time.Duration
+}
+
+// DateRange is a span of civil dates, both included.
+type DateRange struct{ From, To Date }
+
+// Status is where a follow-up stands.
+type Status string
+
+// The states of a follow-up.
+const (
+	StatusOpen    Status = "open"    // in the calendar
+	StatusWrite   Status = "write"   // to be written now, in Slot
+	StatusWaiting Status = "waiting" // not due yet
+	StatusHeld    Status = "held"    // passed over, see HeldBecause
+)
+
+// FollowUp is something to do about a contact by a time.
+type FollowUp struct {
+	Key        Key
+	Generation int
+	Contact    ContactID
+	Name       string
+	Rule       Rule
+	Status     Status
+	Due        time.Time // from evidence alone, never from now
+	Slot       time.Time // chosen once, at release; zero while waiting
+	Title      string
+	Text       string     // the description, without marker and notes; only for open and write. "": leave what is there
+	Because    []Reason   // shown to the user
+	Evidence   []Evidence // what it rests on, the key's own first
+	Also       []Line     // other follow-ups of the same contact
+}
+
+// Reason is one sentence of why, for the user, with the numbers in it.
+type Reason string
+
+// Line names another follow-up of the contact.
+type Line struct {
+	Key   Key
+	Title string
+	Due   time.Time
+}
+
+// Held is a follow-up that was considered and passed over.
+type Held struct {
+	FollowUp
+	HeldBecause string
+	// End is set when evidence ended the follow-up rather than holding it back.
+	End *End
+}
+
+// End says how and by what a follow-up ended.
+type End struct {
+	Outcome  Outcome
+	Evidence Evidence
+	Why      string
+}
+
+// StateName is where a contact stands as a whole (SPEC section 3.2).
+type StateName string
+
+// The states of a contact, the first that applies.
+const (
+	StateMuted   StateName = "muted"
+	StateOpen    StateName = "open"
+	StateResting StateName = "resting"
+	StateBooked  StateName = "booked"
+	StateWaiting StateName = "waiting"
+	StateClosed  StateName = "closed"
+)
+
+// State is the state of a contact, with its reason.
+type State struct {
+	Contact ContactID
+	State   StateName
+	Until   time.Time // resting, booked, waiting
+	Why     string    // closed
+	Circle  string    // the circle that applies, "" for none
+}
+
+// Result is what Plan decided.
+type Result struct {
+	FollowUps []FollowUp // open, write and waiting, in order of Slot, Due and key
+	Held      []Held     // considered and passed over, and why
+	States    []State    // every contact with a circle or a first meeting
+	Next      time.Time  // the answer cannot change before; zero: never
+}
