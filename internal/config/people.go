@@ -1,0 +1,51 @@
+package config
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+)
+
+// Member says that the addresses a pattern matches are in a circle.
+type Member struct {
+	Pattern string
+	Circle  string
+}
+
+// CircleMembers returns the members of all circles so that the first that
+// matches an address decides: see CircleOf.
+func (c *Config) CircleMembers() []Member {
+	var literals, patterns []Member
+	names := c.circleNames()
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(c.Circles[a].Interval, c.Circles[b].Interval)
+	})
+	for _, name := range names {
+		for _, g := range c.Circles[name].Members {
+			m := Member{Pattern: string(g), Circle: name}
+			if Glob(g).literal() {
+				literals = append(literals, m)
+			} else {
+				patterns = append(patterns, m)
+			}
+		}
+	}
+	return append(literals, patterns...)
+}
+
+// OnlyLoopback reports whether every server of the configuration is on this
+// machine, by a literal address or the name localhost.
+func (c *Config) OnlyLoopback() bool {
+	for _, a := range c.Accounts {
+		if a.IMAP != nil && !loopback(a.IMAP.Host) {
+			return false
+		}
+		if a.CalDAV != nil {
+			u, err := url.Parse(string(a.CalDAV.URL))
+			if err != nil || !loopback(u.Hostname()) {
+				return false
+			}
+		}
+	}
+	return true
+}
