@@ -1,0 +1,305 @@
+package ical
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Instance is one occurrence of an event.
+type Instance struct {
+	UID          string
+	RecurrenceID string // the original start: 20060102T150405Z, without Z if floating, or 20060102; empty if the event does not recur
+	Start, End   Time
+	Event        *Event // what applies: the master or an override; look at its Status
+}
+
+const (
+	maxRules    = 8
+	oneDay      = 24 * time.Hour
+	maxShift    = 366 * oneDay
+	maxMargin   = 2 * maxShift // a recurring event is not longer
+	maxFollowed = 16
+)
+
+// Expand returns the instances of the events that overlap [from, to), sorted by
+// start: masters, their recurrences and their overrides, each UID by itself.
+// floating is the zone of times without one and of all-day dates. Cancelled
+// instances are included. Of one rule the latest MaxInstances are kept. A rule
+// that is malformed, finer than daily or too much work is ErrRule.
+func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Instance, error) {
+	var uids []string
+	byUID := map[string][]*Event{}
+	for i := range events {
+		uid := events[i].UID
+		if _, seen := byUID[uid]; !seen {
+			uids = append(uids, uid)
+		}
+		byUID[uid] = append(byUID[uid], &events[i])
+	}
+	var all []Instance
+	work := fullBudget
+	for _, uid := range uids {
+		s := series{from: from, to: to, loc: floating, overrides: map[string]*Event{}, seen: map[string]bool{}, work: &work}
+		s.split(byUID[uid])
+		if err := s.expand(); err != nil {
+			return nil, fmt.Errorf("expand event: %w", err)
+		}
+		all = append(all, s.out...)
+	}
+	slices.SortStableFunc(all, func(a, b Instance) int {
+		return cmp.Or(a.Start.In(floating).Compare(b.Start.In(floating)), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
+	})
+	return all, nil
+}
+
+// series is everything about one UID while it is expanded.
+type series struct {
+	from, to  time.Time
+	loc       *time.Location
+	master    *Event
+	overrides map[string]*Event // by key of RECURRENCE-ID
+	following []*Event          // overrides of this and all later instances, sorted
+	exact     map[string]bool   // EXDATEs by key
+	wholeDay  map[string]bool   // EXDATEs that name a date of a timed series
+	seen      map[string]bool
+	work      *budget
+	out       []Instance
+}
+
+func (s *series) split(events []*Event) {
+	for _, e := range events {
+		if e.RecurrenceID.IsZero() && (s.master == nil || e.Sequence > s.master.Sequence) {
+			s.master = e
+		}
+	}
+	for _, e := range events {
+		if e.RecurrenceID.IsZero() {
+			continue
+		}
+		key := s.key(e.RecurrenceID)
+		if old := s.overrides[key]; old == nil || e.Sequence >= old.Sequence {
+			s.overrides[key] = e
+		}
+	}
+	for _, e := range s.overrides {
+		if e.Following {
+			s.following = append(s.following, e)
+		}
+	}
+	slices.SortFunc(s.following, func(a, b *Event) int {
+		return a.RecurrenceID.In(s.loc).Compare(b.RecurrenceID.In(s.loc))
+	})
+	if len(s.following) > maxFollowed {
+		s.following = s.following[len(s.following)-maxFollowed:]
+	}
+}
+
+// key names an instance by its original start, written as Instance.RecurrenceID.
+func (s *series) key(t Time) string { return s.like(t).String() }
+
+// like reads a RECURRENCE-ID or EXDATE as what the master has, since programs
+// mix them up: a date is the usual time of that day, a time without a zone is
+// on the master's clock, a time in an all-day series is its day.
+func (s *series) like(t Time) Time {
+	if s.master == nil || t.kind == s.master.Start.kind {
+		return t
+	}
+	m := s.master.Start
+	switch {
+	case t.kind == date:
+		return m.withWall(t.wall.Add(m.wall.Sub(midnight(m.wall))))
+	case m.kind == date:
+		return Time{wall: midnight(t.wall), kind: date}
+	case m.kind == floating:
+		return Floating(t.In(nil).In(s.loc))
+	}
+	return m.withWall(t.wall)
+}
+
+func (s *series) expand() error {
+	if s.master != nil {
+		if err := s.expandMaster(); err != nil {
+			return err
+		}
+	}
+	for key, e := range s.overrides {
+		s.add(Instance{UID: e.UID, RecurrenceID: key, Start: e.Start, End: e.End, Event: e})
+	}
+	return nil
+}
+
+func (s *series) expandMaster() error {
+	m := s.master
+	if len(m.RRules) == 0 && len(m.RDates) == 0 {
+		if len(s.overrides) == 0 {
+			s.add(Instance{UID: m.UID, Start: m.Start, End: m.End, Event: m})
+			return nil
+		}
+	}
+	if len(m.RRules)+len(m.ExRules) > maxRules {
+		return fmt.Errorf("%w: more than %d rules", ErrRule, maxRules)
+	}
+	if err := s.exclusions(); err != nil {
+		return err
+	}
+	starts, err := s.starts(m.RRules)
+	if err != nil {
+		return err
+	}
+	for _, t := range starts {
+		s.instance(t, Time{})
+	}
+	for _, d := range m.RDates {
+		if d.Start.IsDate() != m.Start.IsDate() {
+			d.End = Time{}
+		}
+		s.instance(s.like(d.Start), d.End)
+	}
+	return nil
+}
+
+// starts returns DTSTART and what the rules generate. RFC 5545 section 3.8.5.3:
+// DTSTART is the first instance, and COUNT counts it, even where the rule would
+// not generate it.
+func (s *series) starts(rules []string) ([]Time, error) {
+	m := s.master
+	starts := []Time{m.Start}
+	from, to := s.window()
+	for _, text := range rules {
+		r, err := parseRule(text, m.Start, s.work)
+		if err != nil {
+			return nil, err
+		}
+		r.float = s.loc
+		if len(rules) == 1 && r.count > 0 && !r.generates(m.Start.wall) {
+			if r.count--; r.count == 0 {
+				continue
+			}
+		}
+		walls, err := r.between(from, to, MaxInstances)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range walls {
+			starts = append(starts, m.Start.withWall(w))
+		}
+	}
+	return starts, nil
+}
+
+// generates reports whether the rule itself generates its DTSTART.
+func (r *rule) generates(w time.Time) bool {
+	first, days := r.period(0)
+	return slices.ContainsFunc(r.expand(first, days), w.Equal)
+}
+
+// window returns the wall clocks between which starts matter: wide enough for
+// any zone, for the length of the event and for what moves later instances.
+func (s *series) window() (from, to time.Time) {
+	margin := 2 * oneDay
+	for _, e := range append([]*Event{s.master}, s.following...) {
+		longest := min(max(0, e.End.In(s.loc).Sub(e.Start.In(s.loc))), maxMargin)
+		shift := time.Duration(0)
+		if !e.RecurrenceID.IsZero() {
+			shift = min(e.Start.In(s.loc).Sub(e.RecurrenceID.In(s.loc)).Abs(), maxShift)
+		}
+		margin = max(margin, 2*oneDay+longest+shift)
+	}
+	return s.from.UTC().Add(-margin), s.to.UTC().Add(margin)
+}
+
+func (s *series) exclusions() error {
+	m := s.master
+	s.exact, s.wholeDay = map[string]bool{}, map[string]bool{}
+	for _, t := range m.ExDates {
+		if t.IsDate() && !m.Start.IsDate() {
+			s.wholeDay[t.String()] = true
+			continue
+		}
+		s.exact[s.key(t)] = true
+	}
+	from, to := s.window()
+	for _, text := range m.ExRules {
+		r, err := parseRule(text, m.Start, s.work)
+		if err != nil {
+			return err
+		}
+		r.float = s.loc
+		walls, err := r.between(from, to, MaxInstances)
+		if err != nil {
+			return err
+		}
+		for _, w := range walls {
+			s.exact[s.key(m.Start.withWall(w))] = true
+		}
+	}
+	return nil
+}
+
+// instance adds the instance that starts at t, unless it is excluded, an
+// override stands for it, or it is there already.
+func (s *series) instance(t, end Time) {
+	key := s.key(t)
+	day := t.wall.Format("20060102")
+	if s.exact[key] || s.wholeDay[day] || s.overrides[key] != nil || s.seen[key] {
+		return
+	}
+	s.seen[key] = true
+	i := Instance{UID: s.master.UID, RecurrenceID: key, Start: t, End: end, Event: s.master}
+	if f := s.follows(t); f != nil {
+		i.Event = f
+		i.Start = s.shift(t, f)
+		i.End = Time{}
+	}
+	if i.End.IsZero() {
+		i.End = s.endOf(i.Start, i.Event)
+	}
+	s.add(i)
+}
+
+// follows returns the override that stands for t and all later instances.
+func (s *series) follows(t Time) *Event {
+	at := t.In(s.loc)
+	for _, e := range slices.Backward(s.following) {
+		if at.After(e.RecurrenceID.In(s.loc)) {
+			return e
+		}
+	}
+	return nil
+}
+
+// shift moves t as far as the override moved its own instance, on the wall
+// clock (RFC 5545 section 3.8.4.4).
+func (s *series) shift(t Time, f *Event) Time {
+	orig := f.RecurrenceID
+	if orig.kind == instant && f.Start.kind == instant {
+		orig = At(orig.In(nil).In(f.Start.zone))
+	}
+	moved := f.Start.wall.Sub(orig.wall)
+	if moved.Abs() > maxShift {
+		return t
+	}
+	if t.kind == instant && f.Start.kind == instant {
+		t = At(t.In(nil).In(f.Start.zone))
+	}
+	return t.add(moved)
+}
+
+// endOf gives an instance the length of its event: days for dates, the same
+// exact time otherwise (RFC 5545 section 3.8.5.3).
+func (s *series) endOf(start Time, e *Event) Time {
+	if start.kind != instant || e.Start.kind != instant {
+		return start.add(e.End.wall.Sub(e.Start.wall))
+	}
+	return after(start, e.End.In(nil).Sub(e.Start.In(nil)))
+}
+
+// add keeps the instance if it overlaps the window.
+func (s *series) add(i Instance) {
+	start, end := i.Start.In(s.loc), i.End.In(s.loc)
+	if start.Before(s.to) && (end.After(s.from) || start.Equal(end) && !start.Before(s.from)) {
+		s.out = append(s.out, i)
+	}
+}

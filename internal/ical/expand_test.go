@@ -1,0 +1,231 @@
+package ical_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ical"
+)
+
+// calendar wraps several events of the UID 1.
+func calendar(events ...string) string {
+	s := "BEGIN:VCALENDAR\nVERSION:2.0\n"
+	for _, e := range events {
+		s += "BEGIN:VEVENT\nUID:1\n" + e + "\nEND:VEVENT\n"
+	}
+	return s + "END:VCALENDAR\n"
+}
+
+// show writes an instance as: original start, start/end, summary.
+func show(list []ical.Instance) []string {
+	var out []string
+	for _, i := range list {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s/%s %s", i.RecurrenceID, i.Start, i.End, i.Event.Summary+i.Event.Status)))
+	}
+	return out
+}
+
+func TestExpand(t *testing.T) {
+	const series = "SUMMARY:m\nDTSTART;TZID=Europe/Berlin:20240325T090000\nDTEND;TZID=Europe/Berlin:20240325T100000\nRRULE:FREQ=WEEKLY;COUNT=3"
+	const allDay = "SUMMARY:m\nDTSTART;VALUE=DATE:20240330\nDTEND;VALUE=DATE:20240401\nRRULE:FREQ=WEEKLY;COUNT=2"
+	tests := map[string]struct {
+		in   string
+		want []string
+	}{
+		"one":             {calendar("SUMMARY:m\nDTSTART:20240325T080000Z"), []string{"20240325T080000Z/20240325T080000Z m"}},
+		"over the change": {calendar(series), []string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240401T070000Z/20240401T080000Z m", "20240408T070000Z 20240408T070000Z/20240408T080000Z m"}},
+		"all day":         {calendar(allDay), []string{"20240330 20240330/20240401 m", "20240406 20240406/20240408 m"}},
+		"floating": {
+			calendar("SUMMARY:m\nDTSTART:20240325T090000\nRRULE:FREQ=WEEKLY;COUNT=2"),
+			[]string{"20240325T090000 20240325T090000/20240325T090000 m", "20240401T090000 20240401T090000/20240401T090000 m"},
+		},
+		"floating, override in UTC": {
+			calendar("SUMMARY:m\nDTSTART:20240325T090000\nRRULE:FREQ=WEEKLY;COUNT=2", "SUMMARY:o\nRECURRENCE-ID:20240401T070000Z\nDTSTART:20240402T090000"),
+			[]string{"20240325T090000 20240325T090000/20240325T090000 m", "20240401T090000 20240402T090000/20240402T090000 o"},
+		},
+		"override without its zone": {
+			calendar(series, "SUMMARY:o\nRECURRENCE-ID:20240401T090000\nDTSTART:20240402T120000Z"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240402T120000Z/20240402T120000Z o", "20240408T070000Z 20240408T070000Z/20240408T080000Z m"},
+		},
+		"moved": {
+			calendar(series, "SUMMARY:o\nRECURRENCE-ID:20240401T070000Z\nDTSTART:20240402T120000Z\nDTEND:20240402T130000Z"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240402T120000Z/20240402T130000Z o", "20240408T070000Z 20240408T070000Z/20240408T080000Z m"},
+		},
+		"cancelled, named by date": {
+			calendar(series, "STATUS:CANCELLED\nRECURRENCE-ID;VALUE=DATE:20240401\nDTSTART;TZID=Europe/Berlin:20240401T090000"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240401T070000Z/20240401T070000Z CANCELLED", "20240408T070000Z 20240408T070000Z/20240408T080000Z m"},
+		},
+		"newer override wins": {
+			calendar(series, "SUMMARY:new\nSEQUENCE:2\nRECURRENCE-ID:20240401T070000Z\nDTSTART:20240401T070000Z", "SUMMARY:old\nSEQUENCE:1\nRECURRENCE-ID:20240401T070000Z\nDTSTART:20240402T070000Z"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240401T070000Z/20240401T070000Z new", "20240408T070000Z 20240408T070000Z/20240408T080000Z m"},
+		},
+		"override alone": {
+			calendar("SUMMARY:o\nRECURRENCE-ID:20240401T070000Z\nDTSTART:20240402T120000Z\nDTEND:20240402T130000Z"),
+			[]string{"20240401T070000Z 20240402T120000Z/20240402T130000Z o"},
+		},
+		"this and future": {
+			calendar(series, "SUMMARY:o\nRECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Berlin:20240401T090000\nDTSTART;TZID=Europe/Berlin:20240401T110000\nDTEND;TZID=Europe/Berlin:20240401T130000"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240401T070000Z 20240401T090000Z/20240401T110000Z o", "20240408T070000Z 20240408T090000Z/20240408T110000Z o"},
+		},
+		"EXDATE in UTC, RDATE twice": {
+			calendar(series + "\nEXDATE:20240401T070000Z\nRDATE;TZID=Europe/Berlin:20240325T090000,20240501T120000"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T090000Z m", "20240408T070000Z 20240408T070000Z/20240408T080000Z m", "20240501T100000Z 20240501T100000Z/20240501T110000Z m"},
+		},
+		"EXDATE by date": {
+			calendar(series + "\nEXDATE;VALUE=DATE:20240325,20240401"),
+			[]string{"20240408T070000Z 20240408T070000Z/20240408T080000Z m"},
+		},
+		"RDATE only, with a period": {
+			calendar("SUMMARY:m\nDTSTART:20240325T080000Z\nRDATE;VALUE=PERIOD:20240326T080000Z/PT3H"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T080000Z m", "20240326T080000Z 20240326T080000Z/20240326T110000Z m"},
+		},
+		"UNTIL as a date": {
+			calendar("SUMMARY:m\nDTSTART:20240325T220000Z\nRRULE:freq=daily; until=20240326;"),
+			[]string{"20240325T220000Z 20240325T220000Z/20240325T220000Z m", "20240326T220000Z 20240326T220000Z/20240326T220000Z m"},
+		},
+		"UNTIL in UTC": {
+			calendar("SUMMARY:m\nDTSTART;TZID=Europe/Berlin:20240330T090000\nRRULE:FREQ=DAILY;UNTIL=20240331T070000Z"),
+			[]string{"20240330T080000Z 20240330T080000Z/20240330T080000Z m", "20240331T070000Z 20240331T070000Z/20240331T070000Z m"},
+		},
+		"UNTIL as local midnight in UTC": {
+			calendar("SUMMARY:m\nDTSTART;VALUE=DATE:20240330\nRRULE:FREQ=DAILY;UNTIL=20240330T230000Z"),
+			[]string{"20240330 20240330/20240331 m", "20240331 20240331/20240401 m"},
+		},
+		"DTSTART outside its rule counts": {
+			calendar("SUMMARY:m\nDTSTART:20240326T080000Z\nRRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=2"),
+			[]string{"20240326T080000Z 20240326T080000Z/20240326T080000Z m", "20240401T080000Z 20240401T080000Z/20240401T080000Z m"},
+		},
+	}
+	berlin := zone(t, "Europe/Berlin")
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			events, err := readEvents(test.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := ical.Expand(events, time.Date(2024, 1, 1, 0, 0, 0, 0, berlin), time.Date(2025, 1, 1, 0, 0, 0, 0, berlin), berlin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, show(got)); diff != "" {
+				t.Errorf("Expand() (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The window is half open, and an instance that has begun before it counts.
+func TestExpandWindow(t *testing.T) {
+	events, err := readEvents(calendar("SUMMARY:m\nDTSTART:20000101T220000Z\nDTEND:20000102T020000Z\nRRULE:FREQ=DAILY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(d int) time.Time { return time.Date(2024, 6, d, 0, 0, 0, 0, time.UTC) }
+	got, err := ical.Expand(events, day(1), day(2), time.UTC)
+	want := []string{"20240531T220000Z 20240531T220000Z/20240601T020000Z m", "20240601T220000Z 20240601T220000Z/20240602T020000Z m"}
+	if diff := cmp.Diff(want, show(got)); diff != "" || err != nil {
+		t.Errorf("Expand() %v (-want +got):\n%s", err, diff)
+	}
+	all, err := ical.Expand(events, time.Time{}, day(2), time.UTC)
+	if err != nil || len(all) > ical.MaxInstances+1 || len(all) < ical.MaxInstances-2 || all[len(all)-1].RecurrenceID != "20240601T220000Z" {
+		t.Errorf("%d instances, %v; want about the latest %d", len(all), err, ical.MaxInstances)
+	}
+}
+
+func TestExpandRefuses(t *testing.T) {
+	for _, rule := range []string{
+		"FREQ=HOURLY;INTERVAL=2;BYHOUR=1", "FREQ=MINUTELY;INTERVAL=60;BYMINUTE=30", "FREQ=SECONDLY;BYSETPOS=2", "", "COUNT=3",
+		"FREQ=MONTHLY;INTERVAL=9223372036854775807", "FREQ=DAILY;INTERVAL=0", "FREQ=WEEKLY;COUNT=0", "FREQ=WEEKLY;COUNT=-1",
+		"FREQ=MONTHLY;BYDAY=99MO", "FREQ=MONTHLY;BYDAY=XX", "FREQ=MONTHLY;BYMONTHDAY=0", "FREQ=DAILY;UNTIL=never", "RSCALE=HEBREW;FREQ=YEARLY",
+		"FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7;BYMINUTE=0,1,2,3,4,5,6,7,8,9", "FREQ=YEARLY;BYEASTER=0",
+	} {
+		events, err := readEvents(calendar("DTSTART:20240101T100000Z\nRRULE:" + rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ical.Expand(events, time.Time{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+		if !errors.Is(err, ical.ErrRule) || got != nil {
+			t.Errorf("%s: %d instances, %v; want ErrRule", rule, len(got), err)
+		}
+	}
+}
+
+// Rules that made other expanders hang or panic end, with few instances or none.
+func TestExpandEnds(t *testing.T) {
+	for rule, want := range map[string]int{
+		"FREQ=MONTHLY;BYDAY=9MO":                                  1, // DTSTART alone
+		"FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30":                      1,
+		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=2147483647":    1,
+		"FREQ=DAILY;BYSETPOS=5":                                   1,
+		"FREQ=DAILY;COUNT=2147483647":                             ical.MaxInstances + 1,
+		"FREQ=DAILY;UNTIL=99991231T000000Z":                       ical.MaxInstances + 1,
+		"FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU,WE,TH,FR,SA,SU":      246,
+		"FREQ=MONTHLY;BYDAY=1MO,2MO,3MO,4MO,5MO,-1MO;BYSETPOS=-1": 2401,
+	} {
+		events, err := readEvents(calendar("DTSTART:20240102T100000Z\nRRULE:" + rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		endless, err := readEvents(calendar("DTSTART:20240102T100000Z\nDTEND:99990102T100000Z\nRRULE:" + rule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ical.Expand(endless, time.Time{}, time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC); err != nil {
+			t.Errorf("%s, without an end: %v", rule, err)
+		}
+		got, err := ical.Expand(events, time.Time{}, time.Date(2224, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+		if err != nil || len(got) < want-2 || len(got) > want {
+			t.Errorf("%s: %d instances, %v; want %d", rule, len(got), err, want)
+		}
+	}
+}
+
+// Thousands of costly rules in one object are given up together.
+func TestExpandBudget(t *testing.T) {
+	s := "BEGIN:VCALENDAR\n"
+	for i := range 5000 {
+		s += fmt.Sprintf("BEGIN:VEVENT\nUID:%d\nDTSTART:16010101T000000Z\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=9\nEND:VEVENT\n", i)
+	}
+	events, err := readEvents(s + "END:VCALENDAR\n")
+	if err != nil || len(events) != 5000 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	_, err = ical.Expand(events, time.Time{}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+	if !errors.Is(err, ical.ErrRule) {
+		t.Errorf("%v, want ErrRule", err)
+	}
+}
+
+func FuzzExpand(f *testing.F) {
+	for _, rule := range []string{
+		"FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,-1TU;WKST=SU;INTERVAL=3", "FREQ=YEARLY;BYWEEKNO=1,-1;BYSETPOS=-2", "FREQ=MONTHLY;BYDAY=2MO;BYHOUR=1,2;COUNT=9",
+		"FREQ=YEARLY;BYYEARDAY=-366;UNTIL=20300101",
+	} {
+		f.Add(rule, "20240101T100000", "20240101T110000", "20240108T100000")
+	}
+	f.Fuzz(func(t *testing.T, rule, start, end, other string) {
+		in := calendar("DTSTART:"+start+"\nDTEND:"+end+"\nRRULE:"+rule+"\nRDATE:"+other, "RECURRENCE-ID;RANGE=THISANDFUTURE:"+other+"\nDTSTART:"+end)
+		events, err := readEvents(in)
+		if err != nil {
+			return
+		}
+		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+		list, err := ical.Expand(events, from, to, time.UTC)
+		if err != nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, i := range list {
+			s, e := i.Start.In(time.UTC), i.End.In(time.UTC)
+			if seen[i.UID+i.RecurrenceID] || e.Before(s) || !s.Before(to) || e.Before(from) {
+				t.Fatalf("instance %s from %v to %v", i.RecurrenceID, s, e)
+			}
+			seen[i.UID+i.RecurrenceID] = true
+		}
+	})
+}
