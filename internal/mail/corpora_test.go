@@ -1,0 +1,210 @@
+package mail_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"syncd/internal/mail"
+)
+
+// corpora is where real mail lies that is not part of the project.
+const corpora = "../../../shared/corpora/mail"
+
+func corpus(t *testing.T, path string) string {
+	t.Helper()
+	path = filepath.Join(corpora, path)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the corpus is absent: %v", err)
+	}
+	return path
+}
+
+// TestTortureMail reads malformed and odd mail of eight projects: no message
+// may panic, and one with a From that names an address must give it.
+func TestTortureMail(t *testing.T) {
+	plainFrom := regexp.MustCompile(`(?im)^from:[^\n]*?([a-z0-9]+@[a-z0-9]+\.(?:com|org|net|de|uk))>?\s*$`)
+	seen := 0
+	err := filepath.WalkDir(corpus(t, "torture"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		h := mail.Parse(raw, received)
+		head, _, _ := bytes.Cut(bytes.ReplaceAll(raw, []byte("\r\n"), []byte("\n")), []byte("\n\n"))
+		if m := plainFrom.FindSubmatch(head); m != nil && !bytes.HasPrefix(head, []byte("\n")) {
+			if seen++; len(h.From) == 0 {
+				t.Errorf("%s: no From, though the header names %s", path, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 100 {
+		t.Errorf("%d messages with a From, want at least 100", seen)
+	}
+}
+
+// TestEnronOwnersAreFound counts the mail each owner sent. Their addresses are
+// the ones that net/mail rejects.
+func TestEnronOwnersAreFound(t *testing.T) {
+	for _, name := range []string{"whitt-m", "ruscitti-k", "blair-l"} {
+		var truth struct {
+			Total int `json:"messages_total"`
+			Owner struct{ Own []string }
+			Scope struct {
+				All struct {
+					ByID struct{ Totals struct{ Sent, Received int } } `json:"by_message_id"`
+				}
+			} `json:"scopes"`
+		}
+		b, err := os.ReadFile(corpus(t, "enron/"+name+".truth.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(b, &truth); err != nil {
+			t.Fatal(err)
+		}
+		own := map[string]bool{}
+		for _, a := range truth.Owner.Own {
+			own[a] = true
+		}
+		total, sent, without := 0, 0, 0
+		for _, block := range mboxes(t, "enron/"+name) {
+			h := mail.Parse(block, received)
+			total++
+			switch {
+			case len(h.From) == 0:
+				without++
+			case own[h.From[0].Address] && slices.ContainsFunc(slices.Concat(h.To, h.Cc, h.Bcc), func(a mail.Address) bool { return !own[a.Address] }):
+				sent++ // the truth counts mail with a counterpart
+			}
+		}
+		want := truth.Scope.All.ByID.Totals.Sent
+		if total != truth.Total || sent != want || without != 0 {
+			t.Errorf("%s: %d messages, %d sent, %d without From, want %d, %d, 0", name, total, sent, without, truth.Total, want)
+		}
+	}
+}
+
+// mboxes gives the messages of every mbox in a directory.
+func mboxes(t *testing.T, dir string) [][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(corpus(t, dir), "*.mbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range bytes.Split(append([]byte("\n\n"), raw...), []byte("\n\nFrom ")) {
+			if i == 0 {
+				continue
+			}
+			_, m, _ = bytes.Cut(m, []byte("\n"))
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// TestBouncesAreNoise holds the marks to real bounces and automatic answers;
+// those without any mark in the header are few.
+func TestBouncesAreNoise(t *testing.T) {
+	total, people := 0, 0
+	err := filepath.WalkDir(corpus(t, "automated"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".eml") {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if total++; mail.Parse(raw, received).Noise == "" {
+			people++
+			t.Log(filepath.Base(path))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d of %d without a mark", people, total)
+	if total == 0 || people*10 > total {
+		t.Errorf("%d of %d automatic messages bear no mark, want at most a tenth", people, total)
+	}
+}
+
+// TestLabelledMailIsTold counts, on labelled mail, people taken for automatic
+// mail: SPEC section 6 allows one in two hundred.
+func TestLabelledMailIsTold(t *testing.T) {
+	labels := map[string]string{}
+	b, err := os.ReadFile(corpus(t, "spamassassin/easy-ham-1.labels.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Split(strings.TrimSpace(line), "\t"); len(f) >= 2 {
+			labels[f[0]] = f[1]
+		}
+	}
+	f, err := os.Open(corpus(t, "spamassassin/easy-ham-1.tar.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, lost := map[string]int{}, map[string]int{}
+	for r := tar.NewReader(z); ; {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		label := labels[filepath.Base(e.Name)]
+		if label == "" {
+			label = labels[e.Name]
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, after, ok := bytes.Cut(raw, []byte("\n")); ok && bytes.HasPrefix(raw, []byte("From ")) {
+			raw = after
+		}
+		noise := mail.Parse(raw, received).Noise
+		if label != "" {
+			found[label]++
+			if (noise != "") == (label == "person") {
+				lost[label]++
+			}
+		}
+	}
+	t.Logf("labelled: %v, told wrongly: %v", found, lost)
+	if found["person"] == 0 || lost["person"]*200 > found["person"] {
+		t.Errorf("%d of %d people taken for automatic mail", lost["person"], found["person"])
+	}
+}

@@ -1,0 +1,73 @@
+package mail
+
+import (
+	"bytes"
+	"strings"
+)
+
+// fields maps a field's name in lower case to its values, unfolded and in
+// UTF-8, in the order of the block.
+type fields map[string][]string
+
+// first gives the first value that is not empty.
+func (f fields) first(name string) string {
+	for _, v := range f[name] {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func (f fields) has(name string) bool { return len(f[name]) > 0 }
+
+// split takes a block apart. A line that is neither a field nor a continuation
+// is dropped together with its continuations, and nothing else is.
+func split(block []byte) fields {
+	f := fields{}
+	var name string
+	var value []byte
+	flush := func() {
+		if name != "" {
+			f[name] = append(f[name], strings.TrimSpace(toUTF8(value)))
+		}
+		name, value = "", nil
+	}
+	block = bytes.TrimPrefix(block, []byte("\xef\xbb\xbf"))
+	for started := false; len(block) > 0; {
+		var line []byte
+		line, block, _ = bytes.Cut(block, []byte("\n"))
+		line = bytes.TrimRight(line, "\r")
+		switch {
+		case len(line) == 0:
+			if !started {
+				continue // some programs begin with an empty line
+			}
+			block = nil
+		case line[0] == ' ' || line[0] == '\t':
+			value = append(value, line...) // RFC 5322 section 2.2.3: only the line end goes
+		default:
+			flush()
+			started = true
+			name, value = field(line)
+		}
+	}
+	flush()
+	return f
+}
+
+// field takes "Name: value" apart; the name is empty if the line is not one.
+func field(line []byte) (name string, value []byte) {
+	n, v, ok := bytes.Cut(line, []byte(":"))
+	n = bytes.TrimRight(n, " \t") // RFC 5322 section 4.5 allows the space
+	if !ok || len(n) == 0 {
+		return "", nil
+	}
+	for _, c := range n {
+		if c <= ' ' || c >= 0x7f {
+			return "", nil
+		}
+	}
+	// The copy lets continuations be appended without touching the block.
+	return strings.ToLower(string(n)), append([]byte(nil), v...)
+}

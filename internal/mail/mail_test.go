@@ -1,0 +1,410 @@
+package mail_test
+
+import (
+	netmail "net/mail"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/mail"
+)
+
+var received = time.Date(2026, 3, 4, 10, 0, 0, 0, time.UTC)
+
+// parse makes a header of lines.
+func parse(lines ...string) mail.Header {
+	return mail.Parse([]byte(strings.Join(lines, "\r\n")+"\r\n\r\n"), received)
+}
+
+func TestParseWholeHeader(t *testing.T) {
+	got := parse(
+		"Return-Path: <ana@example.org>",
+		"Date: Tue, 3 Mar 2026 18:05:09 +0100",
+		"From: =?utf-8?Q?Ana_L=C3=B3pez?= <Ana@Example.org>",
+		"To: Bob <bob@example.com>,",
+		"\t\"Hall, Susan\" <susan@example.net>",
+		"To: carol@example.com",
+		"Cc: dave@example.com",
+		"Subject: =?utf-8?B?UmU6IMOcYmVy?= the",
+		"  plan",
+		"Message-ID: <1@example.org>",
+		"In-Reply-To: Your message of Monday <0@example.com>",
+		"References: <r@example.com>",
+		" <0@example.com> <r@example.com>",
+		"Content-Type: TEXT/Plain; charset=utf-8",
+	)
+	want := mail.Header{
+		From:        []mail.Address{{Name: "Ana López", Address: "ana@example.org"}},
+		To:          []mail.Address{{Name: "Bob", Address: "bob@example.com"}, {Name: "Hall, Susan", Address: "susan@example.net"}, {Address: "carol@example.com"}},
+		Cc:          []mail.Address{{Address: "dave@example.com"}},
+		Subject:     "Re: Über the plan",
+		MessageID:   "1@example.org",
+		InReplyTo:   "0@example.com",
+		References:  []string{"r@example.com", "0@example.com"},
+		ContentType: "text/plain",
+		Date:        time.Date(2026, 3, 3, 17, 5, 9, 0, time.UTC),
+		DateFrom:    mail.DateFromHeader,
+		Delivered:   true,
+		Fingerprint: got.Fingerprint,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Parse() mismatch (-want +got):\n%s", diff)
+	}
+	if len(got.Fingerprint) != 64 {
+		t.Errorf("Fingerprint = %q, want 64 digits", got.Fingerprint)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	type as = []mail.Address
+	exact := func(name, address string) mail.Address { return mail.Address{Name: name, Address: address} }
+	loose := func(name, address string) mail.Address {
+		return mail.Address{Name: name, Address: address, Loose: true}
+	}
+	for _, tt := range []struct {
+		in   string
+		want as
+	}{
+		{`"Alice" <a@x.com>, b@y.com`, as{exact("Alice", "a@x.com"), exact("", "b@y.com")}},
+		{`a@x.com, bad address here, b@y.com`, as{exact("", "a@x.com"), exact("", "b@y.com")}},
+		{`a@x.com; b@y.com`, as{exact("", "a@x.com"), exact("", "b@y.com")}},
+		{`a@x.com,, b@y.com,`, as{exact("", "a@x.com"), exact("", "b@y.com")}},
+		{`undisclosed-recipients:;`, nil},
+		{`Team: a@x.com, "B" <b@y.com>;, c@z.com`, as{exact("", "a@x.com"), exact("B", "b@y.com"), exact("", "c@z.com")}},
+		{`Bob "The X" Builder <b@x.com>`, as{exact("Bob The X Builder", "b@x.com")}},
+		{`"Bob \"The X\" Builder" <b@x.com>`, as{exact(`Bob "The X" Builder`, "b@x.com")}},
+		{`John Q. Public <j@x.com>`, as{exact("John Q. Public", "j@x.com")}},
+		{`Doe, Jane <j@x.com>`, as{loose("Doe, Jane", "j@x.com")}},
+		{`"unterminated <b@x.com>, c@y.com`, as{exact("unterminated", "b@x.com"), exact("", "c@y.com")}},
+		{`<b@x.com, c@y.com`, as{exact("", "b@x.com"), exact("", "c@y.com")}},
+		{`b@x.com (Comment (nested))`, as{exact("Comment (nested)", "b@x.com")}},
+		{`Bob@Work <bob@x.com>`, as{loose("Bob@Work", "bob@x.com")}},
+		{`bob@x.com <bob@x.com>`, as{loose("", "bob@x.com")}},
+		{`"bob@x.com" <bob@x.com>`, as{exact("", "bob@x.com")}},
+		{`'bob@x.com' <bob@x.com>`, as{loose("", "bob@x.com")}},
+		{`'bob@x.com'`, as{loose("", "bob@x.com")}},
+		{`'Bob Hill' <bob@x.com>`, as{exact("Bob Hill", "bob@x.com")}},
+		{`=?gb2312?B?zfU=?= <b@x.com>`, as{exact("王", "b@x.com")}},
+		{`=?x-nonexistent?Q?foo?= <b@x.com>, c@y.com`, as{exact("foo", "b@x.com"), exact("", "c@y.com")}},
+		{`=?UTF-8?Q?M=FCller?= <b@x.com>`, as{exact("Müller", "b@x.com")}},
+		{`=?utf-8?B?w5xiZXI=?= =?utf-8?B?IEFsbGVz?= <b@x.com>`, as{exact("Über Alles", "b@x.com")}},
+		{`=?utf-8?B?w5xiZXLD?= =?utf-8?B?nA==?= <b@x.com>`, as{exact("ÜberÜ", "b@x.com")}},
+		{`=?UTF-8?Q?Doe=2C_Jane?= <j@x.com>`, as{exact("Doe, Jane", "j@x.com")}},
+		{`"=?UTF-8?Q?M=C3=BCller?=" <b@x.com>`, as{exact("Müller", "b@x.com")}},
+		{`=?cp932?B?k2OShg==?= <t@x.com>`, as{exact("田中", "t@x.com")}},
+		{`=?utf-8?Q?Bob_=3Cbob=40x.com=3E?=`, as{loose("Bob", "bob@x.com")}},
+		{"M\xfcller <b@x.com>, c@y.com", as{exact("Müller", "b@x.com"), exact("", "c@y.com")}},
+		{`Müller <müller@exämple.com>`, as{exact("Müller", "müller@xn--exmple-cua.com")}},
+		{`b@x.com.`, as{loose("", "b@x.com")}},
+		{`b..c@x.com`, as{loose("", "b..c@x.com")}},
+		{`.ward@example.com`, as{loose("", ".ward@example.com")}},
+		{`W..White <w..white@example.com>`, as{loose("W..White", "w..white@example.com")}},
+		{`"b c"@x.com`, as{exact("", `"b c"@x.com`)}},
+		{`"b.c"@x.com`, as{exact("", "b.c@x.com")}},
+		{`b@[192.0.2.1]`, as{exact("", "b@[192.0.2.1]")}},
+		{`b@localhost`, as{exact("", "b@localhost")}},
+		{`b`, nil},
+		{`MAILER-DAEMON`, nil},
+		{`<>`, nil},
+		{`Mailer <>`, nil},
+		{`<@relay.com:b@x.com>`, as{exact("", "b@x.com")}},
+		{`b @ x.com`, as{exact("", "b@x.com")}},
+		{`b@x.com <mailto:b@x.com>`, as{loose("", "b@x.com")}},
+		{`mailto:b@x.com`, as{exact("", "b@x.com")}},
+		{`"Bob" b@x.com`, as{loose("", "b@x.com")}},
+		{`b@x.com <Bob>`, as{loose("", "b@x.com")}},
+		{`/O=ORG/OU=EXCHANGE/CN=RECIPIENTS/CN=BOB`, nil},
+		{"Bob \u202egro.elpmaxe\u202c <b@x.com>", as{exact("Bob gro.elpmaxe", "b@x.com")}},
+	} {
+		got := parse("To: " + tt.in).To
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("To: %q mismatch (-want +got):\n%s", tt.in, diff)
+		}
+	}
+}
+
+// TestAddressesAgreeWithNetMail holds the tolerant reader to the strict one on
+// what the strict one accepts.
+func TestAddressesAgreeWithNetMail(t *testing.T) {
+	for _, in := range []string{
+		`a@x.com`, `A <a@x.com>`, `"A, B" <a@x.com>, c@y.com`, `a@x.com (A)`, `G: a@x.com, b@x.com;`,
+		`G:;, a@x.com`, `"q\"q" <a@x.com>`, `=?utf-8?q?=C3=A9?= <a@x.com>`, `"a b"@x.com`, `<a@x.com>`,
+		`a.b+c@sub.x.com`, ` a@x.com , b@y.com `, `A (c) B <a@x.com>`, `"<x@y>" <a@x.com>`,
+	} {
+		want, err := netmail.ParseAddressList(in)
+		if err != nil {
+			t.Fatalf("%q: %v", in, err)
+		}
+		got := parse("To: " + in).To
+		if len(got) != len(want) {
+			t.Errorf("%q: %d addresses, want %d", in, len(got), len(want))
+			continue
+		}
+		for i := range want {
+			address := strings.ReplaceAll(got[i].Address, `"`, "")
+			if address != want[i].Address || got[i].Loose {
+				t.Errorf("%q: got %+v, want %q", in, got[i], want[i].Address)
+			}
+		}
+	}
+}
+
+func TestBrokenLinesLoseOnlyThemselves(t *testing.T) {
+	for name, block := range map[string]string{
+		"line feeds":         "From: a@x.com\nTo: b@x.com\n\n",
+		"garbage line":       "From: a@x.com\r\ngarbage line\r\n and more\r\nTo: b@x.com\r\n\r\n",
+		"leading space":      " leading: x\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
+		"leading empty line": "\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
+		"empty name":         "From: a@x.com\r\n: empty\r\nTo: b@x.com\r\n\r\n",
+		"space before colon": "From : a@x.com\r\nTo : b@x.com\r\n\r\n",
+		"name in capitals":   "FROM: a@x.com\r\nTO: b@x.com\r\n\r\n",
+		"umlaut in name":     "Fröm: c@x.com\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
+		"two From":           "From:\r\nFrom: a@x.com\r\nFrom: c@x.com\r\nTo: b@x.com\r\n\r\n",
+		"mbox line":          "From a@x.com Mon Jan  1 00:00:00 2026\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
+		"byte order mark":    "\xef\xbb\xbfFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
+		"NUL":                "From: a@x.com\r\nSubject: a\x00b\r\nTo: b@x.com\r\n\r\n",
+		"no end":             "From: a@x.com\r\nTo: b@x.com",
+		"body follows":       "From: a@x.com\r\nTo: b@x.com\r\n\r\nTo: c@x.com\r\n",
+	} {
+		h := mail.Parse([]byte(block), received)
+		if len(h.From) != 1 || h.From[0].Address != "a@x.com" || len(h.To) != 1 || h.To[0].Address != "b@x.com" {
+			t.Errorf("%s: From %v, To %v", name, h.From, h.To)
+		}
+	}
+}
+
+func TestSubject(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                                 "plain",
+		"=?utf-8?Q?a_b=20c?=":                   "a b c",
+		"=?utf-8?Q?two words?= after":           "two words after",
+		"=?iso-8859-1*de?Q?=FCber?=":            "über",
+		"=?utf-8?B?4pyT?=\r\n =?utf-8?B?4pyT?=": "✓✓",
+		"=?utf-8?B?w5xiZXI?=":                   "Über",
+		"a\x07\x1b[31mb\u202ec\u2066":           "a[31mbc",
+		"broken =?utf-8?Q?word":                 "broken =?utf-8?Q?word",
+		"tab\tand\r\n  fold":                    "tab and fold",
+		"latin \xe9":                            "latin é",
+	} {
+		if got := parse("Subject: " + in).Subject; got != want {
+			t.Errorf("Subject %q = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNormalSubject(t *testing.T) {
+	for in, want := range map[string]string{
+		"Lunch": "Lunch", "Re: Lunch": "Lunch", "RE: re[2]: Fwd: Lunch": "Lunch", "AW: WG: Lunch": "Lunch",
+		"SV: Lunch": "Lunch", "Re：Lunch": "Lunch", "回复: Lunch": "Lunch", "Lunch (fwd)": "Lunch",
+		"Regarding: Lunch": "Regarding: Lunch", "Re:": "", "Report: Q3": "Report: Q3", "Re :Lunch": "Lunch",
+	} {
+		if got := mail.NormalSubject(in); got != want {
+			t.Errorf("NormalSubject(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestDate(t *testing.T) {
+	const feb = "1994-02-07T21:52:25Z"
+	for _, tt := range []struct {
+		in, want string
+		from     mail.DateFrom
+	}{
+		{"Mon, 7 Feb 1994 21:52:25 -0800", "1994-02-08T05:52:25Z", mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 21:52:25 -0800 (PST)", "1994-02-08T05:52:25Z", mail.DateFromHeader},
+		{"7 Feb 94 21:52 GMT", "1994-02-07T21:52:00Z", mail.DateFromHeader},
+		{"Mon, 07 Feb 1994 21:52:25 UT", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 21:52:25", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 9:5:5 +0000", "1994-02-07T09:05:05Z", mail.DateFromHeader},
+		{"Monday, 7 Feb 1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Monday, 7 February 1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Mon Feb  7 21:52:25 1994", feb, mail.DateFromHeader},
+		{"Mon Feb  7 16:52:25 EST 1994", feb, mail.DateFromHeader},
+		{"Feb 7, 1994 9:52:25 PM", feb, mail.DateFromHeader},
+		{"1994-02-07T21:52:25Z", feb, mail.DateFromHeader},
+		{"1994-02-07 22:52:25.123 +01:00", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 16:52:25 EST", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 13:52:25 PST", feb, mail.DateFromHeader},
+		{"Mon,7 Feb 1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 21.52.25 +0000", feb, mail.DateFromHeader},
+		{"Tue, 8 Feb 1994 05:52:25 GMT+0800", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 24:00:00 +0000", "1994-02-08T00:00:00Z", mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 21:52:60 +0000", "1994-02-07T21:52:59Z", mail.DateFromHeader},
+		{"Tue, 8 Feb 1994 03:22:25 +0530 IST", feb, mail.DateFromHeader},
+		{"Mon, 7-Feb-94 21:52:25 GMT", feb, mail.DateFromHeader},
+		{"Mon, 7  Feb  1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Mon, 7 feb 1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 101 21:52:25 +0000", "2001-02-07T21:52:25Z", mail.DateFromHeader},
+		{"", "2026-03-04T10:00:00Z", mail.DateMissing},
+		{"yesterday", "2026-03-04T10:00:00Z", mail.DateUnparseable},
+		{"Mon, 32 Feb 1994 21:52:25 +0000", "2026-03-04T10:00:00Z", mail.DateUnparseable},
+		{"Mon, 7 Feb 1994 21:52:25 +9900", "2026-03-04T10:00:00Z", mail.DateUnparseable},
+		{"Thu, 01 Jan 1970 00:00:00 +0000", "2026-03-04T10:00:00Z", mail.DateBefore1990},
+		{"Fri, 31 Dec 9999 23:59:59 -1200", "2026-03-04T10:00:00Z", mail.DateAfterReceived},
+		{"Thu, 05 Mar 2026 10:00:00 +0000", "2026-03-05T10:00:00Z", mail.DateFromHeader},
+		{"Thu, 05 Mar 2026 10:00:01 +0000", "2026-03-04T10:00:00Z", mail.DateAfterReceived},
+	} {
+		h := parse("Date: " + tt.in)
+		if got := h.Date.Format(time.RFC3339); got != tt.want || h.DateFrom != tt.from {
+			t.Errorf("Date %q = %s from %q, want %s from %q", tt.in, got, h.DateFrom, tt.want, tt.from)
+		}
+	}
+	if h := mail.Parse([]byte("From: a@x.com\r\n\r\n"), time.Time{}); !h.Date.IsZero() {
+		t.Errorf("Date without any = %s, want zero", h.Date)
+	}
+}
+
+func TestMessageIDs(t *testing.T) {
+	for in, want := range map[string]string{
+		"<a@b>": "a@b", "a@b": "a@b", "<a b@c>": "a b@c", "Your message <a@b>": "a@b", "<noat>": "noat",
+		"<a@b@c>": "a@b@c", "<a@[1.2.3.4]>": "a@[1.2.3.4]", "<a@b": "a@b", "<<a@b>>": "a@b", "<a@b>(comment)": "a@b",
+		"<a:b@c>": "a:b@c", "\r\n <a@b>": "a@b",
+	} {
+		if got := parse("Message-ID: " + in); got.MessageID != want || got.Synthetic {
+			t.Errorf("Message-ID %q = %q, want %q", in, got.MessageID, want)
+		}
+	}
+	if diff := cmp.Diff([]string{"a@b", "c@d"}, parse("References: <a@b>,<c@d> junk <a@b>").References); diff != "" {
+		t.Errorf("References mismatch (-want +got):\n%s", diff)
+	}
+	if got := parse("In-Reply-To: a@b (x)").InReplyTo; got != "a@b" {
+		t.Errorf("InReplyTo = %q, want a@b", got)
+	}
+	var long []string
+	for i := range 500 {
+		long = append(long, "<"+strings.Repeat("x", i+1)+"@x.com>")
+	}
+	if refs := parse("References: " + strings.Join(long, " ")).References; len(refs) != 100 || refs[0] != "x@x.com" {
+		t.Errorf("%d references beginning with %q, want 100 beginning with x@x.com", len(refs), refs[0])
+	}
+}
+
+// TestCopiesAreRecognised holds Fingerprint and the synthetic id to content:
+// marks of delivery, Bcc and order of recipients make no other message.
+func TestCopiesAreRecognised(t *testing.T) {
+	stored := parse("Date: Tue, 3 Mar 2026 18:05:09 +0100", "From: A <a@x.com>", "To: b@x.com, c@x.com", "Bcc: d@x.com", "Subject: Hello  there")
+	delivered := parse("Return-Path: <a@x.com>", "Date: Tue, 3 Mar 2026 17:05:09 +0000", "From: a@X.com", "To: c@x.com", "Cc: b@x.com", "Subject: hello there")
+	other := parse("Date: Tue, 3 Mar 2026 17:05:10 +0000", "From: a@x.com", "To: c@x.com", "Cc: b@x.com", "Subject: hello there")
+	if stored.Fingerprint != delivered.Fingerprint || stored.MessageID != delivered.MessageID {
+		t.Errorf("two copies have fingerprints %q and %q", stored.Fingerprint, delivered.Fingerprint)
+	}
+	if stored.Fingerprint == other.Fingerprint {
+		t.Error("a message a second later has the same fingerprint")
+	}
+	if !strings.HasPrefix(stored.MessageID, "x-syncd:") || !stored.Synthetic {
+		t.Errorf("MessageID = %q, Synthetic %v", stored.MessageID, stored.Synthetic)
+	}
+	if stored.Delivered || !delivered.Delivered {
+		t.Errorf("Delivered = %v and %v, want false and true", stored.Delivered, delivered.Delivered)
+	}
+}
+
+func TestNoise(t *testing.T) {
+	const from = "From: Ana <ana@example.org>"
+	for _, tt := range []struct {
+		lines []string
+		want  mail.Noise
+	}{
+		{[]string{from}, ""},
+		{[]string{from, "Auto-Submitted: no"}, ""},
+		{[]string{from, "Auto-Submitted: NO (really)"}, ""},
+		{[]string{from, "Return-Path: <ana@example.org>"}, ""},
+		{[]string{from, "Precedence: normal"}, ""},
+		{[]string{from, "List-Id: Dev <dev.example.org>"}, mail.ListID},
+		{[]string{from, "List-Unsubscribe: <https://example.org/u>"}, mail.ListUnsubscribe},
+		{[]string{from, "List-Post: NO"}, mail.ListPost},
+		{[]string{from, "Precedence: Bulk"}, mail.Precedence},
+		{[]string{from, "Auto-Submitted: auto-replied; x=y"}, mail.AutoSubmitted},
+		{[]string{from, "X-Autoreply: yes"}, mail.Autoreply},
+		{[]string{from, "X-Autorespond: out"}, mail.Autoreply},
+		{[]string{from, "Feedback-ID: 1:2:3"}, mail.FeedbackID},
+		{[]string{from, "Return-Path: < >"}, mail.NullReturnPath},
+		{[]string{from, "Content-Type: multipart/report; report-type=delivery-status"}, mail.Report},
+		{[]string{from, "Content-Type: text/calendar; method=REQUEST"}, mail.Calendar},
+		{[]string{from, "Content-Class: urn:content-classes:calendarmessage"}, mail.Calendar},
+		{[]string{"From: Google Calendar <calendar-notification@google.com>"}, mail.Calendar},
+		{[]string{"From: no-reply@example.org"}, mail.NoReply},
+		{[]string{"From: orders.noreply@example.org"}, mail.NoReply},
+		{[]string{"From: notifications@example.org"}, mail.NoReply},
+		{[]string{"From: notification+x1@example.org"}, mail.NoReply},
+		{[]string{"From: MAILER-DAEMON@example.org"}, mail.NoReply},
+		{[]string{"From: MAILER-DAEMON"}, mail.NoReply},
+		{[]string{"From: norbert.reply@example.org"}, ""},
+		{[]string{"From: info@example.org"}, ""},
+	} {
+		if got := parse(tt.lines...).Noise; got != tt.want {
+			t.Errorf("Noise of %q = %q, want %q", tt.lines, got, tt.want)
+		}
+	}
+}
+
+func TestListAddresses(t *testing.T) {
+	h := parse("From: a@x.com", "List-Post: <mailto:Dev@lists.example.org?subject=x>", "List-Id: \"The <dev> list\" <dev.example.org>")
+	if diff := cmp.Diff([]string{"dev@lists.example.org", "dev@example.org"}, h.ListAddresses); diff != "" {
+		t.Errorf("ListAddresses mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestRolesAndProviders(t *testing.T) {
+	for address, want := range map[string]bool{
+		"info@example.org": true, "Customer.Service@example.org": true, "sales+x@example.org": true, "no-at": false,
+		"susan@example.org": false, "bob.info@example.org": false,
+	} {
+		if got := mail.IsRole(address); got != want {
+			t.Errorf("IsRole(%q) = %v, want %v", address, got, want)
+		}
+	}
+	for domain, want := range map[string]bool{
+		"gmail.com": true, "Yahoo.co.uk": true, "gmx.de": true, "nyc.rr.com": true, "example.org": false,
+		"outlook.ab.com": false, "com": false, "": false, "live.example.com": false,
+	} {
+		if got := mail.PublicProvider(domain); got != want {
+			t.Errorf("PublicProvider(%q) = %v, want %v", domain, got, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("From: \"a <b@x.com>, (c, <d@y.com\r\nDate: x\r\nTo: =?utf-8?B?4?= <@a,@b:c@d>\r\n\r\n"))
+	f.Add([]byte("Subject: =?iso-2022-jp?B?GyRC?= =?x?Q?=\xff?=\r\nMessage-ID: <\x00>\r\nReferences: <<>>"))
+	f.Fuzz(func(t *testing.T, block []byte) {
+		h := mail.Parse(block, received)
+		if h.MessageID == "" || h.Date.IsZero() || len(h.Fingerprint) != 64 {
+			t.Errorf("id %q, date %s, fingerprint %q", h.MessageID, h.Date, h.Fingerprint)
+		}
+		for _, a := range slices.Concat(h.From, h.Sender, h.ReplyTo, h.To, h.Cc, h.Bcc) {
+			if at := strings.LastIndexByte(a.Address, '@'); at <= 0 || at == len(a.Address)-1 || strings.ContainsAny(a.Address+a.Name, "\r\n\x00") {
+				t.Errorf("address %+v", a)
+			}
+		}
+		if strings.ContainsAny(h.Subject, "\r\n\x00\u202e") {
+			t.Errorf("subject %q", h.Subject)
+		}
+	})
+}
+
+// FuzzAddressesFound holds the reader to net/mail: an address that the strict
+// parser finds is found here too.
+func FuzzAddressesFound(f *testing.F) {
+	f.Add(`"a, b" <c@x.com>, d@y.com (e)`)
+	f.Add(`G: a@x.com, "b\"c" <d@y.com>;`)
+	f.Fuzz(func(t *testing.T, list string) {
+		strict, err := netmail.ParseAddressList(list)
+		if err != nil || strings.ContainsAny(list, "\r\n\x00\\") {
+			return
+		}
+		found := parse("To: " + list).To
+		for _, a := range strict {
+			local, domain, _ := strings.Cut(strings.ToLower(a.Address), "@")
+			if strings.ContainsFunc(local+domain, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"()<>[]:;@,`'", r) }) {
+				continue
+			}
+			if !slices.ContainsFunc(found, func(f mail.Address) bool { return f.Address == local+"@"+domain }) {
+				t.Errorf("%q: %q not in %v", list, local+"@"+domain, found)
+			}
+		}
+	})
+}
