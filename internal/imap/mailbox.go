@@ -1,0 +1,318 @@
+package imap
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // folders.txt
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"syncd/internal/ledger"
+)
+
+// Use is what a mailbox is for (RFC 6154), as far as that matters here.
+type Use string
+
+// The uses.
+const (
+	UseNone      Use = ""
+	UseSent      Use = "sent"
+	UseDrafts    Use = "drafts"
+	UseJunk      Use = "junk"
+	UseTrash     Use = "trash"
+	UseAll       Use = "all"
+	UseFlagged   Use = "flagged"
+	UseImportant Use = "important"
+)
+
+// Mailbox is a folder of the account.
+type Mailbox struct {
+	Name      string // for display
+	Raw       string // as the server spells it
+	Use       Use
+	UseByName bool   // the server did not tell the use: the name did
+	Left      string // why it is not read; empty if it is
+
+	// What STATUS said; 0 if it did not.
+	UIDValidity, UIDNext, Messages uint32
+}
+
+// maxMailboxes bounds what is kept of a listing.
+const maxMailboxes = 20_000
+
+//go:embed folders.txt
+var foldersText string
+
+// useNames gives the use of a folder by its name in lower case.
+var useNames = sync.OnceValue(func() map[string]Use {
+	names := map[string]Use{}
+	for line := range strings.Lines(foldersText) {
+		if use, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(use, "#") {
+			for name := range strings.SplitSeq(list, ", ") {
+				names[name] = Use(use)
+			}
+		}
+	}
+	return names
+})
+
+// Mailboxes lists the account's folders with their use, and says which are
+// read: those of the personal namespace without \Junk, \Trash, \Drafts,
+// \Flagged, \Important and \All; on Gmail, where every message is in \All,
+// that alone. Account.Folders and ExcludeFolders overrule it.
+//
+// Where it costs no round trip per folder the state of each comes along.
+func (s *Session) Mailboxes(ctx context.Context) ([]Mailbox, error) {
+	if err := s.leave(ctx); err != nil {
+		return nil, err
+	}
+	all, states, err := s.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.namespaces(ctx)
+	prefix := s.prefix(all)
+	boxes := make([]Mailbox, 0, len(all))
+	for _, l := range all {
+		b := Mailbox{Name: displayName(l.name), Raw: l.name, Use: useOf(l.attrs)}
+		st := states[l.name]
+		b.UIDValidity, b.UIDNext, b.Messages = st.uidValidity, st.uidNext, st.messages
+		switch {
+		case slices.Contains(l.attrs, `\noselect`), slices.Contains(l.attrs, `\nonexistent`):
+			b.Left = "holds no messages"
+		case slices.ContainsFunc(s.foreign, func(p string) bool { return p != "" && strings.HasPrefix(l.name, p) }):
+			b.Left = "belongs to somebody else"
+		}
+		boxes = append(boxes, b)
+	}
+	guessUses(boxes, all, prefix)
+	s.choose(boxes)
+	for i := range boxes {
+		if b := &boxes[i]; b.Left == "" && b.UIDNext == 0 && len(states) == 0 {
+			if err := s.state(ctx, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// INBOX and Sent first: what is in them says most.
+	slices.SortStableFunc(boxes, func(a, b Mailbox) int { return cmp.Compare(a.order(), b.order()) })
+	return boxes, nil
+}
+
+func (b *Mailbox) order() int {
+	switch {
+	case b.Left != "":
+		return 3
+	case b.Use == UseSent:
+		return 0
+	case b.Raw == "INBOX":
+		return 1
+	}
+	return 2
+}
+
+// list asks for all mailboxes, with special use and state where the server can
+// give them in the same answer (RFC 6154, RFC 5258, RFC 5819).
+func (s *Session) list(ctx context.Context) (all []listed, states map[string]counted, err error) {
+	states = map[string]counted{}
+	seen := map[string]bool{}
+	handle := func(r response) {
+		switch r.kind {
+		case "LIST":
+			l, err := parseList(r.rest)
+			if err != nil || len(all) >= maxMailboxes {
+				s.c.anomaly("malformed LIST")
+				return
+			}
+			if !seen[l.name] {
+				seen[l.name] = true
+				all = append(all, l)
+			}
+		case "STATUS":
+			st, err := parseStatus(r.rest)
+			if err != nil {
+				s.c.anomaly("malformed STATUS")
+				return
+			}
+			states[st.name] = st
+		}
+	}
+	extended := `LIST "" "*"`
+	if s.c.caps["LIST-EXTENDED"] {
+		var ask []string
+		if s.c.caps["SPECIAL-USE"] {
+			ask = append(ask, "SPECIAL-USE")
+		}
+		if s.c.caps["LIST-STATUS"] {
+			ask = append(ask, "STATUS (MESSAGES UIDNEXT UIDVALIDITY)")
+		}
+		if ask != nil {
+			extended += " RETURN (" + strings.Join(ask, " ") + ")"
+		}
+	}
+	err = s.c.run(ctx, "LIST", command(extended), handle)
+	if errors.As(err, new(*Error)) && strings.Contains(extended, "RETURN") {
+		// What is advertised is not always understood.
+		all = nil
+		clear(seen)
+		err = s.c.run(ctx, "LIST", command(`LIST "" "*"`), handle)
+	}
+	return all, states, err
+}
+
+// leave closes the open mailbox, whose state a server may tell as it was when
+// it was opened (RFC 3501 section 6.3.10 forbids to ask). Without UNSELECT
+// (RFC 3691) a NOOP brings it up to date.
+func (s *Session) leave(ctx context.Context) error {
+	if !s.opened {
+		return nil
+	}
+	verb := "NOOP"
+	if s.c.caps["UNSELECT"] {
+		verb = "UNSELECT"
+	}
+	err := s.c.run(ctx, verb, command(verb), nil)
+	if s.opened = verb == "NOOP"; errors.As(err, new(*Error)) {
+		return nil
+	}
+	return err
+}
+
+// namespaces asks once for the prefixes of other people's and shared
+// mailboxes. A server that does not know or misspells the answer has none; a
+// broken connection shows at the next command.
+func (s *Session) namespaces(ctx context.Context) {
+	if s.asked || !s.c.caps["NAMESPACE"] {
+		return
+	}
+	s.asked = true
+	_ = s.c.run(ctx, "NAMESPACE", command("NAMESPACE"), func(r response) {
+		if r.kind != "NAMESPACE" {
+			return
+		}
+		personal, foreign, err := parseNamespace(r.rest)
+		if err != nil {
+			s.c.anomaly("malformed NAMESPACE")
+			return
+		}
+		for _, p := range foreign {
+			if !slices.Contains(personal, p) {
+				s.foreign = append(s.foreign, p)
+			}
+		}
+	})
+}
+
+// prefix is what stands before the user's own folders: "INBOX." on some
+// servers.
+func (s *Session) prefix(all []listed) string {
+	for _, l := range all {
+		if l.name == "INBOX" && l.delim != "" {
+			return "INBOX" + l.delim
+		}
+	}
+	return ""
+}
+
+// useOf reads the attributes of a LIST response; parseList has lowered them.
+func useOf(attrs []string) Use {
+	for _, a := range attrs {
+		switch u := Use(strings.TrimPrefix(a, `\`)); u {
+		case UseSent, UseDrafts, UseJunk, UseTrash, UseAll, UseFlagged, UseImportant:
+			if strings.HasPrefix(a, `\`) {
+				return u
+			}
+		case UseNone:
+		}
+		if a == `\spam` { // XLIST, before RFC 6154
+			return UseJunk
+		}
+	}
+	return UseNone
+}
+
+// guessUses gives a use by name to top-level folders, for the uses that the
+// server gave to none.
+func guessUses(boxes []Mailbox, all []listed, prefix string) {
+	told := map[Use]bool{}
+	for _, b := range boxes {
+		told[b.Use] = true
+	}
+	for i := range boxes {
+		b := &boxes[i]
+		name := b.Name
+		if prefix != "" && len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			name = name[len(prefix):]
+		}
+		if d := all[i].delim; b.Use != UseNone || b.Left != "" || d != "" && strings.Contains(name, d) {
+			continue
+		}
+		if use := useNames()[strings.ToLower(name)]; use != UseNone && !told[use] {
+			b.Use, b.UseByName = use, true
+		}
+	}
+}
+
+// choose says of each mailbox why it is not read.
+func (s *Session) choose(boxes []Mailbox) {
+	gmail := s.c.caps["X-GM-EXT-1"] && slices.ContainsFunc(boxes, func(b Mailbox) bool { return b.Use == UseAll && b.Left == "" })
+	for i := range boxes {
+		b := &boxes[i]
+		if s.account.Sent != "" {
+			if b.Use == UseSent {
+				b.Use, b.UseByName = UseNone, false
+			}
+			if strings.EqualFold(b.Name, s.account.Sent) || b.Raw == s.account.Sent {
+				b.Use = UseSent
+			}
+		}
+		switch {
+		case b.Left != "":
+		case s.account.ExcludeFolders != nil && s.account.ExcludeFolders(b.Name):
+			b.Left = "excluded by exclude_folders"
+		case s.account.Folders != nil:
+			if !s.account.Folders(b.Name) {
+				b.Left = "not in folders"
+			}
+		case gmail:
+			if b.Use != UseAll {
+				b.Left = "all its mail is in another folder"
+			}
+		default:
+			switch b.Use {
+			case UseDrafts, UseJunk, UseTrash, UseAll, UseFlagged, UseImportant:
+				b.Left = "special use: " + string(b.Use)
+			case UseNone, UseSent:
+			}
+		}
+	}
+}
+
+// state asks for the state of one mailbox, where LIST could not tell. A
+// refusal concerns that mailbox alone and shows when it is opened.
+func (s *Session) state(ctx context.Context, b *Mailbox) error {
+	err := s.c.run(ctx, "STATUS", command("STATUS ").str(b.Raw).text(" (MESSAGES UIDNEXT UIDVALIDITY)"), func(r response) {
+		if r.kind != "STATUS" {
+			return
+		}
+		st, err := parseStatus(r.rest)
+		if err != nil {
+			s.c.anomaly("malformed STATUS")
+			return
+		}
+		b.UIDValidity, b.UIDNext, b.Messages = st.uidValidity, st.uidNext, st.messages
+	})
+	if errors.As(err, new(*Error)) {
+		return nil
+	}
+	return err
+}
+
+// moved reports whether there is something to read behind the cursor. Unknown
+// counts as moved.
+func (b *Mailbox) moved(cur ledger.Cursor) bool {
+	return !cur.Complete || b.UIDNext == 0 || b.UIDValidity == 0 ||
+		b.UIDValidity != cur.UIDValidity || b.UIDNext-1 > cur.Highest
+}

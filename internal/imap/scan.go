@@ -1,0 +1,408 @@
+package imap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"syncd/internal/ledger"
+	"syncd/internal/mail"
+)
+
+const (
+	chunkSize   = 1000   // messages in one FETCH and one batch
+	firstSpan   = 20_000 // UIDs looked through at once, grown over empty stretches
+	spanGrowth  = 8
+	sparse      = chunkSize // fewer messages than this in a span make the next one larger
+	maxPerSpan  = 4_000_000 // UIDs believed to be in one span
+	singleBytes = 256 << 10 // of a header asked for alone
+)
+
+// errTooMany means that a server names more messages than there are UIDs.
+var errTooMany = errors.New("the server lists more messages than it can hold")
+
+// Scan reads what lies behind the cursor in one mailbox: first the mail that
+// is newer, then on down to the oldest. It yields batches of up to 1,000
+// messages, each with the cursor that stands for it, so that an interrupted
+// scan goes on from the last one that was kept. A mailbox that has not moved
+// is not opened.
+//
+// A UIDVALIDITY that changed starts over, with Batch.Reset on the first batch.
+//
+// Whether b is one that should be read (Mailbox.Left) is the caller's to see.
+//
+// An error ends the scan of this mailbox. If it is an *Error the session can
+// go on with the next.
+func (s *Session) Scan(ctx context.Context, b Mailbox, cur ledger.Cursor) iter.Seq2[ledger.Batch, error] {
+	return func(yield func(ledger.Batch, error) bool) {
+		if !b.moved(cur) {
+			return
+		}
+		w := &walk{s: s, box: b, cur: cur, yield: yield}
+		defer s.logAnomalies(ctx, s.Anomalies(), b)
+		if err := w.run(ctx); err != nil && !errors.Is(err, errStopped) {
+			yield(ledger.Batch{}, fmt.Errorf("account %q: mailbox %q: %w", s.account.Name, b.Name, err))
+		}
+	}
+}
+
+// logAnomalies says which responses had to be dropped since before.
+func (s *Session) logAnomalies(ctx context.Context, before map[string]int, b Mailbox) {
+	for kind, n := range s.c.anomalies {
+		if n > before[kind] {
+			s.log.WarnContext(ctx, "responses dropped", "account", s.account.Name, "mailbox", b.Raw, "kind", kind, "count", n-before[kind])
+		}
+	}
+}
+
+// errStopped means that the caller wants no more batches.
+var errStopped = errors.New("stopped")
+
+// walk is one scan of one mailbox.
+type walk struct {
+	s     *Session
+	box   Mailbox
+	cur   ledger.Cursor
+	yield func(ledger.Batch, error) bool
+
+	messages uint32 // in the mailbox
+	counted  bool   // the server said how many
+	reset    bool   // not yet told
+	last     ledger.Cursor
+}
+
+func (w *walk) run(ctx context.Context) error {
+	top, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	if w.counted && w.messages == 0 { // nothing to ask for; some servers answer BAD to a FETCH here
+		if w.cur.Highest = max(w.cur.Highest, top); w.cur.Lowest != 1 {
+			w.cur.Lowest = 1
+		}
+		return w.finish()
+	}
+	if err := w.newer(ctx, top); err != nil {
+		return err
+	}
+	if err := w.older(ctx); err != nil {
+		return err
+	}
+	return w.finish()
+}
+
+// open examines the mailbox, adjusts the cursor to its UIDVALIDITY and gives
+// the highest UID there can be.
+func (w *walk) open(ctx context.Context) (top uint32, err error) {
+	validity, next, err := w.examine(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if validity == 0 {
+		validity = w.box.UIDValidity
+	}
+	// A server without UIDVALIDITY promises nothing about its UIDs, so what
+	// was read of it before cannot be told from what was not.
+	if validity != w.cur.UIDValidity || validity == 0 {
+		w.reset = w.cur.Highest != 0 || w.cur.UIDValidity != 0
+		w.cur = ledger.Cursor{UIDValidity: validity}
+	} else {
+		w.last = w.cur
+	}
+	switch {
+	case next != 0:
+		top = next - 1
+	case w.counted && w.messages == 0:
+	default: // RFC 3501 section 6.3.1 asks for UIDNEXT; not all servers give it
+		if top, err = w.highest(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if w.cur.Highest == 0 && w.cur.Lowest == 0 {
+		w.cur.Highest, w.cur.Lowest = top, top+1
+	}
+	return top, nil
+}
+
+// examine opens the mailbox read-only.
+func (w *walk) examine(ctx context.Context) (validity, next uint32, err error) {
+	w.s.opened = true
+	err = w.s.c.run(ctx, "EXAMINE", command("EXAMINE ").str(w.box.Raw), func(r response) {
+		switch r.kind {
+		case "EXISTS":
+			w.messages, w.counted = r.num, true
+		case "OK":
+			switch st := w.s.c.status(r); st.code {
+			case "UIDVALIDITY":
+				validity = value{text: []byte(st.arg)}.number()
+			case "UIDNEXT":
+				next = value{text: []byte(st.arg)}.number()
+			}
+		}
+	})
+	return validity, next, err
+}
+
+// highest asks for the UID of the last message.
+func (w *walk) highest(ctx context.Context) (top uint32, err error) {
+	err = w.s.c.run(ctx, "FETCH", command("FETCH * (UID)"), func(r response) {
+		if f, ok := w.s.fetched(r); ok {
+			top = max(top, f.uid)
+		}
+	})
+	return top, err
+}
+
+// newer reads upwards from the cursor, so that what was taken stays in one
+// piece.
+func (w *walk) newer(ctx context.Context, top uint32) error {
+	for span := uint32(firstSpan); w.cur.Highest < top; {
+		low := w.cur.Highest + 1
+		high := low + min(span-1, top-low)
+		chunks, err := w.chunks(ctx, low, high, &span)
+		if err != nil {
+			return err
+		}
+		for _, c := range chunks {
+			w.cur.Highest = c.high
+			if err := w.take(ctx, c); err != nil {
+				return err
+			}
+		}
+		w.cur.Highest = high
+	}
+	return nil
+}
+
+// older reads downwards to the oldest message.
+func (w *walk) older(ctx context.Context) error {
+	for span := uint32(firstSpan); w.cur.Lowest > 1; {
+		high := w.cur.Lowest - 1
+		low := high - min(span, high) + 1
+		chunks, err := w.chunks(ctx, low, high, &span)
+		if err != nil {
+			return err
+		}
+		for _, c := range slices.Backward(chunks) {
+			w.cur.Lowest = c.low
+			w.cur.Complete = w.cur.Complete || c.low == 1
+			if err := w.take(ctx, c); err != nil {
+				return err
+			}
+		}
+		w.cur.Lowest = low
+	}
+	return nil
+}
+
+// chunk is a range of UIDs and the messages that are in it.
+type chunk struct {
+	low, high uint32
+	uids      []uint32
+}
+
+// chunks looks through the UIDs from low to high and divides them so that no
+// chunk holds more than chunkSize messages. Together the chunks cover the
+// whole range, so that a message whose UID was lost in a malformed answer is
+// still asked for. A range with few messages makes the next one larger.
+func (w *walk) chunks(ctx context.Context, low, high uint32, span *uint32) ([]chunk, error) {
+	before := w.s.c.anomalies["malformed FETCH"]
+	uids, err := w.uids(ctx, low, high)
+	if err != nil {
+		return nil, err
+	}
+	if len(uids) < sparse {
+		*span = grow(*span)
+	}
+	if len(uids) == 0 && w.s.c.anomalies["malformed FETCH"] == before {
+		return nil, nil
+	}
+	all := []chunk{{low: low, high: high}}
+	for part := range slices.Chunk(uids, chunkSize) {
+		if last := &all[len(all)-1]; last.uids != nil {
+			last.high = part[0] - 1
+			all = append(all, chunk{low: part[0], high: high})
+		}
+		all[len(all)-1].uids = part
+	}
+	return all, nil
+}
+
+func grow(span uint32) uint32 {
+	if span > 1<<28 {
+		return 1 << 31
+	}
+	return span * spanGrowth
+}
+
+// finish yields the cursor once more if it moved over UIDs that are no more.
+func (w *walk) finish() error {
+	w.cur.Complete = w.cur.Complete || w.cur.Lowest <= 1
+	if w.cur == w.last && !w.reset {
+		return nil
+	}
+	return w.give(ledger.Batch{})
+}
+
+// give completes a batch and yields it.
+func (w *walk) give(b ledger.Batch) error {
+	b.Source = ledger.SourceID{Account: w.s.account.Name, Type: ledger.Mailbox, Name: w.box.Raw}
+	b.Cursor, b.Sent, b.Total, b.Reset = w.cur, w.box.Use == UseSent, w.messages, w.reset
+	w.reset, w.last = false, w.cur
+	if !w.yield(b, nil) {
+		return errStopped
+	}
+	return nil
+}
+
+// uids asks which messages there are. It is what received headers are
+// compared with, and it costs a fiftieth of them.
+func (w *walk) uids(ctx context.Context, low, high uint32) ([]uint32, error) {
+	var uids []uint32
+	err := w.s.c.run(ctx, "FETCH", command(fmt.Sprintf("UID FETCH %d:%d (UID)", low, high)), func(r response) {
+		if f, ok := w.s.fetched(r); ok && f.uid >= low && f.uid <= high && len(uids) < maxPerSpan {
+			uids = append(uids, f.uid)
+		}
+	})
+	if len(uids) == maxPerSpan {
+		return nil, errTooMany
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids), err
+}
+
+// fetched reads a FETCH response and counts one that cannot be read.
+func (s *Session) fetched(r response) (fetched, bool) {
+	if r.kind != "FETCH" {
+		return fetched{}, false
+	}
+	f, err := parseFetch(r.rest)
+	if err != nil {
+		s.c.anomaly("malformed FETCH")
+		return fetched{}, false
+	}
+	return f, true
+}
+
+// fields are the header fields that are asked for.
+var fields = strings.ToUpper(strings.Join(mail.Fields, " "))
+
+// take reads the headers of a chunk and yields them.
+func (w *walk) take(ctx context.Context, c chunk) error {
+	var b ledger.Batch
+	seen := make(map[uint32]bool, len(c.uids))
+	ask := command(fmt.Sprintf("UID FETCH %d:%d (UID INTERNALDATE BODY.PEEK[HEADER.FIELDS (%s)])", c.low, c.high, fields))
+	err := w.s.c.run(ctx, "FETCH", ask, func(r response) {
+		f, ok := w.s.fetched(r)
+		// Without a header it is an update of flags that nobody asked for.
+		if ok && f.complete && f.uid >= c.low && f.uid <= c.high && !seen[f.uid] {
+			seen[f.uid] = true
+			w.add(&b, f)
+		}
+	})
+	if err != nil && (!errors.As(err, new(*Error)) || errors.Is(err, ErrUnavailable)) {
+		return err
+	}
+	for _, uid := range c.uids {
+		if !seen[uid] {
+			if err := w.alone(ctx, &b, uid); err != nil {
+				return err
+			}
+		}
+	}
+	for _, skip := range b.Skipped {
+		w.s.log.WarnContext(ctx, "message skipped", "account", w.s.account.Name, "mailbox", w.box.Raw, "uid", skip.Where, "reason", skip.Reason)
+	}
+	return w.give(b)
+}
+
+// alone asks again for one message whose answer was lost, malformed or
+// refused. What cannot be had is skipped, if the server is well and the
+// message still there.
+func (w *walk) alone(ctx context.Context, b *ledger.Batch, uid uint32) error {
+	found := false
+	ask := command(fmt.Sprintf("UID FETCH %d (UID INTERNALDATE BODY.PEEK[HEADER]<0.%d>)", uid, singleBytes))
+	refused := w.s.c.run(ctx, "FETCH", ask, func(r response) {
+		if f, ok := w.s.fetched(r); ok && f.complete && f.uid == uid && !found {
+			found = true
+			w.add(b, f)
+		}
+	})
+	if found {
+		return nil
+	}
+	if refused != nil && (!errors.As(refused, new(*Error)) || errors.Is(refused, ErrUnavailable)) {
+		return refused
+	}
+	there, err := w.uids(ctx, uid, uid)
+	switch {
+	case err != nil:
+		return err
+	case len(there) == 0: // expunged meanwhile
+		return nil
+	}
+	reason := "no readable header in the answer"
+	if refused != nil {
+		reason = refused.Error()
+	}
+	w.skip(b, uid, reason)
+	return nil
+}
+
+func (w *walk) skip(b *ledger.Batch, uid uint32, reason string) {
+	b.Skipped = append(b.Skipped, ledger.Skip{Where: strconv.FormatUint(uint64(uid), 10), Reason: reason})
+}
+
+// add turns a fetched header into a row.
+func (w *walk) add(b *ledger.Batch, f fetched) {
+	h := mail.Parse(f.header, f.internal)
+	if len(h.From) == 0 {
+		h.From = h.Sender
+	}
+	switch {
+	case h.Date.IsZero():
+		w.skip(b, f.uid, "no date")
+		return
+	case len(h.From) == 0 && h.Noise == "":
+		w.skip(b, f.uid, "no sender")
+		return
+	}
+	if at := f.internal; !at.IsZero() && (w.cur.Reached.IsZero() || at.Before(w.cur.Reached)) {
+		w.cur.Reached = at
+	}
+	refs := h.References
+	if h.InReplyTo != "" && !slices.Contains(refs, h.InReplyTo) {
+		refs = append(refs, h.InReplyTo)
+	}
+	b.Mail = append(b.Mail, ledger.Mail{
+		UID: f.uid, ID: h.MessageID, At: h.Date, Subject: h.Subject, People: people(h), Refs: refs,
+		Fingerprint: h.Fingerprint, Noise: string(h.Noise), Lists: h.ListAddresses, Delivered: h.Delivered,
+	})
+}
+
+// people lists who is in a header, each address once per role.
+func people(h mail.Header) []ledger.Participant {
+	type part struct {
+		role    ledger.Role
+		address string
+	}
+	all := make([]ledger.Participant, 0, len(h.From)+len(h.To)+len(h.Cc)+len(h.Bcc))
+	seen := make(map[part]bool, cap(all))
+	add := func(role ledger.Role, list []mail.Address) {
+		for _, a := range list {
+			if p := (part{role, a.Address}); !seen[p] {
+				seen[p] = true
+				all = append(all, ledger.Participant{Address: a.Address, Name: a.Name, Role: role})
+			}
+		}
+	}
+	add(ledger.RoleFrom, h.From)
+	add(ledger.RoleTo, h.To)
+	add(ledger.RoleCc, h.Cc)
+	add(ledger.RoleBcc, h.Bcc)
+	return all
+}

@@ -1,0 +1,387 @@
+// Package imap reads new mail of one account over IMAP4rev1 (RFC 3501) as
+// batches for the ledger, and waits for more.
+//
+// It only reads: mailboxes are opened with EXAMINE, headers come by BODY.PEEK,
+// and no command exists here that could change a mailbox or a flag.
+//
+// A server's answer is never trusted. A response that is malformed or too
+// large is dropped alone and counted, and the messages it belonged to are
+// asked for again one by one; what still cannot be read is reported as a
+// ledger.Skip and never stops a scan.
+package imap
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/emersion/go-sasl"
+
+	"syncd/internal/auth"
+)
+
+// TLSMode is how a connection is protected.
+type TLSMode string
+
+// The modes. None is accepted for loopback only.
+const (
+	TLS      TLSMode = "tls"      // from the first byte, port 993
+	StartTLS TLSMode = "starttls" // by command before the login, port 143
+	None     TLSMode = "none"
+)
+
+// defaultTimeout bounds the wait for one response.
+const defaultTimeout = 60 * time.Second
+
+// Account says which server to read and what of it. User and password are
+// Dial's other argument.
+type Account struct {
+	Name string // in the configuration
+	Host string
+	Port int     // zero: the mode's usual one
+	TLS  TLSMode // empty: TLS
+
+	// Folders reports, by display name, the mailboxes to read; nil: chosen by
+	// special use. ExcludeFolders takes away from either; nil: nothing.
+	Folders, ExcludeFolders func(name string) bool
+	// Sent names the mailbox that holds the user's sent mail; empty: found by
+	// special use or by its name.
+	Sent string
+
+	RootCAs *x509.CertPool // nil: the system's
+	Timeout time.Duration  // for one response; zero: 60 s
+	// Dialer connects; nil: TCP.
+	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Session is a connection that is logged in. One goroutine uses it at a time.
+// After an error that is no *Error only Close is of use.
+type Session struct {
+	account Account
+	log     *slog.Logger
+	c       *conn
+	opened  bool     // a mailbox is
+	asked   bool     // for namespaces
+	foreign []string // prefixes of other people's and shared mailboxes
+}
+
+// Dial connects and logs in. Its errors name the account and the cause in one
+// line; see ErrAuth, ErrUnavailable, ErrInsecure and ErrCertificate.
+func Dial(ctx context.Context, a Account, creds *auth.Credentials, log *slog.Logger) (*Session, error) {
+	if a.Timeout == 0 {
+		a.Timeout = defaultTimeout
+	}
+	if a.TLS == "" {
+		a.TLS = TLS
+	}
+	if a.Port == 0 {
+		a.Port = 143
+		if a.TLS == TLS {
+			a.Port = 993
+		}
+	}
+	address := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
+	s := &Session{account: a, log: log}
+	if err := s.open(ctx, address, creds); err != nil {
+		if s.c != nil {
+			_ = s.c.close() // the first error is the one that matters
+		}
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("account %q: %s: %w", a.Name, address, err)
+	}
+	return s, nil
+}
+
+func (s *Session) open(ctx context.Context, address string, creds *auth.Credentials) error {
+	switch s.account.TLS {
+	case TLS, StartTLS:
+	case None:
+		if !loopbackHost(s.account.Host) {
+			return fmt.Errorf("%w: tls = \"none\" is allowed for loopback only", ErrInsecure)
+		}
+	default:
+		return fmt.Errorf("%w: unknown TLS mode %q", ErrInsecure, s.account.TLS)
+	}
+	if err := s.connect(ctx, address); err != nil {
+		return err
+	}
+	preauth, err := s.greet(ctx)
+	if err != nil {
+		return err
+	}
+	if s.account.TLS == StartTLS {
+		// RFC 9051 section 7.1.4: PREAUTH would leave STARTTLS impossible.
+		if preauth {
+			return fmt.Errorf("%w: the server logs in by itself before STARTTLS", ErrInsecure)
+		}
+		if err := s.startTLS(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.needCaps(ctx); err != nil {
+		return err
+	}
+	if preauth {
+		return nil
+	}
+	return s.login(ctx, creds)
+}
+
+// connect opens the connection, with TLS if that comes first.
+func (s *Session) connect(ctx context.Context, address string) error {
+	dial := s.account.Dialer
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: s.account.Timeout}).DialContext
+	}
+	raw, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return s.explain(err)
+	}
+	s.c = newConn(raw, s.account.Timeout)
+	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && s.account.TLS == None && !tcp.IP.IsLoopback() {
+		return fmt.Errorf("%w: tls = \"none\" is allowed for loopback only, and this is %s", ErrInsecure, tcp.IP)
+	}
+	if s.account.TLS == TLS {
+		return s.handshake(ctx)
+	}
+	return nil
+}
+
+func (s *Session) handshake(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.account.Timeout, fmt.Errorf("no TLS handshake within %s", s.account.Timeout))
+	defer cancel()
+	secure := tls.Client(s.c.raw, &tls.Config{ServerName: s.account.Host, RootCAs: s.account.RootCAs, MinVersion: tls.VersionTLS12})
+	if err := secure.HandshakeContext(ctx); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return s.explain(err)
+	}
+	s.c.use(secure)
+	return nil
+}
+
+// greet reads the greeting (RFC 3501 section 7.1).
+func (s *Session) greet(ctx context.Context) (preauth bool, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = s.c.close() })
+	defer stop()
+	r, err := s.c.read()
+	if err != nil {
+		if s.account.TLS != TLS && s.c.bye == "" {
+			return false, fmt.Errorf("no IMAP greeting (does this port want tls = \"tls\"?): %w", s.c.explain(err))
+		}
+		return false, fmt.Errorf("no IMAP greeting: %w", s.c.explain(err))
+	}
+	switch r.kind {
+	case "OK":
+		return false, nil
+	case "PREAUTH":
+		return true, nil
+	case "BYE":
+		return false, fmt.Errorf("%w: the server hung up: %s", ErrUnavailable, s.c.bye)
+	}
+	return false, errors.New("the greeting is not IMAP's")
+}
+
+// startTLS switches to TLS (RFC 3501 section 6.2.1).
+func (s *Session) startTLS(ctx context.Context) error {
+	if err := s.needCaps(ctx); err != nil {
+		return err
+	}
+	if !s.c.caps["STARTTLS"] {
+		return fmt.Errorf("%w: the server does not offer STARTTLS", ErrInsecure)
+	}
+	if err := s.c.run(ctx, "STARTTLS", command("STARTTLS"), nil); err != nil {
+		return err
+	}
+	if s.c.r.Buffered() > 0 {
+		// Somebody put plaintext behind the OK to have it read as if it had
+		// come through TLS.
+		return fmt.Errorf("%w: plaintext after STARTTLS", ErrInsecure)
+	}
+	return s.handshake(ctx)
+}
+
+// needCaps asks for the capabilities unless the server told them.
+func (s *Session) needCaps(ctx context.Context) error {
+	if s.c.caps != nil {
+		return nil
+	}
+	err := s.c.run(ctx, "CAPABILITY", command("CAPABILITY"), nil)
+	return err
+}
+
+// login authenticates by AUTHENTICATE PLAIN (RFC 4616), or by LOGIN where that
+// is all there is.
+func (s *Session) login(ctx context.Context, creds *auth.Credentials) error {
+	plain := s.c.caps["AUTH=PLAIN"]
+	if !plain && s.c.caps["LOGINDISABLED"] {
+		err := errors.New("the server offers no login with a password")
+		if s.account.TLS == None {
+			err = fmt.Errorf("%w: the server takes no password without TLS", ErrInsecure)
+		}
+		return err
+	}
+	password, err := creds.Password(ctx)
+	if err != nil {
+		return err
+	}
+	before := s.c.caps
+	if plain {
+		err = s.authenticate(ctx, sasl.NewPlainClient("", creds.User(), password))
+	} else {
+		err = s.c.run(ctx, "LOGIN", command("LOGIN ").str(creds.User()).text(" ").str(password), nil)
+	}
+	if err != nil {
+		return redact(err, password)
+	}
+	// Capabilities change with the login. The list from before it counts only
+	// if the server tells it again.
+	if maps.Equal(before, s.c.caps) {
+		s.c.caps = nil
+	}
+	return s.needCaps(ctx)
+}
+
+// authenticate runs a SASL exchange (RFC 3501 section 6.2.2), with the initial
+// response in the command where SASL-IR allows it (RFC 4959).
+func (s *Session) authenticate(ctx context.Context, client sasl.Client) error {
+	mechanism, initial, err := client.Start()
+	if err != nil {
+		return err
+	}
+	l := command("AUTHENTICATE " + mechanism)
+	next := initial
+	if s.c.caps["SASL-IR"] {
+		l.text(" " + encodeSASL(initial))
+		next = nil
+	}
+	var failed error
+	err = s.c.run(ctx, "AUTHENTICATE", l, func(r response) {
+		if r.tag != "+" || failed != nil {
+			return
+		}
+		if next == nil { // a challenge that PLAIN does not have: give up
+			failed = s.c.write("*\r\n")
+			return
+		}
+		failed = s.c.write(encodeSASL(next) + "\r\n")
+		next = nil
+	})
+	if err == nil {
+		err = failed
+	}
+	return err
+}
+
+// redact keeps a password that the server repeated out of an error.
+func redact(err error, password string) error {
+	var e *Error
+	if errors.As(err, &e) && password != "" {
+		e.Text = strings.ReplaceAll(e.Text, password, auth.Mask)
+	}
+	return err
+}
+
+// explain turns an error of dialling or of the handshake into the one line a
+// user needs.
+func (s *Session) explain(err error) error {
+	var (
+		dns       *net.DNSError
+		record    tls.RecordHeaderError
+		host      x509.HostnameError
+		authority x509.UnknownAuthorityError
+		invalid   x509.CertificateInvalidError
+		timeout   net.Error
+	)
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("there is no host %s", s.account.Host)
+	case errors.As(err, &host):
+		return fmt.Errorf("%w is for %s, not for %s", ErrCertificate, certNames(host.Certificate), s.account.Host)
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		if time.Now().Before(invalid.Cert.NotBefore) {
+			return fmt.Errorf("%w is not valid before %s", ErrCertificate, invalid.Cert.NotBefore.Format(time.DateOnly))
+		}
+		return fmt.Errorf("%w expired on %s", ErrCertificate, invalid.Cert.NotAfter.Format(time.DateOnly))
+	case errors.As(err, &authority):
+		return fmt.Errorf("%w is signed by an unknown authority", ErrCertificate)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("%w cannot be verified: %w", ErrCertificate, invalid)
+	case errors.As(err, &record):
+		return errors.New("the server does not speak TLS on this port (does it want tls = \"starttls\"?)")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there (connection refused)")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("no connection within %s", s.account.Timeout)
+	}
+	return err
+}
+
+func certNames(c *x509.Certificate) string {
+	names := c.DNSNames
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	if len(names) == 0 {
+		names = []string{c.Subject.CommonName}
+	}
+	const few = 5
+	if len(names) > few {
+		names = append(names[:few:few], "…")
+	}
+	return printable(strings.Join(names, ", "))
+}
+
+func loopbackHost(host string) bool {
+	ip := net.ParseIP(host)
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// Capabilities lists what the server said it can do, in upper case.
+func (s *Session) Capabilities() []string {
+	return slices.Sorted(maps.Keys(s.c.caps))
+}
+
+// Anomalies counts, by kind, the responses that were dropped because they
+// could not be read.
+func (s *Session) Anomalies() map[string]int { return maps.Clone(s.c.anomalies) }
+
+// Usable reports whether the connection still is: an *Error leaves it so.
+func (s *Session) Usable() bool { return s.c.broken == nil }
+
+// Close says goodbye and closes the connection. A done ctx, or a server that
+// does not answer, shortens it.
+func (s *Session) Close(ctx context.Context) error {
+	if s.Usable() {
+		const patience = 2 * time.Second
+		s.c.timeout, s.c.wait = min(patience, s.c.timeout), min(patience, s.c.wait)
+		_ = s.c.run(ctx, "LOGOUT", command("LOGOUT"), nil) // closing is what counts
+		s.c.broken = net.ErrClosed
+	}
+	if err := s.c.close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("account %q: close: %w", s.account.Name, err)
+	}
+	return nil
+}
+
+// encodeSASL writes a SASL response; "=" is an empty one (RFC 4959 section 3).
+func encodeSASL(b []byte) string {
+	if len(b) == 0 {
+		return "="
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}
