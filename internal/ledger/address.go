@@ -1,0 +1,173 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// Address is a mail address that masks itself in logs: the first letter and
+// the domain remain.
+type Address string
+
+// LogValue implements slog.LogValuer.
+func (a Address) LogValue() slog.Value {
+	local, domain, ok := strings.Cut(string(a), "@")
+	if !ok || local == "" {
+		return slog.StringValue("***")
+	}
+	for _, r := range local {
+		return slog.StringValue(string(r) + "***@" + domain)
+	}
+	return slog.StringValue("***@" + domain)
+}
+
+// fold gives the form in which addresses are compared: Gmail ignores dots.
+func fold(address string) string {
+	a := strings.ToLower(strings.TrimSpace(address))
+	local, domain := cutAddress(a)
+	if domain == "gmail.com" || domain == "googlemail.com" {
+		tag := ""
+		if i := strings.IndexByte(local, '+'); i >= 0 {
+			local, tag = local[:i], local[i:]
+		}
+		return strings.ReplaceAll(local, ".", "") + tag + "@" + domain
+	}
+	return a
+}
+
+// untagged takes a plus-tag away. It is for my own addresses only; other
+// people's tags are kept (SPEC section 3.2).
+func untagged(address string) string {
+	local, domain := cutAddress(address)
+	if i := strings.IndexByte(local, '+'); i > 0 {
+		return local[:i] + "@" + domain
+	}
+	return address
+}
+
+func cutAddress(a string) (local, domain string) {
+	i := strings.LastIndexByte(a, '@')
+	if i < 0 {
+		return a, ""
+	}
+	return a[:i], a[i+1:]
+}
+
+// lens is how the ledger tells people apart: the configuration and the
+// identities read from the Sent folders, ready for comparison.
+type lens struct {
+	cfg    Me
+	zone   *time.Location
+	me     map[string]bool   // folded, without plus-tag
+	person map[string]string // folded address to the key of its contact
+}
+
+func newLens(cfg Me, derived []Identity) *lens {
+	n := &lens{cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, person: map[string]string{}}
+	if n.zone == nil {
+		n.zone = time.UTC
+	}
+	for _, a := range cfg.Addresses {
+		n.me[untagged(fold(a))] = true
+	}
+	for _, d := range derived {
+		n.me[untagged(fold(d.Address))] = true
+	}
+	for _, a := range cfg.NotMe {
+		delete(n.me, untagged(fold(a)))
+	}
+	for _, p := range cfg.People {
+		literal := literals(p)
+		for _, a := range literal {
+			if _, taken := n.person[a]; !taken {
+				n.person[a] = literal[0]
+			}
+		}
+	}
+	return n
+}
+
+// literals are the addresses of p that are no globs, folded and sorted.
+func literals(p Person) []string {
+	var out []string
+	for _, a := range p.Addresses {
+		if !strings.ContainsAny(a, "*?[") {
+			out = append(out, fold(a))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (n *lens) isMe(address string) bool { return n.me[untagged(fold(address))] }
+
+// internal reports whether the address lies in my own organisation.
+func (n *lens) internal(address string) bool {
+	_, domain := cutAddress(address)
+	for _, d := range n.cfg.Internal {
+		if domain == d || strings.HasSuffix(domain, "."+d) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *lens) ignored(address string) bool { return matches(n.cfg.Ignore, address) }
+
+func matches(globs []string, address string) bool {
+	for _, g := range globs {
+		if fold(g) == fold(address) {
+			return true
+		}
+		if ok, err := path.Match(strings.ToLower(g), address); err == nil && ok {
+			return true
+		}
+	}
+	return false
+}
+
+// key names the contact an address belongs to; "" if it is mine.
+func (n *lens) key(address string) string {
+	if n.isMe(address) {
+		return ""
+	}
+	f := fold(address)
+	if k, ok := n.person[f]; ok {
+		return k
+	}
+	return f
+}
+
+// configured gathers what the configuration says of the holder of addresses.
+func (n *lens) configured(addresses []string) (p Person, named bool) {
+	for _, c := range n.cfg.People {
+		if !slices.ContainsFunc(addresses, func(a string) bool { return matches(c.Addresses, a) }) {
+			continue
+		}
+		lit := literals(c)
+		named = named || slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(lit, fold(a)) })
+		if p.Name == "" {
+			p.Name = c.Name
+		}
+		if p.Circle == "" {
+			p.Circle = c.Circle
+		}
+		p.Muted = p.Muted || c.Muted
+	}
+	return p, named
+}
+
+var idEncoding = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)
+
+// contactID makes the public id of a contact from its key.
+func contactID(key string) planner.ContactID {
+	sum := sha256.Sum256([]byte(key))
+	return planner.ContactID("p" + idEncoding.EncodeToString(sum[:10])[:12])
+}

@@ -1,0 +1,502 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// maxRefs bounds what one message may say about its thread.
+const maxRefs = 100
+
+// Append takes a batch with its cursor in one transaction. It is idempotent,
+// and the order of batches does not matter to what the rows mean.
+//
+// Summaries are brought up to date at once, but for batches of a source that
+// has not been read to its end: those leave the contacts marked, and who reads
+// before the last batch has them worked out on the fly.
+func (l *Ledger) Append(ctx context.Context, b Batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		n, err := loadLens(ctx, t)
+		if err != nil {
+			return err
+		}
+		k := newIntake(t, n)
+		k.batch = b
+		return k.take(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("append %d messages and %d objects from %s: %w", len(b.Mail), len(b.Objects), b.Source.Type, err)
+	}
+	return nil
+}
+
+// touched is what a batch changed and what must be worked out again.
+type touched struct{ groups, contacts map[int64]bool }
+
+func newTouched() touched {
+	return touched{groups: map[int64]bool{}, contacts: map[int64]bool{}}
+}
+
+// intake is one Append on its way.
+type intake struct {
+	*tx
+	lens      *lens
+	batch     Batch
+	source    int64
+	sent      bool // the source holds sent mail
+	addresses map[string]int64
+	nodes     map[string]int64 // threads of Message-IDs met in this transaction
+	touched   touched
+	newSent   bool // sent_from has new counts
+	anew      bool // the source turned out to hold sent mail: derive everything again
+}
+
+func newIntake(t *tx, n *lens) *intake {
+	return &intake{tx: t, lens: n, addresses: map[string]int64{}, nodes: map[string]int64{}, touched: newTouched()}
+}
+
+var (
+	qAddSource = query(`INSERT INTO source (account, type, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
+	qSource    = query(`SELECT id, sent FROM source WHERE account = ? AND type = ? AND name = ?`)
+	qSetCursor = query(`UPDATE source SET uidvalidity = ?, highest = ?, lowest = ?, reached_at = ?, sync_token = ?, ctag = ?,
+		complete = ?, total = CASE WHEN ? > 0 THEN ? ELSE total END, sent = max(sent, ?) WHERE id = ?`)
+	qHasCopies  = query(`SELECT 1 FROM copy WHERE source_id = ? LIMIT 1`)
+	qVoidCopies = query(`UPDATE copy SET uid = NULL WHERE source_id = ?`)
+	qAddSkipped = query(`INSERT INTO skipped (source_id, place, reason) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET reason = excluded.reason`)
+)
+
+func (k *intake) take(ctx context.Context) error {
+	wasSent, wasRead, wasComplete, err := k.takeSource(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range k.batch.Skipped {
+		if _, err := k.exec(ctx, qAddSkipped, k.source, s.Where, s.Reason); err != nil {
+			return err
+		}
+	}
+	for i := range k.batch.Mail {
+		if err := k.takeMail(ctx, &k.batch.Mail[i]); err != nil {
+			return fmt.Errorf("message with UID %d: %w", k.batch.Mail[i].UID, err)
+		}
+		if err := k.alive(); err != nil {
+			return err
+		}
+	}
+	if err := k.takeObjects(ctx); err != nil {
+		return err
+	}
+	if k.batch.Cursor.Complete && !wasComplete {
+		k.changed = true // the ledger may be whole now
+	}
+	if k.sent && !wasSent {
+		k.changed = true
+		if err := recountSent(ctx, k.tx); err != nil {
+			return err
+		}
+		k.newSent, k.anew = true, wasRead
+	}
+	return k.finish(ctx)
+}
+
+// finish works out what the new rows mean.
+func (k *intake) finish(ctx context.Context) error {
+	if k.newSent {
+		again, err := k.identify(ctx)
+		if err != nil || again {
+			return err
+		}
+	}
+	if len(k.touched.groups) > 0 {
+		k.changed = true
+	}
+	if err := k.derive(ctx, k.touched.groups); err != nil {
+		return fmt.Errorf("derive: %w", err)
+	}
+	if err := k.spread(ctx); err != nil {
+		return fmt.Errorf("mark contacts: %w", err)
+	}
+	if !k.batch.Cursor.Complete {
+		return nil
+	}
+	return settle(ctx, k.tx, k.lens)
+}
+
+// identify reads the identities again and, when they changed or what was read
+// as received is sent mail, derives everything anew.
+func (k *intake) identify(ctx context.Context) (again bool, err error) {
+	changed, err := refreshIdentities(ctx, k.tx, k.lens.cfg)
+	if err != nil || !changed && !k.anew {
+		return false, err
+	}
+	n, err := loadLens(ctx, k.tx)
+	if err != nil {
+		return false, err
+	}
+	k.changed = true
+	if err := deriveAll(ctx, k.tx, n); err != nil {
+		return false, err
+	}
+	if !k.batch.Cursor.Complete {
+		return true, nil
+	}
+	return true, settle(ctx, k.tx, n)
+}
+
+func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete bool, err error) {
+	s, c := k.batch.Source, k.batch.Cursor
+	if _, err := k.exec(ctx, qAddSource, s.Account, s.Type, s.Name); err != nil {
+		return false, false, false, err
+	}
+	if _, err := k.one(ctx, qSource, []any{s.Account, s.Type, s.Name}, &k.source, &wasSent); err != nil {
+		return false, false, false, err
+	}
+	before, err := readCursor(ctx, k.tx, s)
+	if err != nil {
+		return false, false, false, err
+	}
+	var one int
+	if wasRead, err = k.one(ctx, qHasCopies, []any{k.source}, &one); err != nil {
+		return false, false, false, err
+	}
+	k.sent = wasSent || k.batch.Sent
+	if k.batch.Reset {
+		if _, err := k.exec(ctx, qVoidCopies, k.source); err != nil {
+			return false, false, false, err
+		}
+	}
+	_, err = k.exec(ctx, qSetCursor, c.UIDValidity, c.Highest, c.Lowest, unix(c.Reached), c.SyncToken, c.CTag,
+		c.Complete, k.batch.Total, k.batch.Total, k.batch.Sent, k.source)
+	if err != nil {
+		return false, false, false, err
+	}
+	return wasSent, wasRead, before.Complete, advanceClock(ctx, k.tx, k.batch.At)
+}
+
+// advanceClock remembers the newest time the ledger was told.
+func advanceClock(ctx context.Context, t *tx, at time.Time) error {
+	clock, err := getMetaTime(ctx, t, metaClock)
+	if err != nil || !at.After(clock) {
+		return err
+	}
+	return setMetaTime(ctx, t, metaClock, at)
+}
+
+var (
+	qAddNoise = query(`INSERT INTO noise (message_id, source_id, reason, fingerprint) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`)
+	// Rows that tell of the same message: under its id, or by its fingerprint.
+	qSameMail = query(`SELECT id, group_id, thread_id, evidence = ?1 AND content = ?2 FROM interaction WHERE kind = 'mail' AND evidence = ?1
+		UNION ALL SELECT id, group_id, thread_id, 0 FROM interaction WHERE fingerprint = ?3`)
+	qAddMail = query(`INSERT INTO interaction (id, kind, evidence_type, evidence, content, at, known_at, subject, fingerprint,
+		refs, opens, topic, group_id, thread_id) VALUES (?, 'mail', 'mail', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	qNewestRow = query(`SELECT coalesce(max(id), 0) FROM interaction`)
+	qAddPerson = query(`INSERT INTO participant (interaction_id, pos, address_id, role, name, status, thing)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	qMarkList = query(`UPDATE address SET list = 1 WHERE id = ? AND list = 0`)
+)
+
+func (k *intake) takeMail(ctx context.Context, m *Mail) error {
+	for _, a := range m.Lists {
+		if err := k.takeList(ctx, a); err != nil {
+			return err
+		}
+	}
+	if m.Noise != "" {
+		_, err := k.exec(ctx, qAddNoise, m.ID, k.source, m.Noise, null(m.Fingerprint))
+		return err
+	}
+	m.Refs = capRefs(m.Refs)
+	content, err := mailContent(m)
+	if err != nil {
+		return err
+	}
+	row, kin, err := k.relatives(ctx, m, content)
+	if err != nil {
+		return err
+	}
+	if row != 0 {
+		return k.addCopy(ctx, row, m)
+	}
+	return k.addMail(ctx, m, content, kin)
+}
+
+// kin are the groups and threads of rows that tell of the same thing.
+type kin struct{ groups, threads []int64 }
+
+// relatives finds the row of this very reading, 0 if there is none, and those
+// that tell of the same message.
+func (k *intake) relatives(ctx context.Context, m *Mail, content string) (row int64, kin kin, err error) {
+	err = k.each(ctx, qSameMail, []any{m.ID, content, null(m.Fingerprint)}, func(scan func(...any) error) error {
+		var id, group int64
+		var thread *int64
+		var same bool
+		if err := scan(&id, &group, &thread, &same); err != nil {
+			return err
+		}
+		if same {
+			row = id
+		}
+		kin.groups = append(kin.groups, group)
+		if thread != nil {
+			kin.threads = append(kin.threads, *thread)
+		}
+		return nil
+	})
+	return row, kin, err
+}
+
+func (k *intake) takeList(ctx context.Context, address string) error {
+	if !strings.Contains(address, "@") {
+		return nil
+	}
+	id, err := k.address(ctx, address)
+	if err != nil {
+		return err
+	}
+	n, err := k.exec(ctx, qMarkList, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	k.changed = true
+	return k.touchAddress(ctx, id)
+}
+
+func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) error {
+	var refs any
+	if len(m.Refs) > 0 {
+		text, err := toJSON(m.Refs)
+		if err != nil {
+			return err
+		}
+		refs = text
+	}
+	row, err := k.nextRow(ctx)
+	if err != nil {
+		return err
+	}
+	group, err := k.group(ctx, row, kin.groups)
+	if err != nil {
+		return err
+	}
+	thread, err := k.thread(ctx, append([]string{m.ID}, m.Refs...), kin.threads)
+	if err != nil {
+		return err
+	}
+	topic, reply := topicOf(m.Subject)
+	at := m.At.Unix()
+	if _, err = k.exec(ctx, qAddMail, row, m.ID, content, at, at, m.Subject, null(m.Fingerprint), refs,
+		len(m.Refs) == 0 && !reply, null(topic), group, thread); err != nil {
+		return err
+	}
+	if err := k.addPeople(ctx, row, m.People); err != nil {
+		return err
+	}
+	if _, err := k.exec(ctx, qPutCopy, row, k.source, m.UID, m.Delivered); err != nil {
+		return err
+	}
+	return k.countSent(ctx, row)
+}
+
+// nextRow gives the id for a new row, so that it can be written at once with
+// its group.
+func (k *intake) nextRow(ctx context.Context) (int64, error) {
+	var newest int64
+	_, err := k.one(ctx, qNewestRow, nil, &newest)
+	return newest + 1, err
+}
+
+// countSent notes whose name a row bears that was found in a Sent folder for
+// the first time.
+func (k *intake) countSent(ctx context.Context, row int64) error {
+	if !k.sent {
+		return nil
+	}
+	k.newSent = true
+	_, err := k.exec(ctx, qAddSent, row)
+	return err
+}
+
+func (k *intake) addPeople(ctx context.Context, row int64, people []Participant) error {
+	for pos, p := range people {
+		id, err := k.address(ctx, p.Address)
+		if err != nil {
+			return err
+		}
+		if _, err := k.exec(ctx, qAddPerson, row, pos, id, p.Role, p.Name, p.Status, p.Thing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	qCopy     = query(`SELECT delivered, coalesce(uid, 0) FROM copy WHERE interaction_id = ? AND source_id = ? AND href = ''`)
+	qSentCopy = query(`SELECT 1 FROM copy AS c JOIN source AS s ON s.id = c.source_id
+		WHERE c.interaction_id = ? AND s.sent = 1 AND c.source_id <> ? LIMIT 1`)
+	qPutCopy = query(`INSERT INTO copy (interaction_id, source_id, uid, delivered) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET uid = excluded.uid, delivered = min(delivered, excluded.delivered)`)
+	qGroupOf = query(`SELECT group_id FROM interaction WHERE id = ?`)
+	qAddSent = query(`INSERT INTO sent_from (address_id, name, n)
+		SELECT address_id, name, 1 FROM participant WHERE interaction_id = ? AND role = 'from'
+		ON CONFLICT DO UPDATE SET n = n + 1`)
+)
+
+// addCopy notes where the row was found. A message may lie in one mailbox
+// twice; one mark of delivery less decides, whatever came first.
+func (k *intake) addCopy(ctx context.Context, row int64, m *Mail) error {
+	var delivered bool
+	var uid uint32
+	known, err := k.one(ctx, qCopy, []any{row, k.source}, &delivered, &uid)
+	if err != nil {
+		return err
+	}
+	if known && (delivered == m.Delivered || !delivered) && uid == m.UID {
+		return nil
+	}
+	if !known && k.sent {
+		var one int
+		counted, err := k.one(ctx, qSentCopy, []any{row, k.source}, &one)
+		if err != nil {
+			return err
+		}
+		if !counted {
+			if err := k.countSent(ctx, row); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := k.exec(ctx, qPutCopy, row, k.source, m.UID, m.Delivered); err != nil {
+		return err
+	}
+	if known && (delivered == m.Delivered || !delivered) {
+		return nil
+	}
+	return k.touchRow(ctx, row)
+}
+
+func (k *intake) touchRow(ctx context.Context, row int64) error {
+	var group int64
+	if _, err := k.one(ctx, qGroupOf, []any{row}, &group); err != nil {
+		return err
+	}
+	k.touched.groups[group] = true
+	return nil
+}
+
+var (
+	qAddress        = query(`SELECT id FROM address WHERE address = ?`)
+	qAddAddress     = query(`INSERT INTO address (address, folded, contact_id) VALUES (?, ?, ?)`)
+	qContactByKey   = query(`SELECT id FROM contact WHERE key = ?`)
+	qAddContact     = query(`INSERT INTO contact (code, key) VALUES (?, ?)`)
+	qAddressContact = query(`SELECT contact_id FROM address WHERE id = ? AND contact_id IS NOT NULL`)
+)
+
+// address gives the row of an address, and makes it and its contact.
+func (k *intake) address(ctx context.Context, address string) (int64, error) {
+	if id, ok := k.addresses[address]; ok {
+		return id, nil
+	}
+	var id int64
+	found, err := k.one(ctx, qAddress, []any{address}, &id)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		contact, err := contactFor(ctx, k.tx, k.lens, address)
+		if err != nil {
+			return 0, err
+		}
+		if id, err = k.insert(ctx, qAddAddress, address, fold(address), contact); err != nil {
+			return 0, err
+		}
+	}
+	k.addresses[address] = id
+	return id, nil
+}
+
+// contactFor gives the row of the contact an address belongs to, nil if it is
+// mine.
+func contactFor(ctx context.Context, t *tx, n *lens, address string) (any, error) {
+	key := n.key(address)
+	if key == "" {
+		return nil, nil
+	}
+	var id int64
+	found, err := t.one(ctx, qContactByKey, []any{key}, &id)
+	if err != nil || found {
+		return id, err
+	}
+	return t.insert(ctx, qAddContact, contactID(key), key)
+}
+
+func (k *intake) touchAddress(ctx context.Context, id int64) error {
+	var contact int64
+	found, err := k.one(ctx, qAddressContact, []any{id}, &contact)
+	if found {
+		k.touched.contacts[contact] = true
+	}
+	return err
+}
+
+// mailContent tells readings of one message apart.
+func mailContent(m *Mail) (string, error) {
+	return contentHash(m.At.Unix(), m.Subject, m.People, m.Refs, m.Fingerprint)
+}
+
+func contentHash(facts ...any) (string, error) {
+	b, err := json.Marshal(facts)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return idEncoding.EncodeToString(sum[:15]), nil
+}
+
+func capRefs(refs []string) []string {
+	if len(refs) <= maxRefs {
+		return refs
+	}
+	// The first names the thread, the last are its nearest relatives.
+	return append([]string{refs[0]}, refs[len(refs)-maxRefs+1:]...)
+}
+
+func null(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// Marks that mail programs put before a subject, and whether they say answer
+// rather than forward.
+var subjectMarks = map[string]bool{
+	"re": true, "aw": true, "sv": true, "antw": true, "ref": true, "vs": true,
+	"fwd": false, "fw": false, "wg": false, "tr": false, "rv": false,
+}
+
+// topicOf gives a hash of the subject without its marks, "" for an empty one,
+// and whether it bore one of an answer.
+func topicOf(subject string) (topic string, reply bool) {
+	s := strings.Join(strings.Fields(strings.ToLower(subject)), " ")
+	for {
+		mark, rest, ok := strings.Cut(s, ":")
+		answer, known := subjectMarks[mark]
+		if !ok || !known {
+			break
+		}
+		s, reply = strings.TrimSpace(rest), reply || answer
+	}
+	if s == "" {
+		return "", reply
+	}
+	sum := sha256.Sum256([]byte(s))
+	return idEncoding.EncodeToString(sum[:10]), reply
+}

@@ -1,0 +1,84 @@
+package ledger_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"syncd/internal/ledger"
+)
+
+// BenchmarkAppend takes a first scan of 50,000 messages with 2,000 people, in
+// batches of 1,000, newest first.
+func BenchmarkAppend(b *testing.B) {
+	for b.Loop() {
+		l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+		if err != nil {
+			b.Fatal(err)
+		}
+		fill(b, l, 50_000, 2_000)
+		l.Close()
+	}
+}
+
+func fill(b *testing.B, l *ledger.Ledger, messages, people int) {
+	b.Helper()
+	for first := 0; first < messages; first += 1000 {
+		batch := ledger.Batch{
+			Source: inbox, At: day(4000), Sent: true,
+			Cursor: ledger.Cursor{UIDValidity: 1, Highest: uint32(messages), Lowest: uint32(messages - first), Complete: first+1000 >= messages},
+		}
+		for n := messages - first; n > messages-first-1000; n-- {
+			batch.Mail = append(batch.Mail, generated(n, people))
+		}
+		if err := l.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// generated is the nth message: conversations of four with one person each,
+// the odd ones theirs.
+func generated(n, people int) ledger.Mail {
+	who := fmt.Sprintf("Some_One%d=p%d@example.org", n/4%people, n/4%people)
+	line := "me@example.com > " + who
+	if n%2 == 1 {
+		line = who + " > me@example.com ; other@example.net"
+	}
+	m := mail(fmt.Sprintf("%d@host.example.org", n), day(0).Add(time.Duration(n)*time.Hour), line, fmt.Sprintf("Subject %d?", n/4))
+	m.UID, m.Delivered = uint32(n), n%2 == 1
+	for r := n / 4 * 4; r < n; r++ {
+		m.Refs = append(m.Refs, fmt.Sprintf("%d@host.example.org", r))
+	}
+	return m
+}
+
+// BenchmarkSnapshot reads 10,000 contacts.
+func BenchmarkSnapshot(b *testing.B) {
+	l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	fill(b, l, 100_000, 10_000)
+	for b.Loop() {
+		if _, err := l.Snapshot(b.Context(), time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRebuild derives 50,000 messages anew.
+func BenchmarkRebuild(b *testing.B) {
+	l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	fill(b, l, 50_000, 2_000)
+	for b.Loop() {
+		if err := l.Rebuild(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,433 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxDirect is how many recipients a direct message has at most, and people a
+// meeting that counts (SPEC sections 2.2 and 3.4).
+const maxDirect = 8
+
+// maxSeries is how many people a recurring meeting that counts has at most.
+const maxSeries = 3
+
+// reading is a row of interaction as derive sees it: the facts of one reading
+// of a message or event, and where it was found.
+type reading struct {
+	id          int64
+	group       int64
+	kind        Kind
+	evidence    string
+	content     string
+	allDay      bool
+	cancelled   bool
+	series      bool
+	people      []readPerson
+	copies      int
+	live        int // copies that are not gone
+	sent        bool
+	undelivered bool
+	account     string
+	folder      string
+	source      any
+}
+
+type readPerson struct {
+	Participant
+	id int64 // of the address
+}
+
+var (
+	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.all_day, i.cancelled, i.series
+		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value`)
+	qWorkPeople = query(`SELECT p.interaction_id, p.address_id, a.address, p.role, p.status, p.thing
+		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+		CROSS JOIN participant AS p ON p.interaction_id = i.id CROSS JOIN address AS a ON a.id = p.address_id`)
+	qWorkCopies = query(`SELECT c.interaction_id, c.source_id, s.account, s.name, s.sent, c.delivered, c.gone
+		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+		CROSS JOIN copy AS c ON c.interaction_id = i.id CROSS JOIN source AS s ON s.id = c.source_id`)
+	qDerived = query(`UPDATE interaction SET current = 1, supersedes = ?, source_id = ?, direction = ?, direct = ?, weight = ?,
+		mine = ?, ours = ?, from_id = ?, first_to = ?, to_count = ?, people = ?, stands = ?, busy = ? WHERE id = ?`)
+	qSuperseded = query(`UPDATE interaction SET current = 0, supersedes = NULL, source_id = ?, mine = 0, stands = '', busy = 0
+		WHERE id = ?`)
+)
+
+// list makes the JSON array that a query takes for a table.
+func list(ids map[int64]bool) string {
+	b := []byte{'['}
+	for id := range ids {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, ']'))
+}
+
+// derive chooses the current row of each group and works out what it means.
+func (k *intake) derive(ctx context.Context, groups map[int64]bool) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	rows, err := k.readings(ctx, list(groups))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b *reading) int { return cmp.Compare(a.group, b.group) })
+	for len(rows) > 0 {
+		n := slices.IndexFunc(rows, func(r *reading) bool { return r.group != rows[0].group })
+		if n < 0 {
+			n = len(rows)
+		}
+		if err := k.deriveGroup(ctx, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error) {
+	var rows []*reading
+	byID := map[int64]*reading{}
+	err := k.each(ctx, qWorkRows, []any{groups}, func(scan func(...any) error) error {
+		r := &reading{}
+		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.allDay, &r.cancelled, &r.series)
+		rows, byID[r.id] = append(rows, r), r
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = k.each(ctx, qWorkPeople, []any{groups}, func(scan func(...any) error) error {
+		var row int64
+		var p readPerson
+		if err := scan(&row, &p.id, &p.Address, &p.Role, &p.Status, &p.Thing); err != nil {
+			return err
+		}
+		byID[row].people = append(byID[row].people, p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, k.each(ctx, qWorkCopies, []any{groups}, func(scan func(...any) error) error {
+		var row, source int64
+		var account, folder string
+		var sent, delivered, gone bool
+		if err := scan(&row, &source, &account, &folder, &sent, &delivered, &gone); err != nil {
+			return err
+		}
+		r := byID[row]
+		r.copies++
+		if !gone {
+			r.live++
+		}
+		r.sent = r.sent || sent
+		r.undelivered = r.undelivered || !delivered
+		if r.source == nil || account < r.account || account == r.account && folder < r.folder {
+			r.account, r.folder, r.source = account, folder, source
+		}
+		return nil
+	})
+}
+
+// deriveGroup works on rows that tell of the same thing.
+func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
+	slices.SortFunc(rows, preferred)
+	best := rows[0]
+	d := derived{source: best.source}
+	present := true
+	switch best.kind {
+	case KindMail:
+		sent, undelivered, account, folder := false, false, best.account, best.folder
+		for _, r := range rows {
+			sent, undelivered = sent || r.sent, undelivered || r.undelivered
+			if r.source != nil && (d.source == nil || r.account < account || r.account == account && r.folder < folder) {
+				account, folder, d.source = r.account, r.folder, r.source
+			}
+		}
+		d.mail(k.lens, best, sent, undelivered)
+	case KindMeeting:
+		present = best.copies > 0
+		d.meeting(k.lens, best)
+	case KindCall, KindNote:
+		d.direction, d.direct, d.weight, d.mine, d.ours = Out, true, 1, true, true
+	}
+	var supersedes any
+	for _, r := range rows[1:] {
+		if _, err := k.exec(ctx, qSuperseded, r.source, r.id); err != nil {
+			return err
+		}
+		supersedes = r.id
+	}
+	if !present {
+		_, err := k.exec(ctx, qSuperseded, best.source, best.id)
+		return err
+	}
+	_, err := k.exec(ctx, qDerived, supersedes, d.source, d.direction, d.direct, d.weight, d.mine, d.ours, d.from, d.firstTo,
+		d.toCount, d.people, d.stands, d.busy, best.id)
+	return err
+}
+
+// preferred orders the readings of one thing. Mail: the smallest Message-ID,
+// and the Sent copy, which alone has Bcc. Meetings: what a calendar still
+// holds, and the copy that knows most people.
+func preferred(a, b *reading) int {
+	if a.kind == KindMail {
+		return cmp.Or(
+			cmp.Compare(a.evidence, b.evidence),
+			-compareBool(a.sent, b.sent),
+			cmp.Compare(a.content, b.content))
+	}
+	return cmp.Or(
+		-compareBool(a.live > 0, b.live > 0),
+		-compareBool(a.copies > 0, b.copies > 0),
+		-cmp.Compare(len(a.people), len(b.people)),
+		cmp.Compare(a.content, b.content))
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// derived are the derived columns of a row.
+type derived struct {
+	source        any
+	direction     Direction
+	direct        bool
+	weight        float64
+	mine, ours    bool
+	from, firstTo any
+	toCount       int
+	people        int
+	stands        string
+	busy          bool
+}
+
+// mail works out SPEC sections 2.1 (what is mine) and 3.4 (what is direct).
+func (d *derived) mail(n *lens, r *reading, sent, undelivered bool) {
+	recipients, to := map[string]bool{}, map[string]bool{}
+	var from string
+	mineIn, mineTo, others := false, false, false
+	for _, p := range r.people {
+		if p.Role == RoleFrom {
+			if from == "" {
+				from, d.from = p.Address, p.id
+			}
+			continue
+		}
+		recipients[fold(p.Address)] = true
+		me := n.isMe(p.Address)
+		mineIn, others = mineIn || me, others || !me
+		if p.Role == RoleTo {
+			to[fold(p.Address)] = true
+			mineTo = mineTo || me
+			if !me && d.firstTo == nil {
+				d.firstTo = p.id
+			}
+		}
+	}
+	d.people, d.toCount = len(recipients), len(to)
+	few := len(recipients) > 0 && len(recipients) <= maxDirect
+	switch {
+	case from == "":
+	case n.isMe(from):
+		d.mine = sent || undelivered
+		if d.mine && others {
+			d.direction, d.direct = Out, few
+		}
+	default:
+		d.direction = In
+		d.direct = few && (mineTo || mineIn && len(recipients) == 1)
+	}
+	d.ours = d.mine || from != "" && !n.isMe(from) && n.internal(from)
+	if d.weight = 1; !d.direct && len(recipients) > 0 {
+		d.weight = 1 / float64(len(recipients))
+	}
+}
+
+// meeting works out whether a meeting counts (SPEC section 2.2), as far as it
+// is the same for everybody in it.
+func (d *derived) meeting(n *lens, r *reading) {
+	people := map[string]bool{}
+	organiser, mine := "", ""
+	invited, own := false, false
+	for _, p := range r.people {
+		if p.Thing {
+			continue
+		}
+		me := n.isMe(p.Address)
+		if me {
+			people["me"] = true
+		} else {
+			people[fold(p.Address)] = true
+		}
+		if p.Role == RoleOrganizer && organiser == "" {
+			organiser, d.from, own = p.Address, p.id, me
+		}
+		if p.Role == RoleAttendee && me {
+			invited = true
+			if mine == "" || p.Status == "ACCEPTED" {
+				mine = p.Status
+			}
+		}
+	}
+	people["me"] = true // it is in my calendar
+	d.direction, d.people, d.mine, d.ours = Mutual, len(people), own || organiser == "", true
+	d.busy = !r.cancelled && !r.allDay && mine != "DECLINED" && (own || invited || organiser == "")
+	d.stands = "no"
+	small := len(people) >= 2 && len(people) <= maxDirect && (!r.series || len(people) <= maxSeries)
+	if small && !r.cancelled && !r.allDay {
+		switch {
+		case own, invited && mine == "ACCEPTED", !invited && organiser == "":
+			d.stands = "yes"
+		case mine == "DECLINED", mine == "DELEGATED":
+		case invited:
+			d.stands = "ask"
+		}
+	}
+	d.direct = d.stands != "no"
+	if d.weight = 1; !d.direct {
+		d.weight = 1 / float64(max(1, len(people)-1))
+	}
+}
+
+var qGroupPage = query(`SELECT DISTINCT group_id FROM interaction WHERE group_id > ? ORDER BY group_id LIMIT 1000`)
+
+// deriveAll assigns every address to its contact and derives every group anew.
+func deriveAll(ctx context.Context, t *tx, n *lens) error {
+	k := newIntake(t, n)
+	if err := k.assign(ctx); err != nil {
+		return err
+	}
+	for last := int64(0); ; {
+		page, err := t.ids(ctx, qGroupPage, last)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		groups := map[int64]bool{}
+		for _, g := range page {
+			groups[g] = true
+		}
+		if err := k.derive(ctx, groups); err != nil {
+			return err
+		}
+		last = page[len(page)-1]
+	}
+	_, err := t.exec(ctx, qDirtyAll)
+	return err
+}
+
+var (
+	qAddresses   = query(`SELECT id, address, contact_id FROM address WHERE id > ? ORDER BY id LIMIT 1000`)
+	qReassign    = query(`UPDATE address SET contact_id = ? WHERE id = ?`)
+	qDropOrphans = query(`DELETE FROM contact WHERE NOT EXISTS (SELECT 1 FROM address AS a WHERE a.contact_id = contact.id)`)
+	qDirtyAll    = query(`UPDATE contact SET dirty = 1`)
+)
+
+// assign gives every address to the contact that the configuration and the
+// identities make it belong to.
+func (k *intake) assign(ctx context.Context) error {
+	for _, p := range k.lens.cfg.People {
+		for _, a := range p.Addresses {
+			if strings.ContainsAny(a, "*?[") {
+				continue
+			}
+			if _, err := k.address(ctx, strings.ToLower(a)); err != nil {
+				return err
+			}
+		}
+	}
+	type row struct {
+		id      int64
+		address string
+		contact *int64
+	}
+	for last := int64(0); ; {
+		var page []row
+		err := k.each(ctx, qAddresses, []any{last}, func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.id, &r.address, &r.contact)
+			page = append(page, r)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			want, err := contactFor(ctx, k.tx, k.lens, r.address)
+			if err != nil {
+				return err
+			}
+			if id, ok := want.(int64); ok == (r.contact != nil) && (!ok || id == *r.contact) {
+				continue
+			}
+			if _, err := k.exec(ctx, qReassign, want, r.id); err != nil {
+				return err
+			}
+		}
+		last = page[len(page)-1].id
+	}
+	_, err := k.exec(ctx, qDropOrphans)
+	return err
+}
+
+var (
+	qMarkPeople = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+		CROSS JOIN participant AS p ON p.interaction_id = i.id CROSS JOIN address AS a ON a.id = p.address_id)`)
+	qMarkThreads = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM (SELECT DISTINCT i.thread_id AS id FROM json_each(?) AS w
+			CROSS JOIN interaction AS i ON i.group_id = w.value) AS h
+		CROSS JOIN interaction AS m ON m.thread_id = h.id
+		CROSS JOIN participant AS p ON p.interaction_id = m.id CROSS JOIN address AS a ON a.id = p.address_id)`)
+	qMarkContact = query(`UPDATE contact SET dirty = 1 WHERE id = ?`)
+	// A word of mine may make meetings count that its receiver organised.
+	qMarkAsked = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM interaction AS m
+		CROSS JOIN address AS o ON o.id = m.from_id CROSS JOIN contact AS c ON c.id = o.contact_id AND c.dirty = 1
+		CROSS JOIN participant AS p ON p.interaction_id = m.id CROSS JOIN address AS a ON a.id = p.address_id
+		WHERE m.stands = 'ask')`)
+	// The same subject to many people is a mailing for each of them.
+	qMarkMailing = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value AND i.mine = 1
+		CROSS JOIN interaction AS m ON m.topic = i.topic AND m.mine = 1 AND m.current = 1
+			AND m.at BETWEEN i.at - 86400 AND i.at + 86400
+		CROSS JOIN address AS a ON a.id = m.first_to)`)
+)
+
+// spread marks the contacts whose summaries the batch may have changed.
+func (k *intake) spread(ctx context.Context) error {
+	if len(k.touched.groups) > 0 {
+		groups := list(k.touched.groups)
+		for _, q := range []string{qMarkPeople, qMarkThreads, qMarkMailing} {
+			if _, err := k.exec(ctx, q, groups); err != nil {
+				return err
+			}
+		}
+	}
+	for id := range k.touched.contacts {
+		if _, err := k.exec(ctx, qMarkContact, id); err != nil {
+			return err
+		}
+	}
+	_, err := k.exec(ctx, qMarkAsked)
+	return err
+}

@@ -1,0 +1,229 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// SourceHealth is how reading one source goes.
+type SourceHealth struct {
+	Source SourceID
+	OKAt   time.Time // last success; zero if none
+	// FailingSince is when it first failed after that; zero while it works.
+	FailingSince time.Time
+	Error        string // "" while it works
+	Read         int    // messages or meetings taken, noise left out
+	Noise        map[string]int
+	Skipped      []Skip
+	Total        int // messages or objects on the server; 0 if unknown
+	Lowest       uint32
+	Reached      time.Time // how far back the mail has been read
+	Complete     bool
+	Sent         bool // holds sent mail
+}
+
+const cursorColumns = `uidvalidity, highest, lowest, reached_at, sync_token, ctag, complete`
+
+var (
+	qCursor  = query(`SELECT ` + cursorColumns + ` FROM source WHERE account = ? AND type = ? AND name = ?`)
+	qObjects = query(`SELECT o.href, o.etag FROM source AS s JOIN object AS o ON o.source_id = s.id
+		WHERE s.account = ? AND s.type = ? AND s.name = ?`)
+)
+
+// Cursor gives the ledger's position in a source; zero for one it has not read.
+func (l *Ledger) Cursor(ctx context.Context, s SourceID) (c Cursor, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		c, err = readCursor(ctx, t, s)
+		return err
+	})
+	if err != nil {
+		return Cursor{}, fmt.Errorf("read cursor: %w", err)
+	}
+	return c, nil
+}
+
+func readCursor(ctx context.Context, t *tx, s SourceID) (Cursor, error) {
+	var c Cursor
+	var reached stamp
+	_, err := t.one(ctx, qCursor, []any{s.Account, s.Type, s.Name},
+		&c.UIDValidity, &c.Highest, &c.Lowest, &reached, &c.SyncToken, &c.CTag, &c.Complete)
+	c.Reached = reached.Time
+	return c, err
+}
+
+// Objects gives the ETags of the calendar objects known of a source, by href.
+func (l *Ledger) Objects(ctx context.Context, s SourceID) (map[string]string, error) {
+	out := map[string]string{}
+	err := l.read(ctx, func(ctx context.Context, t *tx) error {
+		return t.each(ctx, qObjects, []any{s.Account, s.Type, s.Name}, func(scan func(...any) error) error {
+			var href, etag string
+			err := scan(&href, &etag)
+			out[href] = etag
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read objects: %w", err)
+	}
+	return out, nil
+}
+
+var (
+	qSourceOK = query(`UPDATE source SET ok_at = ?, failed_at = NULL, error = '' WHERE account = ? AND type = ? AND name = ?`)
+	qSourceNo = query(`UPDATE source SET failed_at = coalesce(failed_at, ?), error = ? WHERE account = ? AND type = ? AND name = ?`)
+)
+
+// SourceOK notes that a source was read without error.
+func (l *Ledger) SourceOK(ctx context.Context, s SourceID, at time.Time) error {
+	return l.setHealth(ctx, s, qSourceOK, at.Unix())
+}
+
+// SourceFailed notes why a source could not be read. The text must not hold a
+// secret.
+func (l *Ledger) SourceFailed(ctx context.Context, s SourceID, at time.Time, why string) error {
+	return l.setHealth(ctx, s, qSourceNo, at.Unix(), why)
+}
+
+func (l *Ledger) setHealth(ctx context.Context, s SourceID, q string, args ...any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.exec(ctx, qAddSource, s.Account, s.Type, s.Name); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, q, append(args, s.Account, s.Type, s.Name)...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note health of %s: %w", s.Type, err)
+	}
+	return nil
+}
+
+var (
+	qHealth = query(`SELECT id, account, type, name, ok_at, failed_at, error, total, lowest, reached_at, complete, sent,
+		(SELECT count(*) FROM copy AS c WHERE c.source_id = source.id)
+		FROM source ORDER BY account, type, name`)
+	qHealthNoise   = query(`SELECT source_id, reason, count(*) FROM noise GROUP BY source_id, reason`)
+	qHealthSkipped = query(`SELECT source_id, place, reason FROM skipped ORDER BY source_id, place`)
+)
+
+// Health tells how each source does.
+func (l *Ledger) Health(ctx context.Context) ([]SourceHealth, error) {
+	var out []SourceHealth
+	err := l.read(ctx, func(ctx context.Context, t *tx) error {
+		at := map[int64]int{}
+		err := t.each(ctx, qHealth, nil, func(scan func(...any) error) error {
+			h := SourceHealth{Noise: map[string]int{}}
+			var id int64
+			var ok, failed, reached stamp
+			err := scan(&id, &h.Source.Account, &h.Source.Type, &h.Source.Name, &ok, &failed, &h.Error, &h.Total, &h.Lowest,
+				&reached, &h.Complete, &h.Sent, &h.Read)
+			h.OKAt, h.FailingSince, h.Reached = ok.Time, failed.Time, reached.Time
+			at[id] = len(out)
+			out = append(out, h)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		err = t.each(ctx, qHealthNoise, nil, func(scan func(...any) error) error {
+			var id int64
+			var reason string
+			var n int
+			err := scan(&id, &reason, &n)
+			out[at[id]].Noise[reason] = n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return t.each(ctx, qHealthSkipped, nil, func(scan func(...any) error) error {
+			var id int64
+			var s Skip
+			err := scan(&id, &s.Where, &s.Reason)
+			out[at[id]].Skipped = append(out[at[id]].Skipped, s)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read health: %w", err)
+	}
+	return out, nil
+}
+
+// FirstRun is when the first run was complete; zero while it is not.
+func (l *Ledger) FirstRun(ctx context.Context) (at time.Time, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		at, err = getMetaTime(ctx, t, metaFirstRun)
+		return err
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read first run: %w", err)
+	}
+	return at, nil
+}
+
+// SetFirstRun notes, once, that the first run was complete.
+func (l *Ledger) SetFirstRun(ctx context.Context, at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		before, err := getMetaTime(ctx, t, metaFirstRun)
+		if err != nil || !before.IsZero() {
+			return err
+		}
+		if err := l.journal.append(line{Type: lineFirstRun, At: at}); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		t.changed = true
+		return setMetaTime(ctx, t, metaFirstRun, at)
+	})
+	if err != nil {
+		return fmt.Errorf("note first run: %w", err)
+	}
+	return nil
+}
+
+var (
+	qCalendarSeen    = query(`SELECT shared FROM calendar_seen WHERE url = ?`)
+	qSetCalendarSeen = query(`INSERT INTO calendar_seen (url, shared, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
+)
+
+// CalendarSeen says whether the follow-up calendar was seen before, and whether
+// it held other events then.
+func (l *Ledger) CalendarSeen(ctx context.Context, url string) (known, shared bool, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		known, err = t.one(ctx, qCalendarSeen, []any{url}, &shared)
+		return err
+	})
+	if err != nil {
+		return false, false, fmt.Errorf("read calendar: %w", err)
+	}
+	return known, shared, nil
+}
+
+// SetCalendarSeen notes, once, that the follow-up calendar exists and whether
+// it holds other events.
+func (l *Ledger) SetCalendarSeen(ctx context.Context, url string, shared bool, at time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		var before bool
+		known, err := t.one(ctx, qCalendarSeen, []any{url}, &before)
+		if err != nil || known {
+			return err
+		}
+		if err := l.journal.append(line{Type: lineCalendarSeen, URL: url, Shared: shared, At: at}); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		t.changed = true
+		_, err = t.exec(ctx, qSetCalendarSeen, url, shared, at.Unix())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note calendar: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,252 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// minSentFrom is how many messages in Sent make an address mine.
+const minSentFrom = 3
+
+// Identity is an address of the user, and why syncd takes it for one.
+type Identity struct {
+	Address string `json:"address"`
+	Why     string `json:"why"`
+}
+
+var (
+	qSentFrom    = query(`SELECT a.address, s.name, s.n FROM sent_from AS s JOIN address AS a ON a.id = s.address_id`)
+	qClearSent   = query(`DELETE FROM sent_from`)
+	qRecountSent = query(`INSERT INTO sent_from (address_id, name, n)
+		SELECT p.address_id, p.name, count(*) FROM (
+			SELECT DISTINCT c.interaction_id AS id FROM source AS s CROSS JOIN copy AS c ON c.source_id = s.id WHERE s.sent = 1) AS x
+		CROSS JOIN participant AS p ON p.interaction_id = x.id WHERE p.role = 'from' GROUP BY p.address_id, p.name`)
+)
+
+func recountSent(ctx context.Context, t *tx) error {
+	if _, err := t.exec(ctx, qClearSent); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, qRecountSent)
+	return err
+}
+
+// Identities gives the user's addresses: the configured ones, and those read
+// from the Sent folders (SPEC section 3.1).
+func (l *Ledger) Identities(ctx context.Context) (out []Identity, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		me, derived, err := loadMe(ctx, t)
+		if err != nil {
+			return err
+		}
+		for _, a := range me.Addresses {
+			out = append(out, Identity{Address: a, Why: "configured"})
+		}
+		out = append(out, derived...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read identities: %w", err)
+	}
+	return out, nil
+}
+
+// refreshIdentities derives the identities again and says whether they changed.
+func refreshIdentities(ctx context.Context, t *tx, me Me) (bool, error) {
+	names := map[string]map[string]bool{}
+	counts := map[string]int{}
+	err := t.each(ctx, qSentFrom, nil, func(scan func(...any) error) error {
+		var address, name string
+		var n int
+		if err := scan(&address, &name, &n); err != nil {
+			return err
+		}
+		counts[address] += n
+		if names[address] == nil {
+			names[address] = map[string]bool{}
+		}
+		names[address][nameKey(name)] = true
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	derived := deriveIdentities(me, counts, names)
+	_, before, err := loadMe(ctx, t)
+	if err != nil {
+		return false, err
+	}
+	same := slices.EqualFunc(derived, before, func(a, b Identity) bool { return a.Address == b.Address })
+	text, err := toJSON(derived)
+	if err != nil {
+		return false, err
+	}
+	return !same, setMeta(ctx, t, metaIdentities, text)
+}
+
+func deriveIdentities(me Me, counts map[string]int, names map[string]map[string]bool) []Identity {
+	n := newLens(me, nil)
+	mine, locals, domains := map[string]bool{nameKey(me.Name): true}, map[string]bool{}, map[string]bool{}
+	for _, a := range me.Addresses {
+		local, domain := cutAddress(untagged(strings.ToLower(a)))
+		locals[local], domains[domain] = true, true
+	}
+	for _, d := range me.Internal {
+		domains[strings.ToLower(d)] = true
+	}
+	for address := range counts {
+		if n.isMe(address) {
+			for name := range names[address] {
+				mine[name] = true
+			}
+		}
+	}
+	delete(mine, "")
+	out := []Identity{}
+	for address, count := range counts {
+		if count < minSentFrom || n.isMe(address) || slices.ContainsFunc(me.NotMe, func(a string) bool { return untagged(fold(a)) == untagged(fold(address)) }) {
+			continue
+		}
+		local, domain := cutAddress(untagged(address))
+		same := locals[local] && domains[domain]
+		for name := range names[address] {
+			same = same || mine[name]
+		}
+		if same {
+			out = append(out, Identity{Address: address, Why: fmt.Sprintf("From of %d messages in Sent", count)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Identity) int { return cmp.Compare(a.Address, b.Address) })
+	return out
+}
+
+// nameKey is a display name as it is compared: its words in lower case, in
+// order of the alphabet. A name that is an address is none.
+func nameKey(name string) string {
+	if strings.Contains(name, "@") {
+		return ""
+	}
+	w := words(name)
+	slices.Sort(w)
+	return strings.Join(w, " ")
+}
+
+// storedMe is Me as the table meta holds it, so that readers see people as the
+// daemon does.
+type storedMe struct {
+	Me
+	Zone    string
+	Meaning int
+}
+
+// meaning counts how often what the rows mean was defined anew: a ledger
+// derived under another number is derived again when it is opened.
+const meaning = 1
+
+func loadMe(ctx context.Context, t *tx) (Me, []Identity, error) {
+	text, err := getMeta(ctx, t, metaMe)
+	if err != nil {
+		return Me{}, nil, err
+	}
+	var s storedMe
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			return Me{}, nil, fmt.Errorf("stored identity: %w", err)
+		}
+	}
+	if s.Me.Zone, err = loadZone(s.Zone); err != nil {
+		return Me{}, nil, err
+	}
+	if text, err = getMeta(ctx, t, metaIdentities); err != nil || text == "" {
+		return s.Me, nil, err
+	}
+	var derived []Identity
+	err = json.Unmarshal([]byte(text), &derived)
+	return s.Me, derived, err
+}
+
+func loadLens(ctx context.Context, t *tx) (*lens, error) {
+	me, derived, err := loadMe(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return newLens(me, derived), nil
+}
+
+// SetMe tells the ledger who the user is. When that changed, everything is
+// derived again. The zone must be one with an IANA name.
+func (l *Ledger) SetMe(ctx context.Context, me Me) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := storedMe{Me: me, Meaning: meaning}
+	s.Me.Zone = nil
+	if me.Zone != nil {
+		s.Zone = me.Zone.String()
+	}
+	text, err := toJSON(s)
+	if err != nil {
+		return fmt.Errorf("store identity: %w", err)
+	}
+	err = l.write(ctx, func(ctx context.Context, t *tx) error {
+		before, err := getMeta(ctx, t, metaMe)
+		if err != nil || before == text {
+			return err
+		}
+		t.changed = true
+		if err := setMeta(ctx, t, metaMe, text); err != nil {
+			return err
+		}
+		if _, err := refreshIdentities(ctx, t, me); err != nil {
+			return err
+		}
+		return rederive(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("derive anew for a changed configuration: %w", err)
+	}
+	return nil
+}
+
+func rederive(ctx context.Context, t *tx) error {
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := deriveAll(ctx, t, n); err != nil {
+		return err
+	}
+	return settle(ctx, t, n)
+}
+
+// Rebuild derives groups, threads, directions, contacts and summaries from the
+// rows alone.
+func (l *Ledger) Rebuild(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		t.changed = true
+		n, err := loadLens(ctx, t)
+		if err != nil {
+			return err
+		}
+		k := newIntake(t, n)
+		if err := k.relink(ctx); err != nil {
+			return err
+		}
+		if err := recountSent(ctx, t); err != nil {
+			return err
+		}
+		if _, err := refreshIdentities(ctx, t, n.cfg); err != nil {
+			return err
+		}
+		return rederive(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package ledger_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+func placement(l *ledger.Ledger, evidence string) ledger.Placement {
+	k := planner.Key{Rule: planner.ReplyOwed, Evidence: evidence, Who: "ana@example.org"}
+	return ledger.Placement{
+		UID: planner.UID(l.Instance(), k, 0), Key: k, State: ledger.Intended, Slot: day(1), CreatedAt: day(0),
+		Wrote:    ledger.Shape{Start: day(1), End: day(1).Add(15 * time.Minute), Summary: "Reply to Ana", Status: "CONFIRMED", Alarm: true},
+		Because:  []string{"they asked"},
+		Evidence: []planner.Evidence{{Type: planner.Mail, ID: evidence, At: day(0)}},
+	}
+}
+
+func onlyPlacement(t *testing.T, l *ledger.Ledger) ledger.Placement {
+	t.Helper()
+	all, err := l.Placements(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("Placements() = %d, %v, want one", len(all), err)
+	}
+	return all[0]
+}
+
+func TestPlacementRoundTrip(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a|b@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.State, p.Href, p.ETag, p.Seen, p.Sequence = ledger.Placed, "/f/1.ics", `"7"`, p.Wrote, 1
+	p.MissingAt = day(2)
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(p, onlyPlacement(t, l)); diff != "" {
+		t.Errorf("placement mismatch (-want +got):\n%s", diff)
+	}
+	for _, prefix := range []string{p.Key.Code(), strings.ToUpper(p.Key.Code()), p.UID[:20]} {
+		if found, err := l.FindPlacements(t.Context(), prefix); err != nil || len(found) != 1 {
+			t.Errorf("FindPlacements(%q) = %d, %v, want one", prefix, len(found), err)
+		}
+	}
+}
+
+func TestFirstOutcomeCounts(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideDismissed, UID: p.UID, At: day(2)}}); err != nil {
+		t.Fatal(err)
+	}
+	p.State, p.Outcome, p.EndedAt = ledger.Closed, planner.Withdrawn, day(3)
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.End(t.Context(), p.UID, planner.End{Outcome: planner.Acted}, day(4)); err != nil {
+		t.Fatal(err)
+	}
+	if got := onlyPlacement(t, l); got.Outcome != planner.Dismissed || got.EndedAt != day(2) || got.State != ledger.Closed {
+		t.Errorf("got %s at %v, %s; want dismissed on day 2, closed", got.Outcome, got.EndedAt, got.State)
+	}
+	if s := snapshot(t, l, time.Time{}); len(s.Open) != 0 || len(s.Ended) != 1 || len(s.Written) != 1 {
+		t.Errorf("snapshot has %d open, %d ended, %d written", len(s.Open), len(s.Ended), len(s.Written))
+	}
+	if s := snapshot(t, l, day(1)); len(s.Open) != 1 || len(s.Ended) != 0 {
+		t.Errorf("on day 1: %d open, %d ended, want it open", len(s.Open), len(s.Ended))
+	}
+}
+
+func TestDoneIsASelfReportedWord(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("a@x", day(-5), "me@example.com > ana@example.org", "Hi"))
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	d := []ledger.Decision{{Type: ledger.DecideDone, UID: p.UID, At: day(2)}}
+	for range 2 {
+		if err := l.Decide(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := contact(t, l, time.Time{}, "ana@example.org")
+	want := planner.Evidence{Type: planner.Gesture, ID: p.UID, At: day(2), Address: "ana@example.org"}
+	if diff := cmp.Diff(want, got.LastOut); diff != "" || !got.Reported || got.Out != 1 {
+		t.Errorf("reported = %v, out = %d, LastOut mismatch (-want +got):\n%s", got.Reported, got.Out, diff)
+	}
+}
+
+func TestSnoozedAndEdited(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a@x")
+	p.Seen = p.Wrote
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	err := l.Decide(t.Context(), []ledger.Decision{
+		{Type: ledger.DecideSnoozed, UID: p.UID, At: day(2), To: day(8)},
+		{Type: ledger.DecideEdited, UID: p.UID, At: day(3), Text: "Ring Ana"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := snapshot(t, l, time.Time{}).Open
+	want := []planner.Open{{Key: p.Key, UID: p.UID, Slot: day(1), Start: day(8), Touched: true, CreatedAt: day(0), Title: "Ring Ana"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Open mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// A crash after the journal's line and before the commit leaves the line alone.
+func TestOpenAppliesWhatTheLedgerLacks(t *testing.T) {
+	steps := []struct {
+		name string
+		do   func(*testing.T, *ledger.Ledger) error
+	}{
+		{"intend", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			p := placement(l, "a@x")
+			p.Wrote, p.Because, p.Evidence = ledger.Shape{}, nil, nil // no words in the journal
+			return l.Intend(t.Context(), p)
+		}},
+		{"snooze", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			return l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideSnoozed, UID: placement(l, "a@x").UID, At: day(1), To: day(4)}})
+		}},
+		{"done", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			return l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideDone, UID: placement(l, "a@x").UID, At: day(2)}})
+		}},
+		{"end another", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			p := placement(l, "b@x")
+			p.Wrote, p.Because, p.Evidence = ledger.Shape{}, nil, nil
+			e := planner.End{Outcome: planner.Answered, Evidence: planner.Evidence{Type: planner.Mail, ID: "r@x", At: day(3)}}
+			return errors.Join(l.Intend(t.Context(), p), l.End(t.Context(), p.UID, e, day(3)))
+		}},
+		{"first run", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			return l.SetFirstRun(t.Context(), day(0))
+		}},
+		{"calendar", func(t *testing.T, l *ledger.Ledger) error {
+			t.Helper()
+			return l.SetCalendarSeen(t.Context(), "https://dav.example.com/f/", true, day(0))
+		}},
+	}
+	dir := t.TempDir()
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			l := openLedger(t, dir, me)
+			before := copyDatabase(t, l, dir)
+			l = openLedger(t, dir, me)
+			if err := s.do(t, l); err != nil {
+				t.Fatal(err)
+			}
+			want := state(t, l)
+			instance := l.Instance()
+			l.Close()
+			// The commit never happened; the journal's line did.
+			if err := os.WriteFile(filepath.Join(dir, "ledger.db"), before, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			l = openLedger(t, dir, me)
+			if diff := cmp.Diff(want, state(t, l)); diff != "" || l.Instance() != instance {
+				t.Errorf("state mismatch (-want +got):\n%s", diff)
+			}
+			l.Close()
+			// All of it again, without a ledger.
+			if err := os.Remove(filepath.Join(dir, "ledger.db")); err != nil {
+				t.Fatal(err)
+			}
+			l = openLedger(t, dir, me)
+			if diff := cmp.Diff(want, state(t, l)); diff != "" || l.Instance() != instance {
+				t.Errorf("state from the journal alone mismatch (-want +got):\n%s", diff)
+			}
+			l.Close()
+		})
+	}
+}
+
+// copyDatabase closes the ledger, so that its file is whole, and reads it.
+func copyDatabase(t *testing.T, l *ledger.Ledger, dir string) []byte {
+	t.Helper()
+	l.Close()
+	b, err := os.ReadFile(filepath.Join(dir, "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func state(t *testing.T, l *ledger.Ledger) any {
+	t.Helper()
+	all, err := l.Placements(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range all {
+		all[i].EndWhy = "" // words for the user
+	}
+	known, shared, err := l.CalendarSeen(t.Context(), "https://dav.example.com/f/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []any{all, snapshot(t, l, time.Time{}), known, shared}
+}
+
+func TestJournal(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideEdited, UID: p.UID, At: day(1), Text: "Ring Ana"}}); err != nil {
+		t.Fatal(err)
+	}
+	instance := l.Instance()
+	l.Close()
+	path := filepath.Join(dir, "journal.jsonl")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(text, []byte("Ana")) {
+		t.Errorf("the journal holds a name:\n%s", text)
+	}
+	if !bytes.HasPrefix(text, []byte(`{"type":"instance","instance":"`+instance+`"}`)) {
+		t.Errorf("the journal begins with %.60s", text)
+	}
+	if err := os.WriteFile(path, append(text, `{"type":"end","uid":"syncd`...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l = openLedger(t, dir, me)
+	if err := l.SetFirstRun(t.Context(), day(0)); err != nil {
+		t.Fatalf("after a torn line: %v", err)
+	}
+	// Another process may put a new file in its place.
+	if err := errors.Join(os.Rename(path, path+".old"), os.WriteFile(path, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetCalendarSeen(t.Context(), "https://dav.example.com/f/", false, day(0)); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(after, []byte("calendar-seen")) || bytes.Count(after, []byte("\n")) != bytes.Count(text, []byte("\n"))+1 {
+		t.Errorf("the replaced journal holds %s, %v", after, err)
+	}
+}

@@ -1,0 +1,217 @@
+package ledger_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// world draws batches as several mailboxes and a calendar would give them: the
+// same messages in several places and under several names, threads, noise,
+// forgeries, meetings.
+func world(t *rapid.T) []ledger.Batch {
+	home := ledger.SourceID{Account: "home", Type: ledger.Mailbox, Name: "INBOX"}
+	boxes := map[ledger.SourceID][]ledger.Mail{}
+	addresses := []string{
+		"me@example.com", "me+tag@example.com", "mine@example.org", "ana@example.org", "Ana@Example.net", "bob@example.net",
+		"colleague@example.com", "j.doe@gmail.com", "jdoe@gmail.com", "list@lists.example.org",
+	}
+	names := []string{"", "Maria Ey", "Ana Lima", "Bob Wu", "Kim Oh"}
+	subjects := []string{"", "Hello", "Lunch?", "Re: Hello", "Fwd: Hello", "Re: Lunch?"}
+	address := rapid.SampledFrom(addresses)
+	n := rapid.IntRange(1, 30).Draw(t, "messages")
+	for i := range n {
+		from := address.Draw(t, "from")
+		m := ledger.Mail{
+			UID: uint32(i + 1), ID: fmt.Sprintf("m%d@x", rapid.IntRange(0, 20).Draw(t, "id")),
+			At:      day(float64(rapid.IntRange(0, 400).Draw(t, "hours")) / 8),
+			Subject: rapid.SampledFrom(subjects).Draw(t, "subject"),
+			People:  []ledger.Participant{{Address: strings.ToLower(from), Name: rapid.SampledFrom(names).Draw(t, "name"), Role: ledger.RoleFrom}},
+		}
+		for range rapid.IntRange(0, 3).Draw(t, "recipients") {
+			role := rapid.SampledFrom([]ledger.Role{ledger.RoleTo, ledger.RoleTo, ledger.RoleCc, ledger.RoleBcc}).Draw(t, "role")
+			m.People = append(m.People, ledger.Participant{Address: strings.ToLower(address.Draw(t, "to")), Role: role})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "refs") {
+			m.Refs = append(m.Refs, fmt.Sprintf("m%d@x", rapid.IntRange(0, 25).Draw(t, "ref")))
+		}
+		m.Fingerprint = fmt.Sprint(m.At, m.Subject, m.People)
+		for _, s := range []ledger.SourceID{inbox, sent, home} {
+			if !rapid.Bool().Draw(t, "copy") {
+				continue
+			}
+			c := m
+			c.Delivered = s != sent
+			if rapid.IntRange(0, 5).Draw(t, "other id") == 0 {
+				c.ID = "other-" + m.ID
+			}
+			if rapid.IntRange(0, 5).Draw(t, "noise") == 0 {
+				c.Noise = "list-id"
+			}
+			if rapid.IntRange(0, 9).Draw(t, "list") == 0 {
+				c.Lists = []string{"list@lists.example.org"}
+			}
+			boxes[s] = append(boxes[s], c)
+		}
+	}
+	var out []ledger.Batch
+	for _, s := range []ledger.SourceID{inbox, sent, home} {
+		for c := range slices.Chunk(boxes[s], 4) {
+			out = append(out, ledger.Batch{
+				Source: s, At: day(60), Sent: s == sent, Mail: c,
+				Cursor: ledger.Cursor{UIDValidity: 1, Highest: 9, Lowest: 1, Complete: rapid.Bool().Draw(t, "complete")},
+			})
+		}
+	}
+	return append(out, meetings(t, addresses)...)
+}
+
+func meetings(t *rapid.T, addresses []string) (out []ledger.Batch) {
+	for i := range rapid.IntRange(0, 4).Draw(t, "meetings") {
+		m := meeting(fmt.Sprint("u", i), float64(rapid.IntRange(0, 120).Draw(t, "day")), "")
+		m.People = nil
+		seen := map[string]bool{}
+		for j := range rapid.IntRange(0, 4).Draw(t, "people") {
+			a := strings.ToLower(rapid.SampledFrom(addresses).Draw(t, "person"))
+			if seen[a] {
+				continue
+			}
+			seen[a] = true
+			p := ledger.Participant{Address: a, Role: ledger.RoleAttendee, Status: rapid.SampledFrom([]string{"ACCEPTED", "DECLINED", "NEEDS-ACTION"}).Draw(t, "status")}
+			if j == 0 && rapid.Bool().Draw(t, "organised") {
+				p.Role = ledger.RoleOrganizer
+			}
+			m.People = append(m.People, p)
+		}
+		for range rapid.IntRange(1, 2).Draw(t, "copies") {
+			source := cal
+			source.Name += rapid.SampledFrom([]string{"a", "b"}).Draw(t, "calendar")
+			out = append(out, ledger.Batch{
+				Source: source, At: day(60), Cursor: ledger.Cursor{SyncToken: "1", Complete: true},
+				Objects: []ledger.Object{object(fmt.Sprintf("/%d.ics", i), m)},
+			})
+		}
+	}
+	return out
+}
+
+func freshLedger(t *rapid.T, batches []ledger.Batch) *ledger.Ledger {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	who := me
+	who.People = []ledger.Person{{Addresses: []string{"ana@example.org", "ana@example.net"}, Circle: "close"}}
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, Me: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	for _, b := range batches {
+		if err := l.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+func facts(t *rapid.T, l *ledger.Ledger, at time.Time) planner.Snapshot {
+	s, err := l.Snapshot(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func hash(t *rapid.T, l *ledger.Ledger) string {
+	h, err := l.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestSummariesEqualRebuild(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := freshLedger(t, world(t))
+		at := day(float64(rapid.IntRange(-1, 130).Draw(t, "at")))
+		whole, then, before := facts(t, l, time.Time{}), facts(t, l, at), hash(t, l)
+		if err := l.Rebuild(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(facts(t, l, time.Time{}), whole); diff != "" {
+			t.Errorf("Snapshot() mismatch (-rebuilt +kept):\n%s", diff)
+		}
+		if diff := cmp.Diff(facts(t, l, at), then); diff != "" {
+			t.Errorf("Snapshot(%v) mismatch (-rebuilt +kept):\n%s", at, diff)
+		}
+		if after := hash(t, l); after != before {
+			t.Errorf("Hash() = %s before Rebuild, %s after", before, after)
+		}
+	})
+}
+
+func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		batches := world(t)
+		other := rapid.Permutation(batches).Draw(t, "order")
+		for range rapid.IntRange(0, 3).Draw(t, "repeated") {
+			if len(other) > 0 {
+				other = append(other, rapid.SampledFrom(batches).Draw(t, "again"))
+			}
+		}
+		a, b := freshLedger(t, batches), freshLedger(t, other)
+		if diff := cmp.Diff(facts(t, a, time.Time{}).Contacts, facts(t, b, time.Time{}).Contacts); diff != "" {
+			t.Errorf("contacts mismatch (-one order +another):\n%s", diff)
+		}
+		if hash(t, a) != hash(t, b) {
+			t.Error("Hash() depends on the order of arrival")
+		}
+	})
+}
+
+// What a snapshot says of a time must not depend on what came later.
+func TestLaterMailChangesNoEarlierSnapshot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var early, late []ledger.Batch
+		at := day(float64(rapid.IntRange(1, 50).Draw(t, "at")))
+		for _, b := range world(t) {
+			if b.Source.Type == ledger.Calendar {
+				continue
+			}
+			for i := range b.Mail {
+				b.Mail[i].Refs = nil // a later mail may join two threads
+				b.Mail[i].Lists = nil
+				b.Mail[i].Noise = ""
+				b.Mail[i].ID = fmt.Sprintf("%s-%d", b.Mail[i].ID, b.Mail[i].At.Unix())
+				for j := range b.Mail[i].People {
+					b.Mail[i].People[j].Name = ""
+				}
+			}
+			b.Cursor.Complete = true
+			late = append(late, b)
+			e := b
+			e.Mail = slices.DeleteFunc(slices.Clone(b.Mail), func(m ledger.Mail) bool { return m.At.After(at) })
+			early = append(early, e)
+		}
+		want, got := facts(t, freshLedger(t, early), at), facts(t, freshLedger(t, late), at)
+		for _, s := range []planner.Snapshot{want, got} {
+			for i := range s.Contacts {
+				s.Contacts[i].Addresses = nil // spelled differently later
+			}
+		}
+		if diff := cmp.Diff(want.Contacts, got.Contacts); diff != "" {
+			t.Errorf("contacts at %v mismatch (-without +with what came later):\n%s", at, diff)
+		}
+	})
+}

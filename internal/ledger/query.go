@@ -1,0 +1,601 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// ContactRow is a contact as commands print it. State and the automatic circle
+// are the planner's to say; the caller fills them in.
+type ContactRow struct {
+	ID        planner.ContactID `json:"id"`
+	Name      string            `json:"name"`
+	Addresses []string          `json:"addresses"`
+	Circle    string            `json:"circle"`
+	Stage     int               `json:"stage"`
+	State     string            `json:"state"`
+	Internal  bool              `json:"internal"`
+	Out       int               `json:"out"`
+	In        int               `json:"in"`
+	Met       int               `json:"met"`
+	FirstAt   time.Time         `json:"first_at,omitzero"`
+	LastOut   time.Time         `json:"last_out,omitzero"`
+	LastIn    time.Time         `json:"last_in,omitzero"`
+	LastMet   time.Time         `json:"last_met,omitzero"`
+	Candidate bool              `json:"candidate,omitempty"`
+	Role      bool              `json:"role,omitempty"`
+	Muted     bool              `json:"muted,omitempty"`
+	Reported  bool              `json:"reported,omitempty"` // last_out is self-reported
+}
+
+func contactRow(c planner.Contact, candidate bool) ContactRow {
+	r := ContactRow{
+		ID: c.ID, Name: c.Name, Addresses: c.Addresses, Circle: c.Circle, Stage: c.Stage, Internal: c.Internal,
+		Out: c.Out, In: c.In, Met: c.Met, FirstAt: c.FirstAt, LastOut: c.LastOut.At, LastIn: c.LastIn.At,
+		LastMet: c.LastMet.At, Candidate: candidate, Role: c.Role, Muted: c.Muted, Reported: c.Reported,
+	}
+	if r.Addresses == nil {
+		r.Addresses = []string{}
+	}
+	return r
+}
+
+// EvidenceRow points at what an interaction was read from.
+type EvidenceRow struct {
+	Type    string `json:"type"`
+	ID      string `json:"id"`
+	Account string `json:"account"`
+	Folder  string `json:"folder"`
+}
+
+// InteractionRow is an interaction as commands print it.
+type InteractionRow struct {
+	ID         string              `json:"id"`
+	At         time.Time           `json:"at"`
+	Kind       Kind                `json:"kind"`
+	Direction  Direction           `json:"direction"`
+	Direct     bool                `json:"direct"`
+	Weight     float64             `json:"weight"`
+	Addresses  []string            `json:"addresses"`
+	Contacts   []planner.ContactID `json:"contacts"`
+	Subject    string              `json:"subject"`
+	Thread     string              `json:"thread"`
+	Evidence   EvidenceRow         `json:"evidence"`
+	Supersedes string              `json:"supersedes"`
+}
+
+// FollowUpRow is an entry, open or ended, as commands print it.
+type FollowUpRow struct {
+	Code        string             `json:"code"`
+	Rule        planner.Rule       `json:"rule"`
+	Contact     planner.ContactID  `json:"contact"`
+	Name        string             `json:"name"`
+	Title       string             `json:"title"`
+	Due         time.Time          `json:"due,omitzero"` // not stored; the planner knows it while it is open
+	Slot        time.Time          `json:"slot"`
+	Status      string             `json:"status"` // open, or how it ended
+	HeldBecause string             `json:"held_because"`
+	Why         []string           `json:"why"`
+	Evidence    []planner.Evidence `json:"evidence"`
+	UID         string             `json:"uid"`
+	Href        string             `json:"href"`
+	Written     time.Time          `json:"written"`
+	Ended       time.Time          `json:"ended,omitzero"`
+	EndWhy      string             `json:"end_why,omitempty"`
+}
+
+// Totals are the ledger's figures.
+type Totals struct {
+	Mail       int            `json:"mail"` // distinct messages, noise left out
+	Out        int            `json:"out"`
+	In         int            `json:"in"`
+	Direct     int            `json:"direct"`
+	Meetings   int            `json:"meetings"`
+	Notes      int            `json:"notes"`
+	Noise      map[string]int `json:"noise"` // distinct messages by reason
+	Contacts   int            `json:"contacts"`
+	Candidates int            `json:"candidates"`
+	Threads    int            `json:"threads"`
+	Skipped    int            `json:"skipped"`
+	Open       int            `json:"open"` // follow-ups in the calendar
+}
+
+// pageSize is how many rows are read in one transaction when streaming.
+const pageSize = 500
+
+var qContactPage = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_until FROM contact
+	WHERE code > ? ORDER BY code LIMIT ?`)
+
+// Contacts streams the contacts in order of their ids, and with all set the
+// candidates too.
+func (l *Ledger) Contacts(ctx context.Context, all bool) iter.Seq2[ContactRow, error] {
+	return func(yield func(ContactRow, error) bool) {
+		for last := ""; ; {
+			page, next, err := l.contactPage(ctx, last, all)
+			if err != nil {
+				yield(ContactRow{}, fmt.Errorf("read contacts: %w", err))
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			last = next
+		}
+	}
+}
+
+func (l *Ledger) contactPage(ctx context.Context, after string, all bool) (out []ContactRow, next string, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		found, err := contactFacts(ctx, t, qContactPage, after, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, s := range found {
+			if s.contact || all && s.seen {
+				out = append(out, contactRow(s.Contact, !s.contact))
+			}
+		}
+		if len(found) == pageSize {
+			next = found[len(found)-1].code
+		}
+		return nil
+	})
+	return out, next, err
+}
+
+// fact is a contact's summary as stored, or as worked out where that is old.
+type fact struct {
+	planner.Contact
+	code    string
+	contact bool
+	seen    bool
+}
+
+// contactFacts reads summaries by a query that gives id, code, facts, gate,
+// dirty, whether anything was seen, and valid_until.
+func contactFacts(ctx context.Context, t *tx, q string, args ...any) ([]fact, error) {
+	v, err := lookAt(ctx, t, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	var out []fact
+	again := map[int]int64{}
+	err = t.each(ctx, q, args, func(scan func(...any) error) error {
+		var f fact
+		var id, until int64
+		var facts []byte
+		var dirty bool
+		if err := scan(&id, &f.code, &facts, &f.contact, &dirty, &f.seen, &until); err != nil {
+			return err
+		}
+		if dirty || until <= v.now.Unix() {
+			again[len(out)] = id
+		} else if err := json.Unmarshal(facts, &f.Contact); err != nil {
+			return err
+		}
+		out = append(out, f)
+		return nil
+	})
+	if err != nil || len(again) == 0 {
+		return out, err
+	}
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range again {
+		if err := t.alive(); err != nil {
+			return nil, err
+		}
+		s, err := summarise(ctx, t, n, id, v)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Contact, out[i].contact, out[i].seen = s.Contact, s.contact, s.seen > 0
+	}
+	return out, nil
+}
+
+// ErrNobody says that no contact answers to a name.
+var ErrNobody = errors.New("no such contact")
+
+var (
+	qContactByCode    = query(`SELECT id FROM contact WHERE code = ?`)
+	qContactByAddress = query(`SELECT contact_id FROM address WHERE address = ? AND contact_id IS NOT NULL`)
+	qContactByName    = query(`SELECT id FROM contact WHERE lower(name) = ? LIMIT 20`)
+	qContactsLikeName = query(`SELECT id FROM contact WHERE gate = 1 AND instr(lower(name), ?) > 0 LIMIT 20`)
+	qContactFacts     = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_until FROM contact WHERE id = ?`)
+	qContactTimeline  = query(`SELECT DISTINCT i.id FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
+		CROSS JOIN interaction AS i ON i.id = p.interaction_id
+		WHERE a.contact_id = ? AND i.current = 1 ORDER BY i.at DESC, i.id LIMIT ?`)
+)
+
+// maxTimeline is how many interactions Contact gives.
+const maxTimeline = 200
+
+// ContactDetail is one contact with what happened.
+type ContactDetail struct {
+	ContactRow
+	Timeline []InteractionRow `json:"timeline"` // newest first, at most 200
+}
+
+// Contact finds a contact or candidate by address, id or name. It returns
+// ErrNobody where there is none, and an error that lists them where there are
+// several.
+func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err error) {
+	who = strings.TrimSpace(who)
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		id, err := findContact(ctx, t, who)
+		if err != nil {
+			return err
+		}
+		found, err := contactFacts(ctx, t, qContactFacts, id)
+		if err != nil {
+			return err
+		}
+		d.ContactRow = contactRow(found[0].Contact, !found[0].contact)
+		ids, err := t.ids(ctx, qContactTimeline, id, maxTimeline)
+		if err != nil {
+			return err
+		}
+		d.Timeline, err = interactions(ctx, t, ids)
+		return err
+	})
+	if err != nil {
+		return ContactDetail{}, fmt.Errorf("contact: %w", err)
+	}
+	return d, nil
+}
+
+func findContact(ctx context.Context, t *tx, who string) (int64, error) {
+	lower := strings.ToLower(who)
+	for _, c := range []struct{ q, arg string }{
+		{qContactByCode, lower},
+		{qContactByAddress, lower},
+		{qContactByAddress, fold(lower)},
+		{qContactByName, lower},
+		{qContactsLikeName, lower},
+	} {
+		if c.arg == "" {
+			break
+		}
+		ids, err := t.ids(ctx, c.q, c.arg)
+		if err != nil {
+			return 0, err
+		}
+		switch len(ids) {
+		case 0:
+		case 1:
+			return ids[0], nil
+		default:
+			return 0, ambiguous(ctx, t, who, ids)
+		}
+	}
+	return 0, fmt.Errorf("%w: %q", ErrNobody, who)
+}
+
+func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
+	var names []string
+	for _, id := range ids {
+		found, err := contactFacts(ctx, t, qContactFacts, id)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			names = append(names, fmt.Sprintf("%s (%s, %s)", f.Name, strings.Join(f.Addresses, ", "), f.code))
+		}
+	}
+	slices.Sort(names)
+	return fmt.Errorf("%q is ambiguous: %s", who, strings.Join(names, "; "))
+}
+
+var (
+	qInteractionPage = query(`SELECT id FROM interaction WHERE id > ? AND current = 1 ORDER BY id LIMIT ?`)
+	qInteractionRows = query(`SELECT i.id, i.evidence_type, i.evidence, i.content, i.at, i.kind, i.direction, i.direct, i.weight,
+		i.subject, coalesce(t.name, ''), coalesce(s.account, ''), coalesce(s.name, ''),
+		coalesce(o.evidence, ''), coalesce(o.content, '')
+		FROM interaction AS i LEFT JOIN thread AS t ON t.id = i.thread_id LEFT JOIN source AS s ON s.id = i.source_id
+		LEFT JOIN interaction AS o ON o.id = i.supersedes WHERE i.id = ?`)
+	qInteractionPeople = query(`SELECT a.address, coalesce(c.code, '') FROM participant AS p
+		CROSS JOIN address AS a ON a.id = p.address_id LEFT JOIN contact AS c ON c.id = a.contact_id
+		WHERE p.interaction_id = ? ORDER BY p.pos`)
+)
+
+// Interactions streams the current interactions in the order they were read.
+func (l *Ledger) Interactions(ctx context.Context) iter.Seq2[InteractionRow, error] {
+	return func(yield func(InteractionRow, error) bool) {
+		for last := int64(0); ; {
+			var page []InteractionRow
+			var ids []int64
+			err := l.read(ctx, func(ctx context.Context, t *tx) (err error) {
+				if ids, err = t.ids(ctx, qInteractionPage, last, pageSize); err != nil {
+					return err
+				}
+				page, err = interactions(ctx, t, ids)
+				return err
+			})
+			if err != nil {
+				yield(InteractionRow{}, fmt.Errorf("read interactions: %w", err))
+				return
+			}
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if len(ids) < pageSize {
+				return
+			}
+			last = ids[len(ids)-1]
+		}
+	}
+}
+
+// interactionID is the public id of a row, made from its content.
+func interactionID(kind Kind, evidence, content string) string {
+	sum := sha256.Sum256([]byte(string(kind) + "\n" + evidence + "\n" + content))
+	return "i" + idEncoding.EncodeToString(sum[:10])
+}
+
+func interactions(ctx context.Context, t *tx, ids []int64) ([]InteractionRow, error) {
+	out := make([]InteractionRow, 0, len(ids))
+	for _, id := range ids {
+		r := InteractionRow{Addresses: []string{}, Contacts: []planner.ContactID{}}
+		var row int64
+		var at stamp
+		var content, oldEvidence, oldContent string
+		_, err := t.one(ctx, qInteractionRows, []any{id}, &row, &r.Evidence.Type, &r.Evidence.ID, &content, &at, &r.Kind,
+			&r.Direction, &r.Direct, &r.Weight, &r.Subject, &r.Thread, &r.Evidence.Account, &r.Evidence.Folder, &oldEvidence, &oldContent)
+		if err != nil {
+			return nil, err
+		}
+		r.At = at.Time
+		r.ID = interactionID(r.Kind, r.Evidence.ID, content)
+		if oldContent != "" {
+			r.Supersedes = interactionID(r.Kind, oldEvidence, oldContent)
+		}
+		err = t.each(ctx, qInteractionPeople, []any{id}, func(scan func(...any) error) error {
+			var address string
+			var code planner.ContactID
+			if err := scan(&address, &code); err != nil {
+				return err
+			}
+			if !slices.Contains(r.Addresses, address) {
+				r.Addresses = append(r.Addresses, address)
+			}
+			if code != "" && !slices.Contains(r.Contacts, code) {
+				r.Contacts = append(r.Contacts, code)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// FollowUps streams all entries, ended ones included, oldest first.
+func (l *Ledger) FollowUps(ctx context.Context) iter.Seq2[FollowUpRow, error] {
+	return func(yield func(FollowUpRow, error) bool) {
+		var rows []FollowUpRow
+		err := l.read(ctx, func(ctx context.Context, t *tx) error {
+			all, err := placements(ctx, t, qAllPlacements)
+			if err != nil {
+				return err
+			}
+			for _, p := range all {
+				r, err := followUpRow(ctx, t, p)
+				if err != nil {
+					return err
+				}
+				rows = append(rows, r)
+			}
+			return nil
+		})
+		if err != nil {
+			yield(FollowUpRow{}, fmt.Errorf("read follow-ups: %w", err))
+			return
+		}
+		for _, r := range rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+var qNameByCode = query(`SELECT name FROM contact WHERE code = ?`)
+
+func followUpRow(ctx context.Context, t *tx, p Placement) (FollowUpRow, error) {
+	r := FollowUpRow{
+		Code: p.Key.Code(), Rule: p.Key.Rule, Title: p.Seen.Summary, Slot: p.Slot, Status: string(planner.StatusOpen),
+		Why: p.Because, Evidence: p.Evidence, UID: p.UID, Href: p.Href, Written: p.CreatedAt, Ended: p.EndedAt, EndWhy: p.EndWhy,
+	}
+	if r.Title == "" {
+		r.Title = p.Wrote.Summary
+	}
+	if !p.Open() {
+		r.Status = string(p.Outcome)
+	}
+	if r.Why == nil {
+		r.Why = []string{}
+	}
+	if r.Evidence == nil {
+		r.Evidence = []planner.Evidence{}
+	}
+	var err error
+	if r.Contact, err = holder(ctx, t, p.Key.Who); err != nil || r.Contact == "" {
+		return r, err
+	}
+	_, err = t.one(ctx, qNameByCode, []any{r.Contact}, &r.Name)
+	return r, err
+}
+
+var (
+	qTotalRows = query(`SELECT kind, direction, direct, count(*) FROM interaction WHERE current = 1 GROUP BY kind, direction, direct`)
+	// A message is noise only if every copy of it is.
+	qTotalNoise = query(`SELECT reason, count(*) FROM (SELECT min(reason) AS reason FROM noise
+		WHERE NOT EXISTS (SELECT 1 FROM interaction AS i WHERE i.kind = 'mail' AND i.evidence = noise.message_id)
+		AND NOT EXISTS (SELECT 1 FROM interaction AS i WHERE i.fingerprint = noise.fingerprint)
+		GROUP BY coalesce(fingerprint, message_id)) GROUP BY reason`)
+	qTotalContacts = query(`SELECT gate, count(*) FROM contact WHERE seen > 0 OR gate = 1 OR dirty = 1 GROUP BY gate`)
+	qTotalThreads  = query(`SELECT count(DISTINCT thread_id) FROM interaction WHERE current = 1 AND thread_id IS NOT NULL`)
+	qTotalSkipped  = query(`SELECT count(*) FROM skipped`)
+	qTotalOpen     = query(`SELECT count(*) FROM placement WHERE outcome = ''`)
+)
+
+// Totals counts what the ledger holds.
+func (l *Ledger) Totals(ctx context.Context) (Totals, error) {
+	s := Totals{Noise: map[string]int{}}
+	err := l.read(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.each(ctx, qTotalRows, nil, s.addRows); err != nil {
+			return err
+		}
+		err := t.each(ctx, qTotalNoise, nil, func(scan func(...any) error) error {
+			var reason string
+			var n int
+			err := scan(&reason, &n)
+			s.Noise[reason] = n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		err = t.each(ctx, qTotalContacts, nil, func(scan func(...any) error) error {
+			var contact bool
+			var n int
+			err := scan(&contact, &n)
+			if contact {
+				s.Contacts = n
+			} else {
+				s.Candidates = n
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := t.one(ctx, qTotalThreads, nil, &s.Threads); err != nil {
+			return err
+		}
+		if _, err = t.one(ctx, qTotalSkipped, nil, &s.Skipped); err != nil {
+			return err
+		}
+		_, err = t.one(ctx, qTotalOpen, nil, &s.Open)
+		return err
+	})
+	if err != nil {
+		return Totals{}, fmt.Errorf("read totals: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Totals) addRows(scan func(...any) error) error {
+	var kind Kind
+	var direction Direction
+	var direct bool
+	var n int
+	if err := scan(&kind, &direction, &direct, &n); err != nil {
+		return err
+	}
+	switch kind {
+	case KindMail:
+		s.Mail += n
+		switch direction {
+		case Out:
+			s.Out += n
+		case In:
+			s.In += n
+		case Mutual, None:
+		}
+		if direct {
+			s.Direct += n
+		}
+	case KindMeeting:
+		s.Meetings += n
+	case KindCall, KindNote:
+		s.Notes += n
+	}
+	return nil
+}
+
+var qHashPage = query(`SELECT id FROM interaction WHERE (kind, evidence) > (?, ?) AND current = 1 ORDER BY kind, evidence LIMIT ?`)
+
+// Hash sums up the current interactions, contacts and threads. It is the same
+// after a rescan, in whatever order the rows came.
+func (l *Ledger) Hash(ctx context.Context) (string, error) {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	var kind, evidence string
+	for done := false; !done; {
+		err := l.read(ctx, func(ctx context.Context, t *tx) error {
+			ids, err := t.ids(ctx, qHashPage, kind, evidence, pageSize)
+			if err != nil {
+				return err
+			}
+			rows, err := interactions(ctx, t, ids)
+			if err != nil {
+				return err
+			}
+			for i := range rows {
+				r := &rows[i]
+				kind, evidence = string(r.Kind), r.Evidence.ID
+				r.Supersedes = "" // history, not the current state
+				if err := enc.Encode(r); err != nil {
+					return err
+				}
+			}
+			done = len(ids) < pageSize
+			return nil
+		})
+		if err != nil {
+			return "", fmt.Errorf("hash interactions: %w", err)
+		}
+	}
+	if err := l.hashContacts(ctx, h); err != nil {
+		return "", fmt.Errorf("hash contacts: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
+	enc := json.NewEncoder(w)
+	for last := ""; ; {
+		n := 0
+		err := l.read(ctx, func(ctx context.Context, t *tx) error {
+			found, err := contactFacts(ctx, t, qContactPage, last, pageSize)
+			n = len(found)
+			for _, f := range found {
+				last = f.code
+				if !f.contact {
+					continue
+				}
+				if err := enc.Encode(f.Contact); err != nil {
+					return err
+				}
+			}
+			return err
+		})
+		if err != nil || n < pageSize {
+			return err
+		}
+	}
+}

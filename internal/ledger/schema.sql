@@ -1,0 +1,249 @@
+-- Times are seconds since 1970 in UTC. Columns marked "derived" are worked out
+-- again from the others by Rebuild; all else in interaction never changes.
+
+CREATE TABLE meta (
+	key   TEXT PRIMARY KEY,  -- instance, me, identities, clock_at, first_run_at
+	value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE source (
+	id          INTEGER PRIMARY KEY,
+	account     TEXT NOT NULL,               -- name in the configuration
+	type        TEXT NOT NULL,               -- mailbox, calendar
+	name        TEXT NOT NULL,               -- mailbox name or collection URL
+	sent        INTEGER NOT NULL DEFAULT 0,  -- 1: holds the user's sent mail
+	uidvalidity INTEGER NOT NULL DEFAULT 0,  -- cursor of a mailbox
+	highest     INTEGER NOT NULL DEFAULT 0,  -- highest UID taken
+	lowest      INTEGER NOT NULL DEFAULT 0,  -- every UID from here to highest was taken
+	reached_at  INTEGER,                     -- INTERNALDATE of the oldest message taken
+	sync_token  TEXT NOT NULL DEFAULT '',    -- cursor of a collection
+	ctag        TEXT NOT NULL DEFAULT '',
+	complete    INTEGER NOT NULL DEFAULT 0,  -- 1: read to its end at least once
+	total       INTEGER NOT NULL DEFAULT 0,  -- messages or objects on the server, 0 if unknown
+	ok_at       INTEGER,                     -- last success
+	failed_at   INTEGER,                     -- first failure after that
+	error       TEXT NOT NULL DEFAULT '',
+	UNIQUE (account, type, name)
+) STRICT;
+
+CREATE TABLE contact (
+	id          INTEGER PRIMARY KEY,
+	code        TEXT NOT NULL UNIQUE,        -- public id, made from key
+	key         TEXT NOT NULL UNIQUE,        -- the smallest address, folded
+	gate        INTEGER NOT NULL DEFAULT 0,  -- derived; 1: a contact, 0: a candidate
+	name        TEXT NOT NULL DEFAULT '',    -- derived, as the columns below
+	stage       INTEGER NOT NULL DEFAULT 0,
+	mails_out   INTEGER NOT NULL DEFAULT 0,  -- direct mail from me
+	mails_in    INTEGER NOT NULL DEFAULT 0,  -- direct mail to me
+	met         INTEGER NOT NULL DEFAULT 0,  -- meetings that count and are over
+	first_at    INTEGER,
+	last_out_at INTEGER,
+	last_in_at  INTEGER,
+	last_met_at INTEGER,
+	seen        INTEGER NOT NULL DEFAULT 0,  -- interactions of any weight
+	facts       TEXT NOT NULL DEFAULT '',    -- the planner's view, JSON
+	valid_from  INTEGER NOT NULL DEFAULT 0,  -- facts hold from this time on …
+	valid_until INTEGER NOT NULL DEFAULT 0,  -- … and before this one
+	dirty       INTEGER NOT NULL DEFAULT 1   -- 1: facts are older than the rows
+) STRICT;
+CREATE INDEX contact_dirty ON contact (id) WHERE dirty = 1;
+CREATE INDEX contact_until ON contact (valid_until) WHERE gate = 0;
+CREATE INDEX contact_gate ON contact (code) WHERE gate = 1;
+
+CREATE TABLE address (
+	id         INTEGER PRIMARY KEY,
+	address    TEXT NOT NULL UNIQUE,        -- lower case, A-label domain
+	folded     TEXT NOT NULL,               -- without the dots Gmail ignores
+	list       INTEGER NOT NULL DEFAULT 0,  -- 1: seen in List-Post
+	contact_id INTEGER REFERENCES contact   -- derived; NULL: mine
+) STRICT;
+CREATE INDEX address_contact ON address (contact_id);
+
+CREATE TABLE thread (
+	id   INTEGER PRIMARY KEY,
+	name TEXT NOT NULL  -- the smallest Message-ID in it, referred ones included
+) STRICT;
+
+CREATE TABLE thread_node (
+	message_id TEXT PRIMARY KEY,
+	thread_id  INTEGER NOT NULL REFERENCES thread
+) STRICT, WITHOUT ROWID;
+CREATE INDEX thread_node_thread ON thread_node (thread_id);
+
+CREATE TABLE interaction (
+	id            INTEGER PRIMARY KEY,
+	kind          TEXT NOT NULL,               -- mail, meeting, call, note
+	evidence_type TEXT NOT NULL,               -- mail, meeting, gesture, note
+	evidence      TEXT NOT NULL,               -- Message-ID; UID or UID/RECURRENCE-ID; UID of an entry
+	content       TEXT NOT NULL,               -- hash of the facts: another reading is another row
+	at            INTEGER NOT NULL,            -- Date, or start
+	end_at        INTEGER,                     -- meetings
+	known_at      INTEGER NOT NULL,            -- when one could know of it
+	all_day       INTEGER NOT NULL DEFAULT 0,
+	subject       TEXT NOT NULL DEFAULT '',    -- or title
+	location      TEXT NOT NULL DEFAULT '',
+	cancelled     INTEGER NOT NULL DEFAULT 0,
+	series        INTEGER NOT NULL DEFAULT 0,
+	fingerprint   TEXT,                        -- equal for the same message under another Message-ID
+	refs          TEXT,                        -- References and In-Reply-To, JSON
+	opens         INTEGER NOT NULL DEFAULT 0,  -- 1: answers nothing, by references and subject
+	topic         TEXT,                        -- hash of the subject without Re: and Fwd:
+	group_id      INTEGER NOT NULL DEFAULT 0,  -- derived: rows that tell of the same thing
+	current       INTEGER NOT NULL DEFAULT 0,  -- derived: 1 for the one row of a group that counts
+	supersedes    INTEGER,                     -- derived: another row of the group
+	thread_id     INTEGER REFERENCES thread,   -- derived
+	source_id     INTEGER REFERENCES source,   -- derived: where it was found
+	direction     TEXT NOT NULL DEFAULT '',    -- derived: out, in, mutual; '' nobody's
+	direct        INTEGER NOT NULL DEFAULT 0,  -- derived: moves clocks
+	weight        REAL NOT NULL DEFAULT 0,     -- derived
+	mine          INTEGER NOT NULL DEFAULT 0,  -- derived: I sent or organised it
+	ours          INTEGER NOT NULL DEFAULT 0,  -- derived: I or a colleague sent it
+	from_id       INTEGER,                     -- derived: address of sender or organiser
+	first_to      INTEGER,                     -- derived: first address in To that is not mine
+	to_count      INTEGER NOT NULL DEFAULT 0,  -- derived: distinct addresses in To
+	people        INTEGER NOT NULL DEFAULT 0,  -- derived: recipients, or people at the meeting
+	stands        TEXT NOT NULL DEFAULT '',    -- derived: yes, no, or ask (if I had written to the organiser)
+	busy          INTEGER NOT NULL DEFAULT 0,  -- derived: 1: takes my time
+	UNIQUE (kind, evidence, content)
+) STRICT;
+CREATE INDEX interaction_fingerprint ON interaction (fingerprint) WHERE fingerprint IS NOT NULL;
+CREATE INDEX interaction_group ON interaction (group_id);
+CREATE INDEX interaction_thread ON interaction (thread_id) WHERE thread_id IS NOT NULL;
+CREATE INDEX interaction_topic ON interaction (topic, at) WHERE mine = 1 AND current = 1;
+CREATE INDEX interaction_ask ON interaction (from_id) WHERE stands = 'ask';
+CREATE INDEX interaction_busy ON interaction (end_at) WHERE busy = 1;
+
+CREATE TABLE participant (
+	interaction_id INTEGER NOT NULL REFERENCES interaction,
+	pos            INTEGER NOT NULL,            -- order in the header
+	address_id     INTEGER NOT NULL REFERENCES address,
+	role           TEXT NOT NULL,               -- from, to, cc, bcc, organizer, attendee
+	name           TEXT NOT NULL DEFAULT '',
+	status         TEXT NOT NULL DEFAULT '',    -- PARTSTAT
+	thing          INTEGER NOT NULL DEFAULT 0,  -- 1: room, resource or group
+	PRIMARY KEY (interaction_id, pos)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX participant_address ON participant (address_id);
+
+CREATE TABLE copy (
+	interaction_id INTEGER NOT NULL REFERENCES interaction,
+	source_id      INTEGER NOT NULL REFERENCES source,
+	href           TEXT NOT NULL DEFAULT '',    -- of the calendar object
+	uid            INTEGER,                     -- of the message; NULL after UIDVALIDITY changed
+	delivered      INTEGER NOT NULL DEFAULT 0,  -- 1: bears a mark of delivery
+	gone           INTEGER NOT NULL DEFAULT 0,  -- 1: vanished from the calendar after its start
+	PRIMARY KEY (interaction_id, source_id, href)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX copy_source ON copy (source_id, href);
+
+CREATE TABLE noise (
+	message_id  TEXT NOT NULL,
+	source_id   INTEGER NOT NULL REFERENCES source,
+	reason      TEXT NOT NULL,
+	fingerprint TEXT,
+	PRIMARY KEY (message_id, source_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX noise_source ON noise (source_id, reason);
+
+CREATE TABLE skipped (
+	source_id INTEGER NOT NULL REFERENCES source,
+	place     TEXT NOT NULL,  -- UID or href
+	reason    TEXT NOT NULL,
+	PRIMARY KEY (source_id, place)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE object (
+	source_id INTEGER NOT NULL REFERENCES source,
+	href      TEXT NOT NULL,
+	etag      TEXT NOT NULL,
+	PRIMARY KEY (source_id, href)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sent_from (
+	address_id INTEGER NOT NULL REFERENCES address,
+	name       TEXT NOT NULL,
+	n          INTEGER NOT NULL,  -- rows found in a Sent folder with this From
+	PRIMARY KEY (address_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE placement (
+	uid              TEXT PRIMARY KEY,
+	key              TEXT NOT NULL,               -- canonical form of the follow-up's key
+	hash             TEXT NOT NULL,               -- its hash; the code is the first six letters
+	generation       INTEGER NOT NULL,
+	state            TEXT NOT NULL,               -- intended, placed, rewriting, deleting, taken, closed
+	href             TEXT NOT NULL DEFAULT '',
+	etag             TEXT NOT NULL DEFAULT '',
+	slot_at          INTEGER,
+	created_at       INTEGER,
+	sequence         INTEGER NOT NULL DEFAULT 0,
+	wrote            TEXT NOT NULL DEFAULT '{}',  -- JSON, what syncd last wrote
+	seen             TEXT NOT NULL DEFAULT '{}',  -- JSON, what it last saw
+	theirs           INTEGER NOT NULL DEFAULT 0,  -- fields the user set: 1 time, 2 summary, 4 description
+	because          TEXT NOT NULL DEFAULT '[]',  -- JSON
+	evidence         TEXT NOT NULL DEFAULT '[]',  -- JSON
+	missing_at       INTEGER,
+	missing_again_at INTEGER,
+	ended_at         INTEGER,
+	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
+	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON
+	end_why          TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX placement_hash ON placement (hash);
+CREATE INDEX placement_ended ON placement (ended_at);
+
+CREATE TABLE decision (
+	id    TEXT PRIMARY KEY,               -- hash of the others
+	uid   TEXT NOT NULL,                  -- of the entry it was said on
+	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, edited, taken
+	at    INTEGER NOT NULL,
+	to_at INTEGER,                        -- snoozed: the new start
+	text  TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE calendar_seen (
+	url    TEXT PRIMARY KEY,
+	shared INTEGER NOT NULL,  -- 1: it held other events when first seen
+	at     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- For reading with plain sqlite3 (docs/ledger.md).
+
+CREATE VIEW contact_summary AS
+SELECT c.code AS id, c.name, c.stage, c.mails_out AS "out", c.mails_in AS "in", c.met,
+	datetime(c.first_at, 'unixepoch') AS first_at,
+	datetime(c.last_out_at, 'unixepoch') AS last_out,
+	datetime(c.last_in_at, 'unixepoch') AS last_in,
+	datetime(c.last_met_at, 'unixepoch') AS last_met,
+	(SELECT group_concat(a.address, ' ') FROM address AS a WHERE a.contact_id = c.id) AS addresses
+FROM contact AS c WHERE c.gate = 1;
+
+CREATE VIEW interaction_log AS
+SELECT i.id, datetime(i.at, 'unixepoch') AS at, i.kind, i.direction, i.direct, i.weight, i.subject,
+	i.evidence_type, i.evidence, t.name AS thread, s.account, s.name AS folder,
+	(SELECT group_concat(p.role || ':' || a.address, ' ') FROM participant AS p
+		JOIN address AS a ON a.id = p.address_id WHERE p.interaction_id = i.id) AS people,
+	i.supersedes
+FROM interaction AS i
+LEFT JOIN thread AS t ON t.id = i.thread_id
+LEFT JOIN source AS s ON s.id = i.source_id
+WHERE i.current = 1;
+
+CREATE VIEW open_followups AS
+SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS rule, p.state,
+	datetime(p.slot_at, 'unixepoch') AS slot,
+	coalesce(nullif(json_extract(p.seen, '$.Summary'), ''), json_extract(p.wrote, '$.Summary')) AS title, p.uid
+FROM placement AS p WHERE p.outcome = '';
+
+CREATE VIEW outcomes AS
+SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS rule, p.outcome,
+	datetime(p.created_at, 'unixepoch') AS written, datetime(p.ended_at, 'unixepoch') AS ended, p.end_why, p.uid
+FROM placement AS p WHERE p.outcome <> '';
+
+CREATE VIEW source_health AS
+SELECT s.account, s.type, s.name, s.sent, s.complete, datetime(s.ok_at, 'unixepoch') AS ok,
+	datetime(s.failed_at, 'unixepoch') AS failed, s.error, datetime(s.reached_at, 'unixepoch') AS reached, s.total,
+	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id) AS "read",
+	(SELECT count(*) FROM noise AS n WHERE n.source_id = s.id) AS noise,
+	(SELECT count(*) FROM skipped AS k WHERE k.source_id = s.id) AS skipped
+FROM source AS s;

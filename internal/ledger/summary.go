@@ -1,0 +1,499 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// view is a point in time to look from: what is dated or known after cut is
+// hidden, and what ended by now is over.
+type view struct{ cut, now time.Time }
+
+// forever is later than anything; the cut of a view that hides nothing.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// item is an interaction as one contact was part of it.
+type item struct {
+	id         int64
+	kind       Kind
+	evidence   planner.Evidence
+	end, known time.Time
+	direction  Direction
+	direct     bool
+	role       Role
+	declined   bool
+	name       string
+	thread     int64
+	topic      string
+	opens      bool
+	stands     string
+	organised  bool
+	organiser  int64 // address
+	people     int
+	toCount    int
+	first      bool // the contact is the first in To
+}
+
+// summary is what the ledger works out about a contact.
+type summary struct {
+	planner.Contact
+	contact     bool // passed the gate; else a candidate
+	seen        int
+	from, until time.Time // the summary holds from, and before
+}
+
+// portrait gathers what is needed to sum up one contact.
+type portrait struct {
+	t     *tx
+	lens  *lens
+	view  view
+	id    int64
+	items []item
+	out   summary
+}
+
+var (
+	qContactAddresses = query(`SELECT id, address, list FROM address WHERE contact_id = ? ORDER BY address`)
+	qItems            = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
+		i.direct, i.topic, i.opens, i.stands, i.mine, i.from_id, i.people, i.to_count, i.first_to, i.thread_id,
+		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, '')
+		FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
+		CROSS JOIN interaction AS i ON i.id = p.interaction_id
+		LEFT JOIN source AS s ON s.id = i.source_id
+		WHERE a.contact_id = ? AND i.current = 1`)
+)
+
+// summarise works out everything the planner knows about a contact, from the
+// rows, as seen from v.
+func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, error) {
+	p := &portrait{t: t, lens: n, view: v, id: id}
+	p.out.until = forever
+	list, err := p.addresses(ctx)
+	if err != nil {
+		return summary{}, err
+	}
+	if err := p.read(ctx); err != nil {
+		return summary{}, err
+	}
+	c := &p.out.Contact
+	who, configured := n.configured(c.Addresses)
+	c.Circle, c.Muted = who.Circle, who.Muted
+	c.Internal = len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.internal(a) })
+	p.named(who.Name)
+	c.Role = c.Role || list || len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !roleAddress(a) })
+	if err := p.meetings(ctx); err != nil {
+		return summary{}, err
+	}
+	p.clocks()
+	p.exchanges()
+	if err := p.turns(ctx); err != nil {
+		return summary{}, err
+	}
+	ignored := len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.ignored(a) })
+	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported) && !list && !ignored
+	return p.out, nil
+}
+
+func (p *portrait) addresses(ctx context.Context) (list bool, err error) {
+	err = p.t.each(ctx, qContactAddresses, []any{p.id}, func(scan func(...any) error) error {
+		var id int64
+		var a string
+		var l bool
+		err := scan(&id, &a, &l)
+		list = list || l
+		p.out.Addresses = append(p.out.Addresses, a)
+		return err
+	})
+	if err != nil || len(p.out.Addresses) == 0 {
+		return list, err
+	}
+	folded := make([]string, 0, len(p.out.Addresses))
+	for _, a := range p.out.Addresses {
+		folded = append(folded, p.lens.key(a))
+	}
+	p.out.ID = contactID(slices.Min(folded))
+	return list, nil
+}
+
+// read loads the contact's interactions that the view shows, each once, oldest
+// first.
+func (p *portrait) read(ctx context.Context) error {
+	err := p.t.each(ctx, qItems, []any{p.id}, func(scan func(...any) error) error {
+		var it item
+		var at, end, known stamp
+		var topic *string
+		var thread, first, organiser *int64
+		var status string
+		var thing bool
+		var address int64
+		e := &it.evidence
+		err := scan(&it.id, &it.kind, &e.Type, &e.ID, &at, &end, &known, &e.Subject, &it.direction, &it.direct, &topic,
+			&it.opens, &it.stands, &it.organised, &organiser, &it.people, &it.toCount, &first, &thread,
+			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account)
+		if err != nil {
+			return err
+		}
+		if known.After(p.view.cut) || thing {
+			return nil
+		}
+		p.holdsFrom(known.Time)
+		e.At, it.end, it.known = at.Time, end.Time, known.Time
+		it.declined = status == "DECLINED"
+		if topic != nil {
+			it.topic = *topic
+		}
+		if thread != nil {
+			it.thread = *thread
+		}
+		if organiser != nil {
+			it.organiser = *organiser
+		}
+		it.first = first != nil && *first == address
+		p.items = append(p.items, it)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read interactions: %w", err)
+	}
+	slices.SortFunc(p.items, compareItems)
+	// Who is in To and Cc, or organises and attends, was there once: the part
+	// that says more comes first.
+	p.items = slices.CompactFunc(p.items, func(a, b item) bool { return a.id == b.id })
+	p.out.seen = len(p.items)
+	return nil
+}
+
+var roleOrder = map[Role]int{RoleFrom: 0, RoleOrganizer: 1, RoleAttendee: 2, RoleTo: 3, RoleCc: 4, RoleBcc: 5}
+
+func compareItems(a, b item) int {
+	if c := a.evidence.At.Compare(b.evidence.At); c != 0 {
+		return c
+	}
+	if c := strings.Compare(string(a.evidence.Type)+a.evidence.ID, string(b.evidence.Type)+b.evidence.ID); c != 0 {
+		return c
+	}
+	if a.declined != b.declined {
+		return compareBool(b.declined, a.declined) // who declined with one address did not come
+	}
+	if a.first != b.first {
+		return -compareBool(a.first, b.first)
+	}
+	if c := roleOrder[a.role] - roleOrder[b.role]; c != 0 {
+		return c
+	}
+	return strings.Compare(a.evidence.Address+" "+a.name, b.evidence.Address+" "+b.name)
+}
+
+// holdsFrom notes that the summary rests on something dated at.
+func (p *portrait) holdsFrom(at time.Time) {
+	if at.After(p.out.from) {
+		p.out.from = at
+	}
+}
+
+// named settles name and role (SPEC section 3.2).
+func (p *portrait) named(configured string) {
+	uses := make([]nameUse, 0, len(p.items))
+	var newest time.Time
+	for _, it := range p.items {
+		if it.kind == KindMail || it.kind == KindMeeting {
+			uses = append(uses, nameUse{name: personal(it.name), at: it.known, own: it.role == RoleFrom})
+			if it.known.After(newest) {
+				newest = it.known
+			}
+		}
+	}
+	c := &p.out.Contact
+	c.Role = shared(uses)
+	if c.Name = configured; c.Name == "" {
+		c.Name = mostUsed(uses, newest)
+	}
+	if c.Name == "" {
+		c.Name = readName(c.Addresses)
+		c.NameRead = c.Name != ""
+	}
+}
+
+var qFirstWord = query(`SELECT min(i.at) FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
+	CROSS JOIN participant AS p ON p.address_id = a.id
+	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direction = 'out' AND i.direct = 1
+	WHERE o.id = ?`)
+
+// meetings drops the meetings that do not count for the contact, and notes
+// those that do.
+func (p *portrait) meetings(ctx context.Context) error {
+	kept := p.items[:0]
+	for _, it := range p.items {
+		if it.kind != KindMeeting {
+			kept = append(kept, it)
+			continue
+		}
+		counts, err := p.counts(ctx, it)
+		if err != nil {
+			return err
+		}
+		if !counts {
+			continue
+		}
+		kept = append(kept, it)
+		p.out.Meetings = append(p.out.Meetings,
+			planner.Encounter{Evidence: it.evidence, End: it.end, People: it.people, Organised: it.organised})
+		if it.end.After(p.view.now) {
+			if it.end.Before(p.out.until) {
+				p.out.until = it.end
+			}
+			continue
+		}
+		p.holdsFrom(it.end)
+	}
+	p.items = kept
+	p.recentMeetings()
+	return nil
+}
+
+func (p *portrait) counts(ctx context.Context, it item) (bool, error) {
+	if it.declined || it.stands == "no" {
+		return false, nil
+	}
+	if it.stands == "yes" {
+		return true, nil
+	}
+	// Providers add strangers' invitations by themselves: one that I did not
+	// answer counts if I had written to the organiser before.
+	var word stamp
+	if _, err := p.t.one(ctx, qFirstWord, []any{it.organiser}, &word); err != nil {
+		return false, err
+	}
+	if word.IsZero() || !word.Before(it.evidence.At) || word.After(p.view.cut) {
+		return false, nil
+	}
+	p.holdsFrom(word.Time)
+	return true, nil
+}
+
+// recentMeetings keeps the first meeting ever and those of the 400 days before
+// the newest thing known of the contact, and all after it.
+func (p *portrait) recentMeetings() {
+	m := p.out.Meetings
+	if len(m) == 0 {
+		return
+	}
+	var newest time.Time
+	for _, it := range p.items {
+		if at := it.evidence.At; at.After(newest) && !at.After(p.view.now) {
+			newest = at
+		}
+	}
+	since := newest.Add(-400 * 24 * time.Hour)
+	p.out.Meetings = slices.DeleteFunc(slices.Clone(m), func(e planner.Encounter) bool {
+		return e.At.Before(since) && e.ID != m[0].ID
+	})
+}
+
+// over reports whether the item moved a clock: it is direct and, if a meeting,
+// has ended.
+func (p *portrait) over(it item) bool {
+	return it.direct && it.direction != None && (it.kind != KindMeeting || !it.end.After(p.view.now)) && !p.aside(it)
+}
+
+// aside reports whether the contact only stands by: in a mail from somebody
+// else, or in the To of a mail of theirs.
+func (p *portrait) aside(it item) bool {
+	return it.kind == KindMail && (it.direction == In) != (it.role == RoleFrom)
+}
+
+const halfLife = 365 * 24 * time.Hour
+
+// clocks sets the three clocks, the counts and the warmth.
+func (p *portrait) clocks() {
+	c := &p.out.Contact
+	threads := map[int64]bool{}
+	days := map[planner.Date]bool{}
+	for _, it := range p.items {
+		if !p.over(it) {
+			continue
+		}
+		e := it.evidence
+		if c.FirstAt.IsZero() {
+			c.FirstAt = e.At
+		}
+		c.WarmthAt = e.At
+		days[p.day(e.At)] = true
+		switch {
+		case it.kind == KindMeeting:
+			c.Met++
+			c.LastMet = e
+		case it.direction == Out:
+			c.LastOut, c.Reported = e, it.kind != KindMail
+			if it.kind == KindMail {
+				c.Out++
+			}
+		case it.direction == In:
+			c.In++
+			c.LastIn = e
+		}
+		if it.kind == KindMail {
+			threads[it.thread] = true
+		}
+	}
+	c.Threads = len(threads)
+	for d := range days {
+		c.DirectDays = append(c.DirectDays, d)
+	}
+	slices.Sort(c.DirectDays)
+	slices.Reverse(c.DirectDays)
+	c.DirectDays = c.DirectDays[:min(40, len(c.DirectDays))]
+	p.warmth()
+}
+
+// warmth sums over at most the newest thing known, so it does not depend on the
+// present time. The order of the sum is that of the items.
+func (p *portrait) warmth() {
+	c := &p.out.Contact
+	for _, it := range p.items {
+		if !p.over(it) {
+			continue
+		}
+		decay := math.Exp2(-float64(c.WarmthAt.Sub(it.evidence.At)) / float64(halfLife))
+		switch {
+		case it.kind == KindMeeting:
+			c.Warmth += 3 * decay
+		case it.direction == Out:
+			c.Warmth += 2 * decay
+		case it.direction == In:
+			c.Heard += decay
+		}
+	}
+}
+
+func (p *portrait) day(at time.Time) planner.Date {
+	return planner.Date(at.In(p.lens.zone).Format(time.DateOnly))
+}
+
+// exchangeSpan is how far apart the two messages of an exchange may be.
+const exchangeSpan = 30 * 24 * time.Hour
+
+// exchanges counts the days on which a direct message met one of the other side
+// from the 30 days before, or on which we met (SPEC section 3.4).
+func (p *portrait) exchanges() {
+	var lastOut, lastIn time.Time
+	var days []planner.Date
+	var dates []time.Time
+	x := &p.out.Exchanges
+	for _, it := range p.items {
+		if !p.over(it) {
+			continue
+		}
+		at := it.evidence.At
+		hit := false
+		switch it.direction {
+		case Out:
+			hit, lastOut = !lastIn.IsZero() && at.Sub(lastIn) <= exchangeSpan, at
+		case In:
+			hit, lastIn = !lastOut.IsZero() && at.Sub(lastOut) <= exchangeSpan, at
+		case Mutual:
+			hit = true
+		case None:
+		}
+		if !hit {
+			continue
+		}
+		x.Last = it.evidence
+		if d := p.day(at); len(days) == 0 || days[len(days)-1] != d {
+			days, dates = append(days, d), append(dates, at)
+		}
+	}
+	p.measure(days, dates)
+}
+
+// measure sets the figures that follow from the days of the exchanges.
+func (p *portrait) measure(days []planner.Date, dates []time.Time) {
+	x := &p.out.Exchanges
+	if x.Count = len(days); x.Count == 0 {
+		return
+	}
+	x.First, x.LastDay = dates[0], days[len(days)-1]
+	weeks := map[[2]int]bool{}
+	gaps := make([]time.Duration, 0, len(days))
+	for i, at := range dates {
+		if at.Sub(x.First) < exchangeSpan {
+			x.Early++
+		}
+		y, w := at.In(p.lens.zone).ISOWeek()
+		weeks[[2]int{y, w}] = true
+		if i > 0 {
+			gaps = append(gaps, civil(days[i]).Sub(civil(days[i-1])))
+		}
+	}
+	x.Weeks = len(weeks)
+	if len(days) >= 4 {
+		slices.Sort(gaps)
+		mid := len(gaps) / 2
+		if x.Rhythm = gaps[mid]; len(gaps)%2 == 0 {
+			x.Rhythm = (gaps[mid-1] + gaps[mid]) / 2
+		}
+	}
+	p.out.Stage = 1
+	if x.Weeks >= 4 || p.out.Met >= 2 {
+		p.out.Stage = 2
+	}
+}
+
+// civil is midnight UTC of a date, for differences in whole days.
+func civil(d planner.Date) time.Time {
+	t, err := time.Parse(time.DateOnly, string(d))
+	if err != nil {
+		return time.Time{} // day wrote it
+	}
+	return t
+}
+
+var (
+	qDirty    = query(`SELECT id FROM contact WHERE dirty = 1 LIMIT 500`)
+	qSetFacts = query(`UPDATE contact SET gate = ?, name = ?, stage = ?, mails_out = ?, mails_in = ?, met = ?, first_at = ?,
+		last_out_at = ?, last_in_at = ?, last_met_at = ?, seen = ?, facts = ?, valid_from = ?, valid_until = ?, dirty = 0
+		WHERE id = ?`)
+)
+
+// settle brings the summaries of all marked contacts up to date.
+func settle(ctx context.Context, t *tx, n *lens) error {
+	clock, err := getMetaTime(ctx, t, metaClock)
+	if err != nil {
+		return err
+	}
+	for {
+		ids, err := t.ids(ctx, qDirty)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			s, err := summarise(ctx, t, n, id, view{cut: forever, now: clock})
+			if err != nil {
+				return fmt.Errorf("sum up contact: %w", err)
+			}
+			if err := storeSummary(ctx, t, id, s); err != nil {
+				return err
+			}
+		}
+		if err := t.alive(); err != nil {
+			return err
+		}
+	}
+}
+
+func storeSummary(ctx context.Context, t *tx, id int64, s summary) error {
+	facts, err := json.Marshal(s.Contact)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, qSetFacts, s.contact, s.Name, s.Stage, s.Out, s.In, s.Met, unix(s.FirstAt), unix(s.LastOut.At),
+		unix(s.LastIn.At), unix(s.LastMet.At), s.seen, string(facts), s.from.Unix(), s.until.Unix(), id)
+	return err
+}

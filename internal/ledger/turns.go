@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// maxTurns is how many waiting threads of each kind are kept for a contact.
+const maxTurns = 20
+
+// weakSpan is how long a reply without references is taken for one, by its
+// subject (SPEC section 4.4).
+const weakSpan = 30 * 24 * time.Hour
+
+// word is a message in a thread.
+type word struct {
+	evidence   planner.Evidence
+	mine, ours bool
+}
+
+var qThreadWords = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(s.account, '')
+	FROM interaction AS i LEFT JOIN source AS s ON s.id = i.source_id
+	WHERE i.thread_id = ? AND i.current = 1 ORDER BY i.at, i.evidence`)
+
+// words reads the messages of a thread that the view shows, oldest first.
+func (p *portrait) words(ctx context.Context, thread int64) ([]word, error) {
+	var out []word
+	err := p.t.each(ctx, qThreadWords, []any{thread}, func(scan func(...any) error) error {
+		w := word{evidence: planner.Evidence{Type: planner.Mail}}
+		var at stamp
+		err := scan(&w.evidence.ID, &at, &w.evidence.Subject, &w.mine, &w.ours, &w.evidence.Account)
+		if err != nil || at.After(p.view.cut) {
+			return err
+		}
+		p.holdsFrom(at.Time)
+		w.evidence.At = at.Time
+		out = append(out, w)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read thread: %w", err)
+	}
+	return out, nil
+}
+
+// turns finds the threads that wait for somebody's word.
+func (p *portrait) turns(ctx context.Context) error {
+	wrote := map[int64]bool{} // threads in which I wrote to them
+	heard := map[int64]bool{} // threads in which they wrote
+	for _, it := range p.items {
+		if it.kind == KindMail && it.direction == Out {
+			wrote[it.thread] = true
+		}
+		if it.kind == KindMail && it.direction == In && it.role == RoleFrom {
+			heard[it.thread] = true
+		}
+	}
+	for _, it := range slices.Backward(p.items) {
+		var err error
+		switch {
+		case it.kind != KindMail || !it.direct || !it.opens || p.aside(it):
+		case it.direction == In && !wrote[it.thread] && len(p.out.Unanswered) < maxTurns && !p.answered(it, Out):
+			err = p.unanswered(ctx, it)
+		case it.direction == Out && it.first && !heard[it.thread] && len(p.out.Outstanding) < maxTurns &&
+			strings.Contains(it.evidence.Subject, "?") && !p.answered(it, In):
+			err = p.outstanding(ctx, it)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return p.broadcasts(ctx, wrote)
+}
+
+// answered reports whether the other side answered by subject alone: mail
+// programs that set no References exist.
+func (p *portrait) answered(opener item, by Direction) bool {
+	if opener.topic == "" {
+		return false
+	}
+	return slices.ContainsFunc(p.items, func(it item) bool {
+		gap := it.evidence.At.Sub(opener.evidence.At)
+		return it.kind == KindMail && it.direction == by && it.topic == opener.topic && !it.opens &&
+			it.thread != opener.thread && gap >= 0 && gap <= weakSpan
+	})
+}
+
+func (p *portrait) unanswered(ctx context.Context, opener item) error {
+	thread, err := p.words(ctx, opener.thread)
+	if err != nil || len(thread) == 0 || thread[0].evidence.ID != opener.evidence.ID {
+		return err
+	}
+	if slices.ContainsFunc(thread, func(w word) bool { return w.ours }) {
+		return nil
+	}
+	p.out.Unanswered = append(p.out.Unanswered, planner.Turn{
+		Evidence: opener.evidence, Recipients: opener.toCount, Later: thread[len(thread)-1].evidence.At,
+	})
+	return nil
+}
+
+func (p *portrait) outstanding(ctx context.Context, opener item) error {
+	thread, err := p.words(ctx, opener.thread)
+	if err != nil || len(thread) == 0 || thread[0].evidence.ID != opener.evidence.ID {
+		return err
+	}
+	if slices.ContainsFunc(thread, func(w word) bool { return !w.mine }) {
+		return nil
+	}
+	turn := planner.Turn{Evidence: opener.evidence, Recipients: opener.toCount, Later: thread[len(thread)-1].evidence.At}
+	for _, w := range thread[1:] {
+		w.evidence.Address = opener.evidence.Address
+		turn.Nudges = append(turn.Nudges, w.evidence)
+	}
+	if turn.Mailing, err = p.mailing(ctx, opener); err != nil {
+		return err
+	}
+	p.out.Outstanding = append(p.out.Outstanding, turn)
+	return nil
+}
+
+// maxMailing is how many people the same subject may go to in a day before it
+// is a mailing.
+const maxMailing = 5
+
+var qSameTopic = query(`SELECT DISTINCT i.at, a.folded FROM interaction AS i
+	CROSS JOIN participant AS p ON p.interaction_id = i.id AND p.role IN ('to', 'cc', 'bcc')
+	CROSS JOIN address AS a ON a.id = p.address_id AND a.contact_id IS NOT NULL
+	WHERE i.topic = ? AND i.mine = 1 AND i.current = 1 AND i.at BETWEEN ? AND ?`)
+
+func (p *portrait) mailing(ctx context.Context, opener item) (bool, error) {
+	at := opener.evidence.At.In(p.lens.zone)
+	start := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, p.lens.zone)
+	end := start.AddDate(0, 0, 1)
+	people := map[string]bool{}
+	err := p.t.each(ctx, qSameTopic, []any{opener.topic, start.Unix(), end.Unix() - 1}, func(scan func(...any) error) error {
+		var sent stamp
+		var address string
+		err := scan(&sent, &address)
+		if err != nil || sent.After(p.view.cut) {
+			return err
+		}
+		p.holdsFrom(sent.Time)
+		people[address] = true
+		return nil
+	})
+	return len(people) > maxMailing, err
+}
+
+// broadcasts recognises who writes to me and never with me: their last three
+// mails to me answered nothing and had no answer of mine, and I have not
+// written to them since the first of the three.
+func (p *portrait) broadcasts(ctx context.Context, wrote map[int64]bool) error {
+	left := 3
+	for _, it := range slices.Backward(p.items) {
+		if it.kind != KindMail && it.kind != KindNote || it.direction == None {
+			continue
+		}
+		if it.direction == Out {
+			return nil
+		}
+		if it.role != RoleFrom {
+			continue
+		}
+		if !it.opens || wrote[it.thread] {
+			return nil
+		}
+		thread, err := p.words(ctx, it.thread)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(thread, func(w word) bool { return w.mine }) {
+			return nil
+		}
+		if left--; left == 0 {
+			p.out.Broadcaster = true
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package ledger
+
+import (
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// Kind is the kind of an interaction.
+type Kind string
+
+// The kinds.
+const (
+	KindMail    Kind = "mail"
+	KindMeeting Kind = "meeting"
+	KindCall    Kind = "call"
+	KindNote    Kind = "note"
+)
+
+// Direction is who addressed whom.
+type Direction string
+
+// The directions. Mail that is nobody's (a forged From, mail between my own
+// addresses) has none.
+const (
+	Out    Direction = "out"
+	In     Direction = "in"
+	Mutual Direction = "mutual"
+	None   Direction = ""
+)
+
+// Role is a participant's part in an interaction.
+type Role string
+
+// The roles.
+const (
+	RoleFrom      Role = "from"
+	RoleTo        Role = "to"
+	RoleCc        Role = "cc"
+	RoleBcc       Role = "bcc"
+	RoleOrganizer Role = "organizer"
+	RoleAttendee  Role = "attendee"
+)
+
+// Participant is an address in an interaction.
+type Participant struct {
+	Address string // lower case, A-label domain
+	Name    string // display name, "" if none
+	Role    Role
+	Status  string // PARTSTAT in upper case, attendees only
+	Thing   bool   // CUTYPE says room, resource or group: not a person
+}
+
+// SourceID names what a batch was read from.
+type SourceID struct {
+	Account string // name in the configuration
+	Type    SourceType
+	Name    string // mailbox name as the server spells it, or collection URL
+}
+
+// SourceType is the protocol side of a source.
+type SourceType string
+
+// The types of sources.
+const (
+	Mailbox  SourceType = "mailbox"
+	Calendar SourceType = "calendar"
+)
+
+// Cursor is the ledger's position in one source. It is stored with the rows it
+// stands for, in one transaction.
+type Cursor struct {
+	UIDValidity uint32    // mailbox, RFC 3501 section 2.3.1.1
+	Highest     uint32    // highest UID taken
+	Lowest      uint32    // every UID from here to Highest was taken; 1 when the scan reached the bottom
+	Reached     time.Time // INTERNALDATE of the oldest message taken so far; zero if none
+
+	SyncToken string // collection, RFC 6578
+	CTag      string // getctag, where there is no sync-collection
+
+	Complete bool // the source was read to its end at least once
+}
+
+// Batch is what a source read in one go. Append takes it in one transaction.
+type Batch struct {
+	Source SourceID
+	Cursor Cursor
+	At     time.Time // when it was read; decides what lay ahead when it vanished
+
+	Mail    []Mail
+	Objects []Object // calendar objects added or changed
+	Gone    []string // hrefs of calendar objects that a complete answer no longer holds
+	Skipped []Skip
+	// Sent says that this mailbox holds the user's sent mail.
+	Sent bool
+	// Total is how many messages or objects the source holds; 0 if unknown.
+	Total uint32
+	// Reset says that the cursor's UIDVALIDITY is new and the copies known
+	// from this mailbox are void.
+	Reset bool
+}
+
+// Mail is one copy of a message as its mailbox holds it.
+type Mail struct {
+	UID         uint32
+	ID          string // Message-ID without angle brackets, or synthetic
+	At          time.Time
+	Subject     string
+	People      []Participant // from, to, cc, bcc
+	Refs        []string      // References and In-Reply-To, oldest first
+	Fingerprint string        // equal for the same message under another Message-ID
+	Noise       string        // why it is no person's word, "" if it is
+	Lists       []string      // addresses in List-Post and List-Id
+	Delivered   bool          // bears a mark of delivery
+}
+
+// Object is a calendar object with the meetings in it.
+type Object struct {
+	Href, ETag string
+	Meetings   []MeetingInstance
+}
+
+// MeetingInstance is one occurrence of an event (RFC 5545).
+type MeetingInstance struct {
+	UID          string
+	RecurrenceID string // "" for an event that does not recur
+	Start, End   time.Time
+	AllDay       bool
+	Title        string
+	Location     string
+	People       []Participant // organizer and attendees, each once
+	Cancelled    bool
+	Series       bool      // an occurrence of a recurring event
+	KnownAt      time.Time // CREATED, else Start: when one could know of it
+}
+
+// Skip is a message or object that could not be read.
+type Skip struct {
+	Where  string // UID or href
+	Reason string
+}
+
+// Me says who the user is. Append and Rebuild need it to tell directions.
+type Me struct {
+	Name      string   // the user's own, "" if not configured
+	Addresses []string // configured, and the accounts' own
+	NotMe     []string
+	Internal  []string // domains of the user's own organisation
+	Ignore    []string // globs of addresses that make no contact
+	People    []Person // [[contact]] and circle members of the configuration
+	Zone      *time.Location
+}
+
+// Person is what the configuration says of somebody.
+type Person struct {
+	Addresses []string // globs allowed where Name is empty
+	Name      string
+	Circle    string
+	Muted     bool
+}
+
+// PlacementState is where an entry stands between us and the server.
+type PlacementState string
+
+// The states of a placement. Intended and deleting are written before the
+// request, the others after its answer (SPEC section 9).
+const (
+	Intended  PlacementState = "intended"  // PUT of a new entry is about to be sent
+	Placed    PlacementState = "placed"    // the server holds it
+	Rewriting PlacementState = "rewriting" // PUT of a changed entry is about to be sent
+	Deleting  PlacementState = "deleting"  // DELETE is about to be sent
+	TakenOver PlacementState = "taken"     // the user made it theirs: never touched again
+	Closed    PlacementState = "closed"    // ended; the entry is gone or ticked
+)
+
+// Shape is what an entry says, compared by meaning.
+type Shape struct {
+	Start, End  time.Time
+	AllDay      bool
+	Summary     string
+	Description string
+	Status      string // CONFIRMED, CANCELLED, …
+	Alarm       bool
+}
+
+// Field is a part of a Shape.
+type Field uint8
+
+// The fields the user may set; what they set is theirs.
+const (
+	FieldTime Field = 1 << iota
+	FieldSummary
+	FieldDescription
+)
+
+// Placement is the ledger's memory of an entry.
+type Placement struct {
+	UID        string
+	Key        planner.Key
+	Generation int
+	State      PlacementState
+	Href       string // as the server spells it; "" before the first answer
+	ETag       string // "" where unknown or weak
+	Slot       time.Time
+	CreatedAt  time.Time
+	Sequence   int
+	Wrote      Shape              // what syncd last wrote
+	Seen       Shape              // what it last saw
+	Theirs     Field              // the fields the user set
+	Because    []string           // the reasons, as written
+	Evidence   []planner.Evidence // what it rests on, the key's own first
+
+	// MissingAt are when complete listings did not hold the entry: the first
+	// and the latest. Zero when it was there.
+	MissingAt, MissingAgainAt time.Time
+
+	EndedAt time.Time
+	Outcome planner.Outcome // "" while open
+	EndedBy planner.Evidence
+	EndWhy  string
+}
+
+// Open reports whether the follow-up has not ended.
+func (p Placement) Open() bool { return p.Outcome == "" }
+
+// Decision is what the user said by a gesture or a command.
+type Decision struct {
+	Type DecisionType
+	UID  string // of the entry it was said on
+	At   time.Time
+	To   time.Time // Snoozed: the new start
+	Text string    // Retitled: the new title
+}
+
+// DecisionType is the kind of a decision.
+type DecisionType string
+
+// The decisions of this version.
+const (
+	DecideDone      DecisionType = "done"
+	DecideDismissed DecisionType = "dismissed"
+	DecideSnoozed   DecisionType = "snoozed"
+	DecideEdited    DecisionType = "edited" // title or description are theirs now
+	DecideTaken     DecisionType = "taken"  // moved away, recurring, or invites someone
+)
