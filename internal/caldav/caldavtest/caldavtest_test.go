@@ -1,0 +1,211 @@
+package caldavtest_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/caldav/caldavtest"
+)
+
+const event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example//EN\r\nBEGIN:VEVENT\r\nUID:u1@example.com\r\n" +
+	"DTSTAMP:20260501T080000Z\r\nDTSTART:20260512T120000Z\r\nDTEND:20260512T130000Z\r\nSUMMARY:Lunch\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+
+func start(t *testing.T) *caldavtest.Server {
+	t.Helper()
+	s, err := caldavtest.Start(t.Context(), caldavtest.Options{Calendars: []caldavtest.Calendar{
+		{Name: "work"}, {Name: "tasks", Components: []string{"VTODO"}}, {Name: "team", ReadOnly: true},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends a request; header holds pairs of name and value.
+func do(t *testing.T, s *caldavtest.Server, method, path, body string, header ...string) answer {
+	t.Helper()
+	a, err := try(t, s, method, path, body, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func try(t *testing.T, s *caldavtest.Server, method, path, body string, header ...string) (answer, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(s.User, s.Password)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	c := http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     &http.Transport{DisableKeepAlives: true},
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(b)}, err
+}
+
+func wantStatus(t *testing.T, what string, a answer, want int) {
+	t.Helper()
+	if a.status != want {
+		t.Errorf("%s = %d, want %d\n%s", what, a.status, want, a.body)
+	}
+}
+
+func TestPreconditions(t *testing.T) {
+	s := start(t)
+	path := s.Path("work", "u1.ics")
+	a := do(t, s, "PUT", path, event, "If-None-Match", "*")
+	wantStatus(t, "first create", a, 201)
+	etag := a.header.Get("ETag")
+	wantStatus(t, "second create", do(t, s, "PUT", path, event, "If-None-Match", "*"), 412)
+	wantStatus(t, "stale update", do(t, s, "PUT", path, event, "If-Match", `"old"`), 412)
+	wantStatus(t, "update", do(t, s, "PUT", path, event, "If-Match", etag), 204)
+	wantStatus(t, "stale delete", do(t, s, "DELETE", path, "", "If-Match", `"old"`), 412)
+	wantStatus(t, "update of nothing", do(t, s, "PUT", s.Path("work", "u2.ics"), event, "If-Match", etag), 412)
+	wantStatus(t, "same UID elsewhere", do(t, s, "PUT", s.Path("work", "u2.ics"), event), 409)
+	wantStatus(t, "delete", do(t, s, "DELETE", path, "", "If-Match", etag), 204)
+	wantStatus(t, "get of nothing", do(t, s, "GET", path, ""), 404)
+	wantStatus(t, "garbage", do(t, s, "PUT", path, "hello"), 403)
+	wantStatus(t, "event among tasks", do(t, s, "PUT", s.Path("tasks", "u1.ics"), event), 403)
+	wantStatus(t, "read-only", do(t, s, "PUT", s.Path("team", "u1.ics"), event), 403)
+	wantStatus(t, "no calendar", do(t, s, "PUT", s.Path("none", "u1.ics"), event), 409)
+}
+
+func TestRequestsAreLogged(t *testing.T) {
+	s := start(t)
+	do(t, s, "GET", s.Path("work", "u1.ics"), "")
+	do(t, s, "PUT", s.Path("work", "u1.ics"), event, "If-None-Match", "*")
+	var got []string
+	for _, r := range s.Requests() {
+		got = append(got, r.String())
+	}
+	want := []string{"GET /calendars/me/work/u1.ics 404", "PUT /calendars/me/work/u1.ics If-None-Match: * 201"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Requests() mismatch (-want +got):\n%s", diff)
+	}
+	if n := len(s.Writes()); n != 1 {
+		t.Errorf("Writes() holds %d requests, want 1", n)
+	}
+	if s.Forget(); len(s.Requests()) != 0 {
+		t.Error("Forget() kept requests")
+	}
+}
+
+const syncBody = `<D:sync-collection xmlns:D="DAV:"><D:sync-token>TOKEN</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>`
+
+func sync(t *testing.T, s *caldavtest.Server, token string) answer {
+	t.Helper()
+	return do(t, s, "REPORT", s.Path("work", ""), strings.Replace(syncBody, "TOKEN", token, 1))
+}
+
+func TestSyncCollection(t *testing.T) {
+	s := start(t)
+	s.Store("work", "a.ics", event)
+	first := sync(t, s, "")
+	if !strings.Contains(first.body, "/work/a.ics") {
+		t.Fatalf("initial sync lacks a.ics:\n%s", first.body)
+	}
+	_, rest, _ := strings.Cut(first.body, "<D:sync-token>")
+	token, _, _ := strings.Cut(rest, "<")
+	if again := sync(t, s, token); strings.Contains(again.body, "<D:response>") {
+		t.Errorf("nothing changed, got\n%s", again.body)
+	}
+	s.Remove("work", "a.ics")
+	s.Store("work", "b.ics", event)
+	got := sync(t, s, token).body
+	if !strings.Contains(got, "a.ics</D:href><D:status>HTTP/1.1 404") || !strings.Contains(got, "b.ics") {
+		t.Errorf("changes = \n%s", got)
+	}
+	wantStatus(t, "made-up token", sync(t, s, "http://sync.example/0/99"), 403)
+	s.ExpireTokens()
+	if a := sync(t, s, token); a.status != 403 || !strings.Contains(a.body, "valid-sync-token") {
+		t.Errorf("expired token: %d\n%s", a.status, a.body)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	s := start(t)
+	s.Store("work", "a.ics", event)
+	path := s.Path("work", "a.ics")
+
+	s.Set(caldavtest.Faults{IgnoreIfNoneMatch: true, NoETagOnPut: true})
+	a := do(t, s, "PUT", path, event, "If-None-Match", "*")
+	wantStatus(t, "create over another", a, 204)
+	if a.header.Get("ETag") != "" {
+		t.Error("PUT named a version")
+	}
+	s.Set(caldavtest.Faults{IgnoreIfMatchOnDelete: true})
+	wantStatus(t, "stale delete", do(t, s, "DELETE", path, "", "If-Match", `"old"`), 204)
+
+	s.Set(caldavtest.Faults{CounterETags: true})
+	for _, want := range []string{`"1"`, `"2"`} {
+		if got := do(t, s, "PUT", path, event).header.Get("ETag"); got != want {
+			t.Errorf("ETag = %s, want %s", got, want)
+		}
+	}
+	s.Set(caldavtest.Faults{WeakETags: true})
+	weak := do(t, s, "GET", path, "").header.Get("ETag")
+	wantStatus(t, "If-Match with a weak ETag", do(t, s, "PUT", path, event, "If-Match", weak), 412)
+
+	s.Set(caldavtest.Faults{RefusedPut207: true})
+	wantStatus(t, "refused PUT", do(t, s, "PUT", s.Path("work", "b.ics"), event), 207)
+	if len(s.Objects("work")) != 1 {
+		t.Error("the refused object was stored")
+	}
+	s.Set(caldavtest.Faults{LoseAnswer: true})
+	if _, err := try(t, s, "DELETE", path, ""); err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("lost answer: %v", err)
+	}
+	if len(s.Objects("work")) != 0 {
+		t.Error("the deletion with a lost answer was not done")
+	}
+	s.Set(caldavtest.Faults{StaleListing: 1})
+	list := do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1").body
+	if !strings.Contains(list, "a.ics") {
+		t.Error("the stale listing lacks what was removed last")
+	}
+	s.Set(caldavtest.Faults{Redirect: 302})
+	r := do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1")
+	wantStatus(t, "redirect", r, 302)
+	wantStatus(t, "after it", do(t, s, "PROPFIND", r.header.Get("Location"), "", "Depth", "1"), 207)
+}
+
+func TestClock(t *testing.T) {
+	now := time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
+	s, err := caldavtest.Start(t.Context(), caldavtest.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got := do(t, s, "OPTIONS", "/", "").header.Get("Date")
+	if want := "Tue, 12 May 2026 09:00:00 GMT"; got != want {
+		t.Errorf("Date = %q, want %q", got, want)
+	}
+}

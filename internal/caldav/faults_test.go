@@ -1,0 +1,818 @@
+package caldav_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"syncd/internal/caldav"
+	"syncd/internal/caldav/caldavtest"
+	"syncd/internal/ledger"
+	"syncd/internal/webdav"
+)
+
+// faulty starts a server, dials while it behaves, then lets it misbehave.
+func faulty(t *testing.T, f caldavtest.Faults) (*caldavtest.Server, *caldav.Session, caldav.Collection) {
+	t.Helper()
+	srv := startServer(t)
+	s, c := openServer(t, srv)
+	srv.Set(f)
+	srv.Forget()
+	return srv, s, c
+}
+
+func openServer(t *testing.T, srv *caldavtest.Server) (*caldav.Session, caldav.Collection) {
+	t.Helper()
+	p := &peer{start: srv.URL, user: srv.User, password: srv.Password, work: srv.URL + srv.Path("work", "")}
+	return p.open(t)
+}
+
+func requests(list []caldavtest.Request) []string {
+	var lines []string
+	for _, r := range list {
+		lines = append(lines, r.String())
+	}
+	return lines
+}
+
+func TestWritesAreConditional(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	e := create(t, s, c, draft(uid1))
+	v, err := s.Tick(t.Context(), e, e.Shape.Summary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticked, err := s.Read(t.Context(), v.Href)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), ticked); err != nil {
+		t.Fatal(err)
+	}
+	path := srv.Path("work", uid1+".ics")
+	want := []string{
+		"PUT " + path + " If-None-Match: * 201",
+		"PUT " + path + " If-Match: " + e.ETag + " 204",
+		"DELETE " + path + " If-Match: " + ticked.ETag + " 204",
+	}
+	if diff := cmp.Diff(want, requests(srv.Writes())); diff != "" {
+		t.Errorf("writes mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// Servers that ignore preconditions must not make us overwrite or delete what
+// the user changed.
+func TestIgnoredPreconditions(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{IgnoreIfNoneMatch: true, IgnoreIfMatch: true, IgnoreIfMatchOnDelete: true, CounterETags: true})
+	e := create(t, s, c, draft(uid1))
+	_, err := s.Create(t.Context(), c, draft(uid1))
+	wantError(t, "second Create()", err, caldav.ErrChanged)
+	// Deleted and created anew: the counter says that nothing happened.
+	raw := srv.Objects("work")[uid1+".ics"]
+	srv.Remove("work", uid1+".ics")
+	srv.Store("work", uid1+".ics", strings.Replace(raw, "SUMMARY:Follow", "SUMMARY:Please follow", 1))
+	_, err = s.Rewrite(t.Context(), e, draft(uid1))
+	wantError(t, "Rewrite()", err, caldav.ErrChanged)
+	wantError(t, "Delete()", s.Delete(t.Context(), e), caldav.ErrChanged)
+	if n := len(srv.Writes()); n != 1 {
+		t.Errorf("%d write requests, want only the first: %v", n, requests(srv.Writes()))
+	}
+	l, err := s.Entries(t.Context(), c)
+	if err != nil || len(l.Entries) != 1 || !strings.HasPrefix(l.Entries[0].Shape.Summary, "Please") {
+		t.Errorf("Entries() = %+v, %v", l, err)
+	}
+}
+
+func TestCounterETagsAreNotTrusted(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{CounterETags: true})
+	create(t, s, c, draft(uid1))
+	if _, err := s.Entries(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	raw := srv.Objects("work")[uid1+".ics"]
+	srv.Remove("work", uid1+".ics")
+	srv.Store("work", uid1+".ics", strings.Replace(raw, "SUMMARY:Follow", "SUMMARY:done Follow", 1))
+	l, err := s.Entries(t.Context(), c)
+	if err != nil || len(l.Entries) != 1 || !strings.HasPrefix(l.Entries[0].Shape.Summary, "done") {
+		t.Errorf("Entries() = %+v, %v, want the new title", l, err)
+	}
+}
+
+func TestETagAfterWrite(t *testing.T) {
+	tests := []struct {
+		name   string
+		faults caldavtest.Faults
+		want   bool // an ETag
+	}{
+		{"none on PUT", caldavtest.Faults{NoETagOnPut: true}, true},
+		{"weak", caldavtest.Faults{WeakETags: true}, false},
+		{"none at all", caldavtest.Faults{NoETags: true}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			srv, s, c := faulty(t, test.faults)
+			v, err := s.Create(t.Context(), c, draft(uid1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if (v.ETag != "") != test.want {
+				t.Errorf("ETag = %q, want one: %v", v.ETag, test.want)
+			}
+			e, err := s.Read(t.Context(), v.Href)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := draft(uid1)
+			d.Shape.Summary = "Follow up with Susan"
+			if _, err := s.Rewrite(t.Context(), e, d); err != nil {
+				t.Fatal(err)
+			}
+			if e, err = s.Read(t.Context(), v.Href); err != nil || e.Shape.Summary != d.Shape.Summary {
+				t.Fatalf("Read() = %+v, %v", e, err)
+			}
+			if err := s.Delete(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			for _, w := range srv.Writes() {
+				if strings.HasPrefix(w.IfMatch, "W/") || w.Status >= 300 {
+					t.Errorf("request %s", w)
+				}
+			}
+		})
+	}
+}
+
+// A version of an entry whose ETag is weak or missing is read every time.
+func TestEntriesWithoutStrongETags(t *testing.T) {
+	for _, f := range []caldavtest.Faults{{WeakETags: true}, {NoETags: true}} {
+		srv, s, c := faulty(t, f)
+		e := create(t, s, c, draft(uid1))
+		if e.ETag != "" {
+			t.Errorf("ETag = %q", e.ETag)
+		}
+		for _, want := range []string{"done", "never"} {
+			raw := srv.Objects("work")[uid1+".ics"]
+			srv.Store("work", uid1+".ics", strings.Replace(raw, "SUMMARY:", "SUMMARY:"+want+" ", 1))
+			l, err := s.Entries(t.Context(), c)
+			if err != nil || len(l.Entries) != 1 || !strings.HasPrefix(l.Entries[0].Shape.Summary, want) {
+				t.Errorf("Entries() = %+v, %v, want %q first", l, err, want)
+			}
+		}
+	}
+}
+
+func TestEntriesReadsOnlyWhatChanged(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	create(t, s, c, draft(uid1))
+	if _, err := s.Entries(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	srv.Forget()
+	if l, err := s.Entries(t.Context(), c); err != nil || len(l.Entries) != 1 {
+		t.Fatalf("Entries() = %+v, %v", l, err)
+	}
+	want := []string{"PROPFIND " + srv.Path("work", "") + " 207"}
+	if diff := cmp.Diff(want, requests(srv.Requests())); diff != "" {
+		t.Errorf("requests mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestRefusedWrites(t *testing.T) {
+	tests := []struct {
+		name   string
+		faults caldavtest.Faults
+		want   error
+	}{
+		{"in a 207", caldavtest.Faults{RefusedPut207: true}, caldav.ErrRefused},
+		{"by 403", answering(http.MethodPut, 403), caldav.ErrRefused},
+		{"by 415", answering(http.MethodPut, 415), caldav.ErrRefused},
+		{"by 507", answering(http.MethodPut, 507), caldav.ErrRefused},
+		{"by 412 though nothing is there", answering(http.MethodPut, 412), caldav.ErrChanged},
+		{"collection gone", answering(http.MethodPut, 404), caldav.ErrGone},
+		{"login", answering(http.MethodPut, 401), caldav.ErrAuth},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, s, c := faulty(t, test.faults)
+			_, err := s.Create(t.Context(), c, draft(uid1))
+			wantError(t, "Create()", err, test.want)
+		})
+	}
+	_, s, c := faulty(t, answering(http.MethodPut, 503))
+	if _, err := s.Create(t.Context(), c, draft(uid1)); err == nil || errors.Is(err, caldav.ErrRefused) {
+		t.Errorf("Create() = %v, want an error that may pass", err)
+	}
+}
+
+func answering(method string, code int) caldavtest.Faults {
+	return caldavtest.Faults{Answer: func(r *http.Request) int {
+		if r.Method == method {
+			return code
+		}
+		return 0
+	}}
+}
+
+// RFC 4791 section 5.3.2.1: the UID is in another calendar already (Cyrus).
+func TestUIDInAnotherCalendar(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{GlobalUIDs: true})
+	srv.AddCalendar(caldavtest.Calendar{Name: "other"})
+	srv.Store("other", "x.ics", meetingObject(uid1, "20260512", "Moved"))
+	_, err := s.Create(t.Context(), c, draft(uid1))
+	wantError(t, "Create()", err, caldav.ErrRefused)
+}
+
+func TestLostAnswer(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{LoseAnswer: true})
+	if _, err := s.Create(t.Context(), c, draft(uid1)); err == nil {
+		t.Fatal("Create() succeeded without an answer")
+	}
+	srv.Set(caldavtest.Faults{})
+	e, err := s.Find(t.Context(), c, uid1)
+	if err != nil || !caldav.Same(e.Shape, draft(uid1).Shape) {
+		t.Fatalf("Find() = %+v, %v", e, err)
+	}
+	srv.Set(caldavtest.Faults{LoseAnswer: true})
+	if err := s.Delete(t.Context(), e); err == nil {
+		t.Fatal("Delete() succeeded without an answer")
+	}
+	srv.Set(caldavtest.Faults{})
+	wantError(t, "second Delete()", s.Delete(t.Context(), e), caldav.ErrGone)
+}
+
+// iCloud stores under names of its own.
+func TestRenamedHref(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{RenameHrefs: true})
+	v, err := s.Create(t.Context(), c, draft(uid1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(v.Href, uid1) {
+		t.Errorf("Href = %q, want the server's", v.Href)
+	}
+	e, err := s.Read(t.Context(), v.Href)
+	if err != nil || e.UID != uid1 {
+		t.Fatalf("Read() = %+v, %v", e, err)
+	}
+	if err := s.Delete(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(srv.Objects("work")); n != 0 {
+		t.Errorf("%d objects left", n)
+	}
+}
+
+// iCloud knows no query by UID.
+func TestFindWithoutQuery(t *testing.T) {
+	srv, s, c := faulty(t, answering("REPORT", 403))
+	create(t, s, c, draft(uid1))
+	if e, err := s.Find(t.Context(), c, uid1); err != nil || e.UID != uid1 {
+		t.Errorf("Find() = %+v, %v", e, err)
+	}
+	srv.AddCalendar(caldavtest.Calendar{Name: "private"})
+	srv.Store("private", "moved@example.com.ics", meetingObject("moved@example.com", "20260512", "Moved"))
+	private := caldav.Collection{URL: srv.URL + srv.Path("private", ""), Href: srv.Path("private", "")}
+	if e, err := s.Find(t.Context(), private, "moved@example.com"); err != nil || e.UID != "moved@example.com" {
+		t.Errorf("Find() = %+v, %v", e, err)
+	}
+	_, err := s.Find(t.Context(), private, uid1)
+	wantError(t, "Find()", err, caldav.ErrGone)
+}
+
+// Google drops what it does not know; that is no edit by the user.
+func TestDroppedProperties(t *testing.T) {
+	_, s, c := faulty(t, caldavtest.Faults{Drop: []string{"URL", "COLOR", "CATEGORIES", "X-SYNCD", "CLASS"}})
+	e := create(t, s, c, draft(uid1))
+	if !caldav.Same(e.Shape, draft(uid1).Shape) {
+		t.Errorf("shape mismatch (-want +got):\n%s", cmp.Diff(draft(uid1).Shape, e.Shape))
+	}
+	if err := s.Delete(t.Context(), e); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoMkcalendar(t *testing.T) {
+	srv := startServer(t)
+	srv.Set(caldavtest.Faults{NoMkcalendar: true})
+	s, err := caldav.Dial(t.Context(), caldav.Account{Name: "home", URL: srv.URL, User: srv.User, Password: password(srv.Password)}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Make(t.Context(), "Follow-ups")
+	wantError(t, "Make()", err, caldav.ErrRefused)
+}
+
+func TestListingThatFails(t *testing.T) {
+	for name, f := range map[string]caldavtest.Faults{
+		"cut in the middle": {HalfMultistatus: true},
+		"500":               {Status500: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, s, c := faulty(t, caldavtest.Faults{})
+			create(t, s, c, draft(uid1))
+			srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+			b := newBook()
+			b.read(t, s, c)
+			before := b.cursor
+			srv.Store("work", "b.ics", meetingObject("b@example.com", "20260513", "Coffee"))
+			srv.Set(f)
+			if _, err := s.Entries(t.Context(), c); err == nil {
+				t.Error("Entries() succeeded")
+			}
+			if err := b.try(t, s, c); err == nil {
+				t.Error("Changes() succeeded")
+			}
+			wantTitles(t, b, "Lunch")
+			if b.cursor != before {
+				t.Errorf("cursor moved to %+v", b.cursor)
+			}
+			srv.Set(caldavtest.Faults{})
+			b.read(t, s, c)
+			wantTitles(t, b, "Coffee", "Lunch")
+		})
+	}
+}
+
+func TestEmptyListingIsNoDeletion(t *testing.T) {
+	for name, f := range map[string]caldavtest.Faults{
+		"with sync-collection": {},
+		"with getctag":         {NoSyncCollection: true},
+		"with ETags only":      {NoSyncCollection: true, NoCTag: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, s, c := faulty(t, f)
+			srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+			b := newBook()
+			b.read(t, s, c)
+			f.EmptyListing, f.SyncTokenExpired = true, true
+			srv.Set(f)
+			srv.Store("work", "b.ics", meetingObject("b@example.com", "20260513", "Coffee"))
+			if err := b.try(t, s, c); err == nil {
+				t.Error("Changes() believed an empty listing")
+			}
+			wantTitles(t, b, "Lunch")
+		})
+	}
+}
+
+func TestEmptiedCalendar(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{NoSyncCollection: true})
+	for _, name := range []string{"a", "b", "c"} {
+		srv.Store("work", name+".ics", meetingObject(name+"@example.com", "20260512", name))
+	}
+	b := newBook()
+	b.read(t, s, c)
+	for _, name := range []string{"a", "b", "c"} {
+		srv.Remove("work", name+".ics")
+	}
+	b.read(t, s, c)
+	wantTitles(t, b)
+}
+
+// Every way of telling what changed comes to the same result.
+func TestWaysToTellChanges(t *testing.T) {
+	tests := map[string]caldavtest.Faults{
+		"sync-collection":              {},
+		"truncated answers":            {SyncPage: 1},
+		"expired token":                {SyncTokenExpired: true},
+		"token answered 500":           {SyncTokenError: 500},
+		"token answered 507":           {SyncTokenError: 507},
+		"token answered 409":           {SyncTokenError: 409},
+		"token answered by everything": {SyncEverything: true},
+		"getctag":                      {NoSyncCollection: true},
+		"neither token nor tag":        {NoSyncCollection: true, NoCTag: true},
+		"no ETags":                     {NoSyncCollection: true, NoCTag: true, NoETags: true},
+		"weak ETags":                   {NoSyncCollection: true, WeakETags: true},
+		"incomplete multiget":          {MultigetMissing: true},
+		"no multiget":                  answering("REPORT", 501),
+		"redirect":                     {Redirect: http.StatusFound},
+		"redirect and no token":        {Redirect: http.StatusMovedPermanently, NoSyncCollection: true},
+	}
+	for name, f := range tests {
+		t.Run(name, func(t *testing.T) {
+			srv, s, c := faulty(t, f)
+			put := func(name, title string) {
+				srv.Store("work", name+".ics", meetingObject(name+"@example.com", "20260512", title))
+			}
+			for _, name := range []string{"a", "b", "c", "d", "e"} {
+				put(name, name)
+			}
+			b := newBook()
+			b.read(t, s, c)
+			wantTitles(t, b, "a", "b", "c", "d", "e")
+			put("a", "a2")
+			put("f", "f")
+			srv.Remove("work", "b.ics")
+			b.read(t, s, c)
+			wantTitles(t, b, "a2", "c", "d", "e", "f")
+			b.read(t, s, c)
+			wantTitles(t, b, "a2", "c", "d", "e", "f")
+			if n := len(srv.Writes()); n != 0 {
+				t.Errorf("reading made %d write requests", n)
+			}
+		})
+	}
+}
+
+// purelymail lists up to three minutes late; nothing is lost by it.
+func TestStaleListing(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+	b := newBook()
+	b.read(t, s, c)
+	srv.Set(caldavtest.Faults{StaleListing: 1})
+	srv.Store("work", "b.ics", meetingObject("b@example.com", "20260513", "Coffee"))
+	b.read(t, s, c)
+	wantTitles(t, b, "Lunch")
+	srv.Set(caldavtest.Faults{})
+	b.read(t, s, c)
+	wantTitles(t, b, "Coffee", "Lunch")
+}
+
+func TestOneRequestWhereNothingChanged(t *testing.T) {
+	for name, f := range map[string]caldavtest.Faults{"sync-collection": {}, "getctag": {NoSyncCollection: true}} {
+		t.Run(name, func(t *testing.T) {
+			srv, s, c := faulty(t, f)
+			srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+			b := newBook()
+			b.read(t, s, c)
+			srv.Forget()
+			b.read(t, s, c)
+			if n := len(srv.Requests()); n != 1 || b.batches != 0 {
+				t.Errorf("%d batches by %v, want none by one request", b.batches, requests(srv.Requests()))
+			}
+		})
+	}
+}
+
+func TestBrokenObjects(t *testing.T) {
+	long := strings.Repeat("x", 2<<20)
+	broken := map[string]string{
+		"empty":          "",
+		"html":           "<html>502 Bad Gateway</html>",
+		"no-start":       "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:n@example.com\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		"bad-start":      "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:b@example.com\r\nDTSTART:tomorrow\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		"bad-rule":       meetingObject("r@example.com", "20260512", "x", "RRULE:FREQ=SOMETIMES"),
+		"every-second":   meetingObject("s@example.com", "20260512", "x", "RRULE:FREQ=SECONDLY"),
+		"deep":           strings.Repeat("BEGIN:VCALENDAR\r\n", 100000),
+		"large":          meetingObject("l@example.com", "20260512", long),
+		"binary":         "\x00\x01\x02\xff\xfe",
+		"only-a-zone":    "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:X\r\nEND:VTIMEZONE\r\nEND:VCALENDAR\r\n",
+		"header-only":    "BEGIN:VCALENDAR\r\n",
+		"not-a-calendar": "BEGIN:VCARD\r\nFN:Ana\r\nEND:VCARD\r\n",
+	}
+	srv, s, c := faulty(t, caldavtest.Faults{BadObject: "served-badly.ics"})
+	for name, data := range broken {
+		srv.Store("work", name+".ics", data)
+	}
+	srv.Store("work", "served-badly.ics", meetingObject("x@example.com", "20260512", "x"))
+	srv.Store("work", "todo.ics", "BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:t@example.com\r\nEND:VTODO\r\nEND:VCALENDAR\r\n")
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+	b := newBook()
+	b.read(t, s, c)
+	wantTitles(t, b, "Lunch")
+	var got []string
+	for _, skip := range b.skipped {
+		got = append(got, strings.TrimPrefix(skip.Where, c.Href))
+		if skip.Reason == "" || strings.Contains(skip.Reason, "\n") || len(skip.Reason) > 300 {
+			t.Errorf("%s: reason %q", skip.Where, skip.Reason)
+		}
+	}
+	want := []string{"served-badly.ics"}
+	for name := range broken {
+		want = append(want, name+".ics")
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("skipped mismatch (-want +got):\n%s", diff)
+	}
+	l, err := s.Entries(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, skip := range l.Skipped {
+		if skip.Where == c.Href+"a.ics" {
+			t.Errorf("Entries() skipped a good object: %v", skip)
+		}
+	}
+	if len(l.Skipped) < 9 {
+		t.Errorf("Entries() skipped %v", l.Skipped)
+	}
+}
+
+// Some hrefs need care: escaped slashes, spaces, a bare percent sign.
+func TestAwkwardHrefs(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	names := []string{"a b.ics", "ana@example.com.ics", "50%.ics", "ü.ics", "a+b&c.ics", "q?x.ics", "h#x.ics"}
+	for i, name := range names {
+		srv.Store("work", name, meetingObject(fmt.Sprintf("u%d@example.com", i), "20260512", name))
+	}
+	b := newBook()
+	b.read(t, s, c)
+	slices.Sort(names)
+	wantTitles(t, b, names...)
+	for href := range b.known {
+		if _, err := s.Read(t.Context(), href); err != nil {
+			t.Errorf("Read(%q): %v", href, err)
+		}
+	}
+	srv.Remove("work", "50%.ics")
+	b.read(t, s, c)
+	if len(b.known) != len(names)-1 {
+		t.Errorf("known = %v", b.known)
+	}
+}
+
+// iCloud and others keep the calendars on another host.
+func TestHomeOnAnotherHost(t *testing.T) {
+	front, back := startServer(t), startServer(t)
+	front.Set(caldavtest.Faults{HomeSet: back.URL + back.Home()})
+	a := caldav.Account{Name: "home", URL: front.URL, User: front.User, Password: password(front.Password)}
+	if s, err := caldav.Dial(t.Context(), a, quiet); err == nil {
+		_, err = s.Calendars(t.Context())
+		wantError(t, "Calendars() on a host nobody named", err, webdav.ErrForeignHost)
+	}
+	if n := len(back.Requests()); n != 0 {
+		t.Errorf("the other host saw %d requests", n)
+	}
+	a.Hosts = []string{"127.0.0.1"}
+	s, err := caldav.Dial(t.Context(), a, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Calendars(t.Context())
+	if err != nil || len(list) != 1 || list[0].URL != back.URL+back.Path("work", "") {
+		t.Fatalf("Calendars() = %+v, %v", list, err)
+	}
+	s.Own(list[0])
+	create(t, s, list[0], draft(uid1))
+	if len(back.Objects("work")) != 1 || len(front.Writes()) != 0 {
+		t.Error("the entry went to the wrong host")
+	}
+}
+
+func TestCalendarsLeavesOutTasks(t *testing.T) {
+	srv := startServer(t)
+	srv.AddCalendar(caldavtest.Calendar{Name: "tasks", Components: []string{"VTODO"}})
+	srv.AddCalendar(caldavtest.Calendar{Name: "team", Title: "Team", Components: []string{"VEVENT", "VTODO"}, ReadOnly: true})
+	s, err := caldav.Dial(t.Context(), caldav.Account{Name: "home", URL: srv.URL, User: srv.User, Password: password(srv.Password)}, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Calendars(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		Name     string
+		Writable bool
+	}
+	var got []row
+	for _, c := range list {
+		got = append(got, row{c.Name, c.Writable})
+	}
+	if diff := cmp.Diff([]row{{"Team", false}, {"Work", true}}, got); diff != "" {
+		t.Errorf("Calendars() mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestBirthdaysAreNoMeetings(t *testing.T) {
+	srv := startServer(t)
+	srv.AddCalendar(caldavtest.Calendar{Name: "b", Title: "Birthdays"})
+	srv.Store("b", "a.ics", meetingObject("a@example.com", "20260512", "Ana"))
+	s, _ := openServer(t, srv)
+	list, err := s.Calendars(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBook()
+	b.read(t, s, list[slices.IndexFunc(list, func(c caldav.Collection) bool { return c.Name == "Birthdays" })])
+	wantTitles(t, b)
+	if len(b.known) != 1 {
+		t.Errorf("known = %v, want the object without meetings", b.known)
+	}
+}
+
+// The whole of a recurrence within a year from now is read, and no more.
+func TestWindow(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20100105", "Every month", "RRULE:FREQ=MONTHLY"))
+	b := newBook()
+	b.read(t, s, c)
+	list := b.meetings[c.Href+"a.ics"]
+	if len(list) == 0 {
+		t.Fatal("no meetings")
+	}
+	first, last := list[0].Start, list[len(list)-1].Start
+	if want := time.Date(2010, 1, 5, 12, 0, 0, 0, time.UTC); !first.Equal(want) {
+		t.Errorf("first = %v, want %v", first, want)
+	}
+	if want := time.Date(2027, 5, 5, 12, 0, 0, 0, time.UTC); !last.Equal(want) {
+		t.Errorf("last = %v, want %v", last, want)
+	}
+}
+
+// A series that never changes goes on: after a month its new instances are read.
+func TestExpandsAgain(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20260105", "Every month", "RRULE:FREQ=MONTHLY"))
+	b := newBook()
+	b.read(t, s, c)
+	n := len(b.titles())
+	b.at = stamp.AddDate(0, 0, 29)
+	if b.read(t, s, c); len(b.titles()) != n || b.batches != 0 {
+		t.Errorf("%d meetings by %d batches after 29 days, want %d by none", len(b.titles()), b.batches, n)
+	}
+	b.at = stamp.AddDate(0, 2, 0)
+	if b.read(t, s, c); len(b.titles()) != n+2 {
+		t.Errorf("%d meetings after two months, want %d", len(b.titles()), n+2)
+	}
+	if b.read(t, s, c); b.batches != 0 {
+		t.Errorf("%d batches though nothing changed", b.batches)
+	}
+}
+
+func TestDialErrors(t *testing.T) {
+	srv := startServer(t)
+	tlsServer := httptest.NewUnstartedServer(srv)
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tlsServer.StartTLS()
+	t.Cleanup(tlsServer.Close)
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome</html>") }))
+	t.Cleanup(page.Close)
+	empty := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(empty.Close)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	tests := []struct{ name, url, want string }{
+		{"port", "http://" + closed.Addr().String(), "connection refused"},
+		{"host", "https://cal.example.invalid/", ""},
+		{"certificate", tlsServer.URL, "certificate is not accepted"},
+		{"no TLS", strings.Replace(srv.URL, "http:", "https:", 1), "no TLS"},
+		{"plain over the network", "http://cal.example.com/", "plain HTTP"},
+		{"web page", page.URL, "no CalDAV server"},
+		{"nothing there", empty.URL + "/dav", "no CalDAV server"},
+		{"no URL", "cal.example.com", "want https://host/path"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := caldav.Account{Name: "home", URL: test.url, User: srv.User, Password: password("open sesame")}
+			if test.name == "host" { // nothing is asked of a real resolver
+				ctx, cancel := context.WithCancelCause(t.Context())
+				cancel(errors.New("no network in tests"))
+				_, err := caldav.Dial(ctx, a, quiet)
+				wantLine(t, err, "no network in tests")
+				return
+			}
+			_, err := caldav.Dial(t.Context(), a, quiet)
+			wantLine(t, err, test.want)
+		})
+	}
+	t.Run("trusted certificate", func(t *testing.T) {
+		roots := tlsServer.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+		a := caldav.Account{Name: "home", URL: tlsServer.URL, User: srv.User, Password: password(srv.Password), RootCAs: roots}
+		if _, err := caldav.Dial(t.Context(), a, quiet); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("no password", func(t *testing.T) {
+		cause := errors.New("the command failed")
+		a := caldav.Account{Name: "home", URL: srv.URL, Password: func(context.Context) (string, error) { return "", cause }}
+		_, err := caldav.Dial(t.Context(), a, quiet)
+		wantError(t, "Dial()", err, cause)
+		if errors.Is(err, caldav.ErrAuth) {
+			t.Error("a password that could not be read counts as a wrong one")
+		}
+	})
+}
+
+// wantLine wants an error of one line that names the account and the cause.
+func wantLine(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	s := err.Error()
+	if !strings.HasPrefix(s, `account "home": `) || !strings.Contains(s, want) || strings.Contains(s, "\n") || strings.Contains(s, "sesame") {
+		t.Errorf("error %q, want one line with %q", s, want)
+	}
+}
+
+// Whatever text comes from mail, it is read back as it was written, and adds
+// nothing to the object.
+func TestTextRoundTrip(t *testing.T) {
+	_, s, c := faulty(t, caldavtest.Faults{})
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		d := draft(fmt.Sprintf("syncd-k3v9-rapid-%d", n))
+		d.Shape.Summary = rapid.StringOf(awkward).Draw(t, "summary")
+		d.Shape.Description = rapid.StringOf(awkward).Draw(t, "description")
+		v, err := s.Create(context.Background(), c, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := s.Read(context.Background(), v.Href)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !caldav.Same(e.Shape, d.Shape) || e.Foreign || e.UID != d.UID {
+			t.Fatalf("wrote %+v, read %+v\n%s", d.Shape, e.Shape, e.Raw)
+		}
+	})
+}
+
+var awkward = rapid.OneOf(rapid.RuneFrom([]rune("ab:;,\\\"\n\r\t <>&BEGINVT\u00a0é山👍\u202e\u200b\x00\x1f%=-^'")), rapid.Rune())
+
+func TestDraftsWithoutLength(t *testing.T) {
+	_, s, c := faulty(t, caldavtest.Faults{})
+	d := draft(uid1)
+	d.Shape.End = time.Time{}
+	if e := create(t, s, c, d); e.Shape.End.Sub(e.Shape.Start) != 15*time.Minute {
+		t.Errorf("length = %v, want 15 minutes", e.Shape.End.Sub(e.Shape.Start))
+	}
+	d = draft("syncd-k3v9-abcdefghijkmnpqr-2")
+	d.Shape.AllDay, d.Shape.End = true, time.Time{}
+	if e := create(t, s, c, d); !e.Shape.AllDay || e.Shape.End.Sub(e.Shape.Start) != 24*time.Hour {
+		t.Errorf("entry = %+v, want one day", e.Shape)
+	}
+}
+
+func TestRewriteWithoutAlarm(t *testing.T) {
+	_, s, c := faulty(t, caldavtest.Faults{})
+	e := create(t, s, c, draft(uid1))
+	d := draft(uid1)
+	d.Shape.Alarm = false
+	v, err := s.Rewrite(t.Context(), e, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err = s.Read(t.Context(), v.Href); err != nil || e.Shape.Alarm {
+		t.Errorf("Read() = %+v, %v, want no alarm", e, err)
+	}
+}
+
+// An entry that the user moved keeps its time on a rewrite.
+func TestRewriteKeepsTime(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	create(t, s, c, draft(uid1))
+	raw := srv.Objects("work")[uid1+".ics"]
+	raw = strings.NewReplacer("20260513T0900", "20260515T1400", "20260513T0915", "20260515T1415").Replace(raw)
+	srv.Store("work", uid1+".ics", raw)
+	e, err := s.Read(t.Context(), c.Href+uid1+".ics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Rewrite(t.Context(), e, draft(uid1)); err != nil {
+		t.Fatal(err)
+	}
+	if e, err = s.Read(t.Context(), e.Href); err != nil || !e.Shape.Start.Equal(time.Date(2026, 5, 15, 14, 0, 0, 0, berlin)) {
+		t.Errorf("start = %v, %v", e.Shape.Start, err)
+	}
+}
+
+// What the user made recurring or shared since we read it is not ours to touch.
+func TestForeignMeanwhile(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	e := create(t, s, c, draft(uid1))
+	raw := srv.Objects("work")[uid1+".ics"]
+	for _, line := range []string{"RRULE:FREQ=WEEKLY", "ATTENDEE:mailto:ana@example.com", "ORGANIZER:mailto:me@example.org"} {
+		srv.Store("work", uid1+".ics", strings.Replace(raw, "BEGIN:VALARM", line+"\r\nBEGIN:VALARM", 1))
+		got, err := s.Read(t.Context(), e.Href)
+		if err != nil || !got.Foreign {
+			t.Errorf("%s: Read() = %+v, %v, want foreign", line, got, err)
+		}
+		_, err = s.Rewrite(t.Context(), e, draft(uid1))
+		wantError(t, "Rewrite()", err, caldav.ErrChanged)
+		wantError(t, "Delete()", s.Delete(t.Context(), e), caldav.ErrChanged)
+	}
+}
+
+func TestStopsWithContext(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+	stop := errors.New("shutting down")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stop)
+	_, err := s.Entries(ctx, c)
+	wantError(t, "Entries()", err, stop)
+	for _, err := range s.Changes(ctx, c, ledger.Cursor{}, nil, stamp, berlin) {
+		wantError(t, "Changes()", err, stop)
+	}
+}

@@ -1,0 +1,192 @@
+package caldav
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+
+	"syncd/internal/ical"
+	"syncd/internal/ledger"
+)
+
+// ahead is how far into the future meetings are read.
+const ahead = 366 * 24 * time.Hour
+
+// maxText bounds titles and names, which anyone may send us.
+const maxText = 500
+
+// ownUID begins the UID of every entry syncd writes (SPEC section 7).
+const ownUID = "syncd-"
+
+var errNoEvent = errors.New("no event in it that could be read")
+
+// noMeetings matches names of calendars and producers that hold dates of people
+// rather than meetings with them (SPEC section 2.2).
+var noMeetings = regexp.MustCompile(`(?i)\b(birthdays?|holidays?|contacts?|anniversar(y|ies))\b`)
+
+// meetings reads the meetings in one calendar object. An object without any is
+// fine, one that cannot be read is an error.
+func meetings(data []byte, at time.Time, zone *time.Location) ([]ledger.MeetingInstance, error) {
+	cal, err := ical.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	all, err := eventsOf(cal)
+	if err != nil {
+		return nil, err
+	}
+	var events []ical.Event
+	for _, e := range all {
+		if counts(e) {
+			events = append(events, e)
+		}
+	}
+	instances, err := ical.Expand(events, time.Time{}, at.Add(ahead), zone)
+	if err != nil {
+		return nil, err
+	}
+	var list []ledger.MeetingInstance
+	for _, i := range instances {
+		if !i.Start.IsDate() {
+			list = append(list, meeting(i, zone))
+		}
+	}
+	return list, nil
+}
+
+// eventsOf returns the events in an object. That there is none is an error,
+// unless the object holds something else, such as a task.
+func eventsOf(cal *ical.Calendar) ([]ical.Event, error) {
+	events, warnings := cal.Events()
+	if len(events) > 0 {
+		return events, nil
+	}
+	for _, top := range cal.Components {
+		for _, c := range top.Children {
+			if c.Name != "VEVENT" && c.Name != "VTIMEZONE" {
+				return nil, nil
+			}
+		}
+	}
+	if len(warnings) > 0 {
+		return nil, fmt.Errorf("%w: %s", errNoEvent, warnings[0].Text)
+	}
+	return nil, errNoEvent
+}
+
+// counts says whether an event can be a meeting at all: it is not private, not
+// one of our own wherever it was copied to, and not a date of a person.
+func counts(e ical.Event) bool {
+	switch {
+	case e.UID == "", e.Class == "PRIVATE", e.Class == "CONFIDENTIAL":
+		return false
+	case strings.HasPrefix(e.UID, ownUID), marked(e.Description):
+		return false
+	}
+	return !noMeetings.MatchString(e.ProdID)
+}
+
+func marked(description string) bool {
+	if !strings.Contains(description, markerStart) {
+		return false
+	}
+	_, _, is := SplitNotes(description)
+	return is
+}
+
+func meeting(i ical.Instance, zone *time.Location) ledger.MeetingInstance {
+	e := i.Event
+	m := ledger.MeetingInstance{
+		UID:          i.UID,
+		RecurrenceID: i.RecurrenceID,
+		Start:        i.Start.In(zone).UTC(),
+		End:          i.End.In(zone).UTC(),
+		Title:        short(e.Summary),
+		Location:     short(e.Location),
+		People:       people(e),
+		Cancelled:    e.Status == "CANCELLED" || e.Method == "CANCEL",
+		Series:       i.RecurrenceID != "",
+		KnownAt:      e.Created.UTC(),
+	}
+	// A CREATED after the start is the date of an import.
+	if e.Created.IsZero() || e.Created.After(m.Start) {
+		m.KnownAt = m.Start
+	}
+	return m
+}
+
+// people returns organizer and attendees, each address once. An organizer who
+// is an attendee too keeps the answer they gave there.
+func people(e *ical.Event) []ledger.Participant {
+	var list []ledger.Participant
+	at := map[string]int{}
+	add := func(a ical.Attendee, role ledger.Role) {
+		address := ascii(a.Address)
+		if address == "" {
+			return
+		}
+		if i, again := at[address]; again {
+			p := &list[i]
+			if p.Status == "" {
+				p.Status = a.PartStat
+			}
+			if p.Name == "" {
+				p.Name = short(a.Name)
+			}
+			return
+		}
+		at[address] = len(list)
+		list = append(list, ledger.Participant{
+			Address: address, Name: short(a.Name), Role: role, Status: a.PartStat, Thing: thing(a.CUType),
+		})
+	}
+	add(e.Organizer, ledger.RoleOrganizer)
+	for _, a := range e.Attendees {
+		add(a, ledger.RoleAttendee)
+	}
+	return list
+}
+
+// thing says whether a CUTYPE is no person (RFC 5545 section 3.2.3).
+func thing(cutype string) bool {
+	return cutype == "ROOM" || cutype == "RESOURCE" || cutype == "GROUP"
+}
+
+// ascii returns an address in lower case with the domain as A-labels.
+func ascii(address string) string {
+	local, domain, ok := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
+	if !ok || local == "" || domain == "" {
+		return ""
+	}
+	if a, err := idna.Lookup.ToASCII(domain); err == nil {
+		domain = a
+	}
+	return local + "@" + domain
+}
+
+// short is text on one line, without control characters, of bounded length.
+func short(s string) string {
+	s = oneLine(ical.Clean(s))
+	if r := []rune(s); len(r) > maxText {
+		return string(r[:maxText])
+	}
+	return s
+}
+
+// object reads a calendar object into what the ledger takes.
+func object(c Collection, href, etag string, data []byte, at time.Time, zone *time.Location) (ledger.Object, error) {
+	o := ledger.Object{Href: href, ETag: etag}
+	if noMeetings.MatchString(c.Name) {
+		return o, nil
+	}
+	list, err := meetings(data, at, zone)
+	if err != nil {
+		return o, fmt.Errorf("read calendar object: %w", err)
+	}
+	o.Meetings = list
+	return o, nil
+}

@@ -1,0 +1,217 @@
+package caldav
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"syncd/internal/webdav"
+)
+
+// client makes the HTTP client of an account.
+func client(a Account) (*webdav.Client, error) {
+	return webdav.New(a.URL, webdav.Options{
+		Authorize: func(ctx context.Context) (string, error) {
+			password, err := a.Password(ctx)
+			if err != nil {
+				return "", err
+			}
+			return webdav.Basic(a.User, password)(ctx)
+		},
+		TLS:     &tls.Config{RootCAs: a.RootCAs, MinVersion: tls.VersionTLS12},
+		Hosts:   a.Hosts,
+		Timeout: a.Timeout,
+	})
+}
+
+func (s *Session) propfind(ctx context.Context, address, depth string, props []xml.Name, f func(webdav.Response) error) (webdav.Answer, error) {
+	a, err := s.dav.Propfind(ctx, address, depth, props, f)
+	return a, reading(err)
+}
+
+func (s *Session) report(ctx context.Context, address, depth string, body []byte, f func(webdav.Response) error) (webdav.Answer, error) {
+	a, err := s.dav.Report(ctx, address, depth, body, f)
+	return a, reading(err)
+}
+
+func (s *Session) get(ctx context.Context, address string) (data []byte, etag string, err error) {
+	data, a, err := s.dav.Get(ctx, address)
+	return data, a.ETag, reading(err)
+}
+
+// version asks for the ETag of one object.
+func (s *Session) version(ctx context.Context, address string) (etag string, err error) {
+	status := 0
+	_, err = s.propfind(ctx, address, "0", aboutVersions, func(r webdav.Response) error {
+		etag, status = r.ETag(), r.Status
+		return nil
+	})
+	if err == nil && (status == http.StatusNotFound || status == http.StatusGone) {
+		err = ErrGone
+	}
+	return etag, err
+}
+
+// create stores an object only if there is none.
+func (s *Session) create(ctx context.Context, address string, data []byte) (etag string, err error) {
+	a, err := s.dav.Put(webdav.IfNoneMatchAny(ctx), address, data)
+	return a.ETag, writing(err)
+}
+
+// replace stores an object only if it has that ETag; "" means that the server
+// gives none that could be compared.
+func (s *Session) replace(ctx context.Context, address, etag string, data []byte) (string, error) {
+	if etag != "" {
+		ctx = webdav.IfMatch(ctx, etag)
+	}
+	a, err := s.dav.Put(ctx, address, data)
+	return a.ETag, writing(err)
+}
+
+// remove deletes an object only if it has that ETag, as in replace.
+func (s *Session) remove(ctx context.Context, address, etag string) error {
+	if etag != "" {
+		ctx = webdav.IfMatch(ctx, etag)
+	}
+	return writing(s.dav.Delete(ctx, address))
+}
+
+// reading puts an error of a request that reads into our words.
+func reading(err error) error {
+	switch {
+	case errors.Is(err, webdav.ErrNotFound):
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case errors.Is(err, webdav.ErrUnauthorized):
+		return fmt.Errorf("%w: %w", ErrAuth, err)
+	}
+	return err
+}
+
+// writing puts an error of a request that writes into our words. What may pass
+// by itself (a login, a lock, an overload, a fault of the server) is no refusal.
+func writing(err error) error {
+	var status *webdav.StatusError
+	switch {
+	case errors.Is(err, webdav.ErrChanged):
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	case !errors.As(err, &status), errors.Is(err, webdav.ErrNotFound), errors.Is(err, webdav.ErrUnauthorized):
+		return reading(err)
+	}
+	switch code := status.Code; {
+	case code == http.StatusLocked, code == http.StatusTooManyRequests:
+		return err
+	case code/100 == 4, code == http.StatusNotImplemented, code == http.StatusInsufficientStorage:
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+// isDenied says that the server does not want to be asked now, whatever about.
+func isDenied(err error) bool {
+	var status *webdav.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusUnauthorized ||
+		status.Code == http.StatusTooManyRequests || status.Code == http.StatusServiceUnavailable)
+}
+
+// isAnswer says that the server answered, if not as hoped: another request may
+// fare better.
+func isAnswer(err error) bool {
+	var status *webdav.StatusError
+	return errors.As(err, &status) && !isDenied(err) ||
+		errors.Is(err, webdav.ErrTooLarge) || errors.Is(err, webdav.ErrMalformed)
+}
+
+// noCalDAV says that an answer is not that of a CalDAV server, so that another
+// address may be tried.
+func noCalDAV(err error) error {
+	var status *webdav.StatusError
+	if errors.As(err, &status) && status.Code/100 == 5 && status.Code != http.StatusNotImplemented {
+		return err // it may pass
+	}
+	if isAnswer(err) && !errors.Is(err, ErrNotCalDAV) {
+		return fmt.Errorf("%w there: %w", ErrNotCalDAV, err)
+	}
+	return err
+}
+
+// cause puts what a person can mend in front of an error.
+func cause(err error) error {
+	var (
+		unknown  x509.UnknownAuthorityError
+		host     x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		record   tls.RecordHeaderError
+		dns      *net.DNSError
+		says     string
+		deadline net.Error
+	)
+	switch {
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &invalid):
+		says = "the server's certificate is not accepted"
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		says = "the server speaks no TLS on this port"
+	case errors.As(err, &dns):
+		says = "the host is not known"
+	case errors.As(err, &deadline) && deadline.Timeout():
+		says = "no answer in time"
+	default:
+		return err
+	}
+	return fmt.Errorf("%s: %w", says, err)
+}
+
+// canonical is an href in a form that can be compared: servers spell the same
+// path with and without percent signs. An escaped slash stays one.
+func canonical(href string) string {
+	path := strings.TrimSpace(href)
+	if u, err := url.Parse(path); err == nil {
+		path = u.EscapedPath()
+	}
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if d, err := url.PathUnescape(p); err == nil {
+			parts[i] = strings.ReplaceAll(d, "/", "%2F")
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// resolve makes an href absolute without touching its spelling: %2F in a name
+// is no slash, and some servers escape nothing at all.
+func resolve(base, href string) string {
+	href = strings.TrimSpace(href)
+	switch {
+	case strings.HasPrefix(href, "http://"), strings.HasPrefix(href, "https://"):
+		return href
+	case strings.HasPrefix(href, "/"):
+		return origin(base) + "/" + strings.TrimLeft(href, "/")
+	}
+	return slash(base) + href
+}
+
+func slash(address string) string { return strings.TrimSuffix(address, "/") + "/" }
+
+// origin is scheme, host and port of an absolute URL.
+func origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		scheme, rest, _ := strings.Cut(address, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		return strings.ToLower(scheme + "://" + host)
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
+}
+
+// pathOf is the path of an absolute URL as it is spelled.
+func pathOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	_, path, _ := strings.Cut(rest, "/")
+	return "/" + path
+}
