@@ -1,0 +1,343 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"syncd/internal/caldav"
+	"syncd/internal/ledger"
+)
+
+// ErrStopped says that another instance writes to the calendar: nothing was
+// written.
+var ErrStopped = errors.New("the calendar belongs to another instance")
+
+// Apply carries out a Delta, one placement after the other. What fails is
+// returned joined, and never stops the rest. Whatever had been done when it was
+// cut short, the next Diff and Apply end where it would have ended.
+//
+// Before anything is concluded from an entry it is read again: a listing may be
+// stale. If it is not as it was listed, or the server refuses a change because
+// somebody else was faster, its operations are worked out anew from what it
+// says now, once.
+func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
+	a := &applier{cal: cal, book: book, differ: newDiffer(delta.in)}
+	var errs []error
+	if delta.Stop != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", delta.Stop.Reason, ErrStopped))
+		a.readOnly = true
+	}
+	for ops := delta.Operations; len(ops) > 0; {
+		n := 1
+		for n < len(ops) && ops[n].UID == ops[0].UID {
+			n++
+		}
+		if ctx.Err() != nil {
+			return errors.Join(append(errs, context.Cause(ctx))...)
+		}
+		if err := a.group(ctx, ops[:n]); err != nil {
+			errs = append(errs, fmt.Errorf("entry %s: %w", ops[0].UID, err))
+		}
+		ops = ops[n:]
+	}
+	return errors.Join(errs...)
+}
+
+type applier struct {
+	*differ
+	cal      Calendar
+	book     Book
+	readOnly bool
+	listed   *caldav.Listing // younger than the Delta; nil until it is needed
+}
+
+// group carries out the operations of one placement.
+func (a *applier) group(ctx context.Context, ops []Operation) error {
+	uid := ops[0].UID
+	if _, known := a.placed[uid]; !known { // adopted without a row: its answer was lost with it
+		a.placed[uid] = unplaced(ops[0].Placement)
+	}
+	for again := false; ; again = true {
+		fresh, err := a.refresh(ctx, uid, ops)
+		if err == nil {
+			err = a.run(ctx, fresh)
+		}
+		if again || !errors.Is(err, caldav.ErrChanged) {
+			return err
+		}
+	}
+}
+
+// unplaced is a placement before its first request.
+func unplaced(p ledger.Placement) ledger.Placement {
+	return ledger.Placement{
+		UID: p.UID, Key: p.Key, Generation: p.Generation, State: ledger.Intended, Slot: p.Slot,
+		CreatedAt: p.CreatedAt, Wrote: p.Wrote, Because: p.Because, Evidence: p.Evidence,
+	}
+}
+
+// refresh reads the entry that operations are about and works them out from
+// what it says. The ledger decides which placement it is about, so a UID that
+// changed under its href is not ours (SPEC I3).
+func (a *applier) refresh(ctx context.Context, uid string, ops []Operation) ([]Operation, error) {
+	if ops[0].Entry == nil {
+		return ops, nil
+	}
+	e, err := a.read(ctx, ops[0].Entry.Href, uid)
+	switch {
+	case errors.Is(err, caldav.ErrGone):
+		// The listing was late, or the user was faster. The next one will tell.
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return a.placement(a.placed[uid], &e), nil
+}
+
+func (a *applier) read(ctx context.Context, href, uid string) (caldav.Entry, error) {
+	e, err := a.cal.Read(ctx, href)
+	if err == nil && e.UID != uid {
+		err = fmt.Errorf("%s holds another event: %w", href, caldav.ErrGone)
+	}
+	return e, err
+}
+
+func (a *applier) run(ctx context.Context, ops []Operation) error {
+	for _, op := range ops {
+		if a.readOnly && !op.onlyBook() {
+			continue
+		}
+		if err := a.operation(ctx, op); err != nil {
+			return fmt.Errorf("%s: %w", op.Type, err)
+		}
+	}
+	return nil
+}
+
+func (a *applier) operation(ctx context.Context, op Operation) error {
+	switch op.Type {
+	case Record, Miss, Adopt, Close:
+		return a.settle(ctx, op)
+	case Gone:
+		return a.gone(ctx, op)
+	case Dismiss:
+		return a.dismiss(ctx, op)
+	case Delete:
+		return a.remove(ctx, op)
+	case Tick, Quiet, Rewrite:
+		return a.change(ctx, op)
+	case Create:
+		return a.create(ctx, op)
+	}
+	return fmt.Errorf("operation %q is unknown", op.Type)
+}
+
+// tell records what is decided by an operation before it is carried out.
+func (a *applier) tell(ctx context.Context, op Operation) error {
+	if len(op.Decisions) > 0 {
+		if err := a.book.Decide(ctx, op.Decisions); err != nil {
+			return err
+		}
+	}
+	if op.End == nil {
+		return nil
+	}
+	return a.book.End(ctx, op.UID, *op.End, a.in.Now)
+}
+
+func (a *applier) confirm(ctx context.Context, p ledger.Placement) error {
+	if err := a.book.Confirm(ctx, p); err != nil {
+		return err
+	}
+	a.placed[p.UID] = p
+	return nil
+}
+
+// settle records what needs no request.
+func (a *applier) settle(ctx context.Context, op Operation) error {
+	if err := a.tell(ctx, op); err != nil {
+		return err
+	}
+	return a.confirm(ctx, op.Placement)
+}
+
+// gone closes the placement of an ended follow-up whose entry the listing does
+// not hold. A listing may be late, so the entry is looked for before it is
+// forgotten, and resolved if it is there after all.
+func (a *applier) gone(ctx context.Context, op Operation) error {
+	e, there, err := a.find(ctx, op)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return a.settle(ctx, op)
+	}
+	return a.run(ctx, a.placement(a.placed[op.UID], &e))
+}
+
+// find looks for an entry that a listing did not hold, by name and, where the
+// name was never known, by UID.
+func (a *applier) find(ctx context.Context, op Operation) (e caldav.Entry, there bool, err error) {
+	href := op.Placement.Href
+	if href == "" {
+		return a.byUID(ctx, op.UID)
+	}
+	e, err = a.read(ctx, href, op.UID)
+	if errors.Is(err, caldav.ErrGone) {
+		return caldav.Entry{}, false, nil
+	}
+	return e, err == nil, err
+}
+
+// byUID looks for an entry in a listing that is younger than the Delta.
+func (a *applier) byUID(ctx context.Context, uid string) (e caldav.Entry, there bool, err error) {
+	if a.listed == nil {
+		l, err := a.cal.Entries(ctx)
+		if err != nil {
+			return caldav.Entry{}, false, fmt.Errorf("list the calendar again: %w", err)
+		}
+		a.listed = &l
+	}
+	for _, e := range a.listed.Entries {
+		if e.UID == uid {
+			return e, true, nil
+		}
+	}
+	return caldav.Entry{}, false, nil
+}
+
+// dismiss believes a deletion if the object is gone by name, and the calendar
+// itself still answers without it (SPEC section 8.2).
+func (a *applier) dismiss(ctx context.Context, op Operation) error {
+	_, there, err := a.find(ctx, op)
+	if err != nil {
+		return err
+	}
+	if there { // the listing was stale
+		p := a.placed[op.UID]
+		p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+		return a.confirm(ctx, p)
+	}
+	_, there, err = a.byUID(ctx, op.UID)
+	if err != nil || there { // renamed: the next listing finds it
+		return err
+	}
+	return a.settle(ctx, op)
+}
+
+// remove deletes an entry. The deletion is believed once the server does not
+// hold it any more.
+func (a *applier) remove(ctx context.Context, op Operation) error {
+	if err := a.tell(ctx, op); err != nil {
+		return err
+	}
+	if err := a.intend(ctx, op.Placement); err != nil {
+		return err
+	}
+	if err := a.cal.Delete(ctx, *op.Entry); err != nil && !errors.Is(err, caldav.ErrGone) {
+		return err
+	}
+	switch _, err := a.read(ctx, op.Entry.Href, op.UID); {
+	case err == nil:
+		return errors.New("the server says that it is deleted, and still holds it")
+	case !errors.Is(err, caldav.ErrGone):
+		return err
+	}
+	p := op.Placement
+	p.State = ledger.Closed
+	return a.confirm(ctx, p)
+}
+
+func (a *applier) intend(ctx context.Context, p ledger.Placement) error {
+	if err := a.book.Intend(ctx, p); err != nil {
+		return err
+	}
+	a.placed[p.UID] = p
+	return nil
+}
+
+// change rewrites or ticks an entry. It is believed once the server holds it.
+func (a *applier) change(ctx context.Context, op Operation) error {
+	if err := a.tell(ctx, op); err != nil {
+		return err
+	}
+	if err := a.intend(ctx, op.Placement); err != nil {
+		return err
+	}
+	var v caldav.Version
+	var err error
+	if op.Type == Tick {
+		v, err = a.cal.Tick(ctx, *op.Entry, op.Entry.Shape.Summary)
+	} else {
+		v, err = a.cal.Rewrite(ctx, *op.Entry, op.Draft)
+	}
+	if errors.Is(err, caldav.ErrGone) {
+		return nil // the user was faster; the next listings tell
+	}
+	if err != nil {
+		return err
+	}
+	e, err := a.read(ctx, v.Href, op.UID)
+	if err != nil {
+		return fmt.Errorf("read what was written: %w", err)
+	}
+	if caldav.Same(e.Shape, op.Entry.Shape) && e.Shape.Alarm == op.Entry.Shape.Alarm {
+		return errors.New("the server says that it is changed, and holds what it held before")
+	}
+	p := op.Placement
+	p.State = ledger.Placed
+	if op.Type != Rewrite {
+		p.State = ledger.Closed
+	}
+	return a.confirm(ctx, seen(p, e))
+}
+
+// seen is p with the entry as the server holds it.
+func seen(p ledger.Placement, e caldav.Entry) ledger.Placement {
+	p.Href, p.ETag, p.Seen = e.Href, e.ETag, e.Shape
+	p.Sequence = max(p.Sequence, e.Sequence)
+	return p
+}
+
+// create writes a new entry. Where its answer is lost or says that it is there
+// already, it stays intended and the next Diff adopts it.
+func (a *applier) create(ctx context.Context, op Operation) error {
+	if err := a.tell(ctx, op); err != nil {
+		return err
+	}
+	if err := a.intend(ctx, op.Placement); err != nil {
+		return err
+	}
+	v, err := a.cal.Create(ctx, op.Draft)
+	if errors.Is(err, caldav.ErrChanged) {
+		return a.adopt(ctx, op)
+	}
+	if err != nil {
+		return err
+	}
+	e, err := a.read(ctx, v.Href, op.UID)
+	if errors.Is(err, caldav.ErrGone) { // iCloud stores it under another name
+		return a.adopt(ctx, op)
+	}
+	if err != nil {
+		return fmt.Errorf("read what was written: %w", err)
+	}
+	p := op.Placement
+	p.State = ledger.Placed
+	return a.confirm(ctx, seen(p, e))
+}
+
+// adopt looks by UID for an entry that the server says it holds.
+func (a *applier) adopt(ctx context.Context, op Operation) error {
+	a.listed = nil
+	e, there, err := a.byUID(ctx, op.UID)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return errors.New("the server says that it holds the entry, and does not list it")
+	}
+	return a.run(ctx, a.placement(op.Placement, &e))
+}
