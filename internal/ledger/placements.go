@@ -248,7 +248,7 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 		var fresh []Decision
 		var lines []line
 		for _, d := range decisions {
-			known, err := hasDecision(ctx, t, d)
+			known, err := hasDecision(ctx, t, d, d.Text != "")
 			if err != nil {
 				return err
 			}
@@ -275,12 +275,14 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 	return nil
 }
 
-func decisionID(d Decision) (string, error) {
-	return contentHash(d.UID, d.Type, d.At.Unix(), unix(d.To))
+// decisionID tells decisions apart. The journal keeps no text, only whether
+// there was one: retitled.
+func decisionID(d Decision, retitled bool) (string, error) {
+	return contentHash(d.UID, d.Type, d.At.Unix(), unix(d.To), retitled)
 }
 
-func hasDecision(ctx context.Context, t *tx, d Decision) (bool, error) {
-	id, err := decisionID(d)
+func hasDecision(ctx context.Context, t *tx, d Decision, retitled bool) (bool, error) {
+	id, err := decisionID(d, retitled)
 	if err != nil {
 		return false, err
 	}
@@ -290,11 +292,11 @@ func hasDecision(ctx context.Context, t *tx, d Decision) (bool, error) {
 
 // applyDecision changes the placement; a decision the ledger has is left alone.
 func (l *Ledger) applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error {
-	known, err := hasDecision(ctx, t, d)
+	known, err := hasDecision(ctx, t, d, retitled)
 	if err != nil || known {
 		return err
 	}
-	id, err := decisionID(d)
+	id, err := decisionID(d, retitled)
 	if err != nil {
 		return err
 	}

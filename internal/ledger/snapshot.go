@@ -222,7 +222,8 @@ func holder(ctx context.Context, t *tx, address string) (planner.ContactID, erro
 	return id, err
 }
 
-var qSourceStates = query(`SELECT account, type, max(sent), min(complete) FROM source GROUP BY account, type ORDER BY account`)
+// A source without a name is the connection to a server, not what it holds.
+var qSourceStates = query(`SELECT account, type, max(sent), min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
 
 func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	s.Whole = true

@@ -70,10 +70,12 @@ const (
 // Cursor is the ledger's position in one source. It is stored with the rows it
 // stands for, in one transaction.
 type Cursor struct {
-	UIDValidity uint32    // mailbox, RFC 3501 section 2.3.1.1
-	Highest     uint32    // highest UID taken
-	Lowest      uint32    // every UID from here to Highest was taken; 1 when the scan reached the bottom
-	Reached     time.Time // INTERNALDATE of the oldest message taken so far; zero if none
+	UIDValidity uint32 // mailbox, RFC 3501 section 2.3.1.1
+	Highest     uint32 // highest UID taken
+	Lowest      uint32 // every UID from here to Highest was taken; 1 when the scan reached the bottom
+	// Reached is the INTERNALDATE of the oldest message taken so far, or when
+	// the recurrences of a calendar were last expanded; zero if none.
+	Reached time.Time
 
 	SyncToken string // collection, RFC 6578
 	CTag      string // getctag, where there is no sync-collection

@@ -180,7 +180,9 @@ func addrSpec(s string) (address string, exact bool) {
 		}
 		return normalise(`"` + local + `"@` + m[2]), true
 	}
-	if dotAtom.MatchString(s) && (!strings.HasPrefix(s, "'") || !strings.HasSuffix(s, "'")) {
+	// An apostrophe may begin an address by the book, but in mail it is the
+	// left half of quotes that a program put around it or lost.
+	if dotAtom.MatchString(s) && !strings.HasPrefix(s, "'") {
 		return normalise(s), true
 	}
 	// Of several, the last: what comes before it is more likely a name.
@@ -188,11 +190,8 @@ func addrSpec(s string) (address string, exact bool) {
 	if len(found) == 0 {
 		return "", false
 	}
-	a := strings.Trim(found[len(found)-1], "`")
-	if strings.HasPrefix(a, "'") && strings.HasSuffix(a, "'") {
-		a = strings.Trim(a, "'")
-	}
-	return normalise(strings.TrimRight(a, ".'")), false
+	a := strings.TrimLeft(found[len(found)-1], "`'")
+	return normalise(strings.TrimRight(a, ".'`")), false
 }
 
 // toASCII maps a domain to A-labels. It is tolerant: the point is that two

@@ -348,24 +348,6 @@ func TestListAddresses(t *testing.T) {
 	}
 }
 
-func TestRolesAndProviders(t *testing.T) {
-	for address, want := range map[string]bool{
-		"info@example.org": true, "Customer.Service@example.org": true, "sales+x@example.org": true, "no-at": false,
-		"susan@example.org": false, "bob.info@example.org": false,
-	} {
-		if got := mail.IsRole(address); got != want {
-			t.Errorf("IsRole(%q) = %v, want %v", address, got, want)
-		}
-	}
-	for domain, want := range map[string]bool{
-		"gmail.com": true, "Yahoo.co.uk": true, "gmx.de": true, "nyc.rr.com": true, "example.org": false,
-		"outlook.ab.com": false, "com": false, "": false, "live.example.com": false,
-	} {
-		if got := mail.PublicProvider(domain); got != want {
-			t.Errorf("PublicProvider(%q) = %v, want %v", domain, got, want)
-		}
-	}
-}
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("From: \"a <b@x.com>, (c, <d@y.com\r\nDate: x\r\nTo: =?utf-8?B?4?= <@a,@b:c@d>\r\n\r\n"))

@@ -15,7 +15,7 @@ CREATE TABLE source (
 	uidvalidity INTEGER NOT NULL DEFAULT 0,  -- cursor of a mailbox
 	highest     INTEGER NOT NULL DEFAULT 0,  -- highest UID taken
 	lowest      INTEGER NOT NULL DEFAULT 0,  -- every UID from here to highest was taken
-	reached_at  INTEGER,                     -- INTERNALDATE of the oldest message taken
+	reached_at  INTEGER,                     -- oldest message taken (INTERNALDATE), or last expansion of recurrences
 	sync_token  TEXT NOT NULL DEFAULT '',    -- cursor of a collection
 	ctag        TEXT NOT NULL DEFAULT '',
 	complete    INTEGER NOT NULL DEFAULT 0,  -- 1: read to its end at least once
