@@ -1,0 +1,192 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// followUpJSON is a follow-up as --json prints it. The keys are stable.
+type followUpJSON struct {
+	Code        string         `json:"code"`
+	Rule        planner.Rule   `json:"rule"`
+	Contact     *string        `json:"contact"`
+	Name        string         `json:"name"`
+	Title       string         `json:"title"`
+	Due         *time.Time     `json:"due"`
+	Slot        *time.Time     `json:"slot"`
+	Status      planner.Status `json:"status"`
+	HeldBecause string         `json:"held_because,omitempty"`
+	Why         string         `json:"why"`
+	Evidence    []evidenceJSON `json:"evidence"`
+	UID         string         `json:"uid,omitempty"`
+	Href        string         `json:"href,omitempty"`
+}
+
+type evidenceJSON struct {
+	At      time.Time            `json:"at"`
+	Type    planner.EvidenceType `json:"type"`
+	ID      string               `json:"id"`
+	Account string               `json:"account,omitempty"`
+}
+
+type followUpsJSON struct {
+	FollowUps []followUpJSON `json:"followups"`
+}
+
+func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledger.Placement) followUpJSON {
+	j := followUpJSON{
+		Code: f.Key.Code(), Rule: f.Rule, Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
+		Status: f.Status, HeldBecause: heldBecause, Why: why(f.Because), Evidence: []evidenceJSON{},
+	}
+	if f.Contact != "" {
+		id := string(f.Contact)
+		j.Contact = &id
+	}
+	for _, e := range f.Evidence {
+		j.Evidence = append(j.Evidence, evidenceJSON{At: e.At.UTC(), Type: e.Type, ID: e.ID, Account: e.Account})
+	}
+	if p, ok := placed[f.Key]; ok {
+		j.UID, j.Href = p.UID, p.Href
+	}
+	return j
+}
+
+func utc(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func why(reasons []planner.Reason) string {
+	s := make([]string, len(reasons))
+	for i, r := range reasons {
+		s[i] = string(r)
+	}
+	return strings.Join(s, " ")
+}
+
+// ahead is how far waiting follow-ups are shown without --all.
+const ahead = 14 * 24 * time.Hour
+
+// planView is a plan as the commands show it: what is shown, in order.
+type planView struct {
+	open, write, waiting []planner.FollowUp
+	held                 []planner.Held
+	later                int // waiting ones beyond what is shown
+}
+
+func view(r planner.Result, now time.Time, all bool) planView {
+	var v planView
+	for _, f := range r.FollowUps {
+		switch {
+		case f.Status == planner.StatusOpen:
+			v.open = append(v.open, f)
+		case f.Status == planner.StatusWrite:
+			v.write = append(v.write, f)
+		case all || f.Due.Before(now.Add(ahead)):
+			v.waiting = append(v.waiting, f)
+		default:
+			v.later++
+		}
+	}
+	for _, h := range r.Held {
+		if h.End == nil || all {
+			v.held = append(v.held, h)
+		}
+	}
+	return v
+}
+
+func (v planView) json(placed map[planner.Key]ledger.Placement) followUpsJSON {
+	out := followUpsJSON{FollowUps: []followUpJSON{}}
+	for _, part := range [][]planner.FollowUp{v.open, v.write, v.waiting} {
+		for _, f := range part {
+			out.FollowUps = append(out.FollowUps, toJSON(f, "", placed))
+		}
+	}
+	for _, h := range v.held {
+		f := h.FollowUp
+		f.Status = planner.StatusHeld
+		out.FollowUps = append(out.FollowUps, toJSON(f, h.HeldBecause, placed))
+	}
+	return out
+}
+
+func (v planView) print(w io.Writer, zone *time.Location) {
+	section(w, "In the calendar", v.open, zone)
+	section(w, "To be written", v.write, zone)
+	section(w, "Waiting", v.waiting, zone)
+	if v.later > 0 {
+		fmt.Fprintf(w, "\n%s waiting for later; --all shows them.\n", count(v.later, "more follow-up is", "more follow-ups are"))
+	}
+	if len(v.held) > 0 {
+		fmt.Fprintf(w, "\nHeld back\n")
+	}
+	for _, h := range v.held {
+		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", "", h.Title, h.Key.Code())
+		fmt.Fprintf(w, "  %-16s  %s\n", "", h.HeldBecause)
+	}
+	if len(v.open)+len(v.write)+len(v.waiting)+len(v.held)+v.later == 0 {
+		fmt.Fprintln(w, "Nothing to follow up.")
+	}
+}
+
+func section(w io.Writer, title string, fs []planner.FollowUp, zone *time.Location) {
+	if len(fs) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, f := range fs {
+		at := f.Slot
+		if at.IsZero() {
+			at = f.Due
+		}
+		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", at.In(zone).Format("Mon 2 Jan 15:04"), f.Title, f.Key.Code())
+		for _, line := range wrap(why(f.Because), 72) {
+			fmt.Fprintf(w, "  %-16s  %s\n", "", line)
+		}
+	}
+}
+
+// wrap breaks text into lines of at most width characters, at spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// printJSON writes one JSON document.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

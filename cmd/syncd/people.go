@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"syncd/internal/config"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+func (a *app) contactsCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "contacts",
+		Short: "everyone you wrote to or met, and where they stand",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.contacts(cmd.Context(), all)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "also people who only wrote to you")
+	return a.jsonFlag(c)
+}
+
+// people is an open ledger with what the planner says of everyone in it.
+type people struct {
+	*ledger.Ledger
+	cfg    *config.Config
+	states map[planner.ContactID]planner.State
+	result planner.Result
+}
+
+// people opens the ledger for reading and plans.
+func (a *app) people(ctx context.Context) (*people, error) {
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	l, err := a.reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := a.now()
+	snap, err := l.Snapshot(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}, result: planner.Plan(snap, cfg.Policy(), now)}
+	for _, s := range p.result.States {
+		p.states[s.Contact] = s
+	}
+	return p, nil
+}
+
+// fill adds what the planner knows of a contact.
+func (p *people) fill(r *ledger.ContactRow) {
+	if s, ok := p.states[r.ID]; ok {
+		r.State, r.Circle = stateText(s, p.cfg.Me.Zone), s.Circle
+	}
+}
+
+// stateText is a state with what belongs to it: "waiting until 2 May 2026".
+func stateText(s planner.State, zone *time.Location) string {
+	text := string(s.State)
+	if !s.Until.IsZero() {
+		text += " until " + s.Until.In(zone).Format("2 Jan 2006")
+	}
+	if s.State == planner.StateClosed && s.Why != "" {
+		text += ": " + s.Why
+	}
+	return text
+}
+
+func (a *app) contacts(ctx context.Context, all bool) error {
+	p, err := a.people(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close(p)
+	enc := json.NewEncoder(a.stdout)
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	if !a.json {
+		fmt.Fprintln(w, "NAME\tADDRESS\tOUT\tIN\tMET\tLAST\tSTATE")
+	}
+	for c, err := range p.Contacts(ctx, all) {
+		if err != nil {
+			return err
+		}
+		p.fill(&c)
+		if a.json {
+			if err := enc.Encode(c); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, strings.Join(c.Addresses, ", "), c.Out, c.In, c.Met,
+			day(latest(c.LastOut, c.LastIn, c.LastMet), p.cfg.Me.Zone), c.State)
+	}
+	return w.Flush()
+}
+
+func latest(all ...time.Time) (t time.Time) {
+	for _, x := range all {
+		if x.After(t) {
+			t = x
+		}
+	}
+	return t
+}
+
+func day(t time.Time, zone *time.Location) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.In(zone).Format("2 Jan 2006")
+}
+
+func (a *app) contactCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:     "contact WHO",
+		Short:   "one person: clocks, state, and what happened",
+		Long:    "WHO is an address, a name or the id that other commands print.",
+		Args:    cobra.ExactArgs(1),
+		Example: "  syncd contact ana@example.org\n  syncd contact \"Ana Muster\"",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.contact(cmd.Context(), args[0])
+		},
+	})
+}
+
+func (a *app) contact(ctx context.Context, who string) error {
+	p, err := a.people(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close(p)
+	d, err := p.Contact(ctx, who)
+	if err != nil {
+		return err
+	}
+	p.fill(&d.ContactRow)
+	if a.json {
+		return printJSON(a.stdout, d)
+	}
+	zone := p.cfg.Me.Zone
+	name := d.Name
+	if name == "" {
+		name = strings.Join(d.Addresses, ", ")
+	}
+	fmt.Fprintf(a.stdout, "%s  <%s>\n", name, strings.Join(d.Addresses, ">, <"))
+	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s\n", count(d.Out, "time", "times"), day(d.LastOut, zone))
+	fmt.Fprintf(a.stdout, "  they wrote   %s, last %s\n", count(d.In, "time", "times"), day(d.LastIn, zone))
+	fmt.Fprintf(a.stdout, "  you met      %s, last %s\n", count(d.Met, "time", "times"), day(d.LastMet, zone))
+	if d.Circle != "" {
+		fmt.Fprintf(a.stdout, "  circle       %s\n", d.Circle)
+	}
+	if d.State != "" {
+		fmt.Fprintf(a.stdout, "  state        %s\n", d.State)
+	}
+	for _, i := range d.Timeline {
+		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i), i.Subject)
+	}
+	return nil
+}
+
+// arrow names an interaction from the user's side.
+func arrow(i ledger.InteractionRow) string {
+	switch {
+	case i.Kind != ledger.KindMail:
+		return string(i.Kind)
+	case i.Direction == ledger.Out:
+		return "to them"
+	case i.Direction == ledger.In:
+		return "to you"
+	}
+	return "mail"
+}
+
+func (a *app) exportCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:       "export interactions|contacts|followups",
+		Short:     "everything the ledger holds, as JSON lines",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"interactions", "contacts", "followups", "hash"},
+		Example:   "  syncd export interactions > interactions.jsonl\n  syncd export hash",
+		Long: `Prints JSON lines with stable keys. "export hash" prints one line that sums up
+what the servers said: it is the same after the ledger was lost and read anew.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.export(cmd.Context(), args[0])
+		},
+	}
+	return c
+}
+
+func (a *app) export(ctx context.Context, what string) error {
+	p, err := a.people(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close(p)
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	switch what {
+	case "interactions":
+		for r, err := range p.Interactions(ctx) {
+			if err = firstError(err, func() error { return enc.Encode(r) }); err != nil {
+				return err
+			}
+		}
+	case "contacts":
+		for r, err := range p.Contacts(ctx, true) {
+			p.fill(&r)
+			if err = firstError(err, func() error { return enc.Encode(r) }); err != nil {
+				return err
+			}
+		}
+	case "followups":
+		for r, err := range p.FollowUps(ctx) {
+			if err = firstError(err, func() error { return enc.Encode(r) }); err != nil {
+				return err
+			}
+		}
+	case "hash":
+		h, err := p.Hash(ctx)
+		if err != nil {
+			return err
+		}
+		return enc.Encode(map[string]string{"hash": h})
+	}
+	return nil
+}
+
+func firstError(err error, next func() error) error {
+	if err != nil {
+		return err
+	}
+	return next()
+}

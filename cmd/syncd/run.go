@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"syncd/internal/config"
+	"syncd/internal/daemon"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "the daemon, in the foreground",
+		Long:  "Reads mail and calendars as they change and keeps the follow-up calendar in\norder, until it is stopped. SIGHUP reads the configuration anew.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			d, err := a.open(ctx, daemon.Options{})
+			if err != nil {
+				return err
+			}
+			reload := make(chan struct{}, 1)
+			stop := onHangup(reload)
+			defer stop()
+			return errors.Join(d.Run(ctx, reload, a.load), d.Close())
+		},
+	}
+}
+
+// onHangup sends on reload at each SIGHUP, until stop is called.
+func onHangup(reload chan<- struct{}) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-hangup:
+			}
+			select {
+			case reload <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	return func() { signal.Stop(hangup); close(done) }
+}
+
+// open loads the configuration and opens the daemon on it.
+func (a *app) open(ctx context.Context, o daemon.Options) (*daemon.Daemon, error) {
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if o.StateDir, err = a.state(); err != nil {
+		return nil, err
+	}
+	o.Config = cfg
+	if o.Log == nil {
+		o.Log = a.logger(string(cfg.Log.Level), string(cfg.Log.Format))
+	}
+	return daemon.Open(ctx, o)
+}
+
+func (a *app) syncCommand() *cobra.Command {
+	var at string
+	c := &cobra.Command{
+		Use:   "sync",
+		Short: "one pass over all sources and the calendar, then exit",
+		Long:  "Reads what is new in every mailbox and calendar, plans, and brings the follow-up\ncalendar up to date.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.sync(cmd.Context(), at)
+		},
+		Example: "  syncd sync",
+	}
+	c.Flags().StringVar(&at, "at", "", "pretend it is `TIME`, for trials; only if every server is on this machine")
+	return c
+}
+
+func (a *app) sync(ctx context.Context, at string) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
+	// What matters is on stdout, and what failed on stderr.
+	o := daemon.Options{Progress: a.progress(), Log: a.logger("error", string(cfg.Log.Format))}
+	if at != "" {
+		t, err := parseTime(at, cfg.Me.Zone)
+		if err != nil {
+			return err
+		}
+		if !cfg.OnlyLoopback() {
+			return usageError{errors.New("--at is for trials: it needs every host of the configuration to be on this machine")}
+		}
+		o.Now = func() time.Time { return t }
+	}
+	d, err := a.open(ctx, o)
+	if err != nil {
+		return err
+	}
+	err = d.Pass(ctx)
+	a.endProgress()
+	if err := errors.Join(err, a.summary(ctx, d, cfg), d.Close()); err != nil {
+		return a.named(err)
+	}
+	return nil
+}
+
+// named prints joined errors a line each.
+func (a *app) named(err error) error {
+	for _, e := range flatten(err) {
+		fmt.Fprintf(a.stderr, "syncd: %v\n", e)
+	}
+	return errNamed
+}
+
+// flatten takes joined errors apart.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// summary says in a line what the ledger holds after a pass.
+func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config) error {
+	t, err := d.Ledger().Totals(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s, %s, %s; %s in the calendar %q.\n",
+		count(t.Mail, "mail", "mails"), count(t.Meetings, "meeting", "meetings"), count(t.Contacts, "contact", "contacts"),
+		count(t.Open, "follow-up", "follow-ups"), cfg.Followups.Calendar)
+	for _, n := range d.Notices() {
+		fmt.Fprintln(a.stdout, n)
+	}
+	return nil
+}
+
+// progress draws one line on a terminal, and nothing elsewhere.
+func (a *app) progress() func(daemon.Progress) {
+	f, ok := a.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	var mu sync.Mutex
+	return func(p daemon.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		of := ""
+		if p.Total > 0 {
+			of = fmt.Sprintf(" of %d", p.Total)
+		}
+		a.drawn = true
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s: %s, %d%s", p.Account, p.Name, p.Done, of)
+	}
+}
+
+// endProgress clears the line of progress.
+func (a *app) endProgress() {
+	if a.drawn {
+		fmt.Fprint(a.stderr, "\r\x1b[K")
+	}
+}

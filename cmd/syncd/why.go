@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+func (a *app) whyCommand() *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:     "why CODE",
+		Short:   "what a follow-up rests on",
+		Long:    "CODE is the six characters at the end of an event's description, or in a plan.",
+		Args:    cobra.ExactArgs(1),
+		Example: "  syncd why b4k7mq",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.why(cmd.Context(), args[0])
+		},
+	})
+}
+
+func (a *app) why(ctx context.Context, code string) error {
+	p, err := a.people(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close(p)
+	if f, held, ok := find(p.result, code); ok {
+		return a.printChain(p, f, held)
+	}
+	placed, err := p.FindPlacements(ctx, code)
+	if err != nil {
+		return err
+	}
+	if len(placed) == 0 {
+		return fmt.Errorf("there is no follow-up %q; syncd plan --all lists them", code)
+	}
+	return a.printPlaced(p, placed)
+}
+
+// find looks a code up in the plan.
+func find(r planner.Result, code string) (f planner.FollowUp, held string, ok bool) {
+	for _, f := range r.FollowUps {
+		if f.Key.Code() == code {
+			return f, "", true
+		}
+	}
+	for _, h := range r.Held {
+		if h.Key.Code() == code {
+			f := h.FollowUp
+			f.Status = planner.StatusHeld
+			return f, h.HeldBecause, true
+		}
+	}
+	return planner.FollowUp{}, "", false
+}
+
+func (a *app) printChain(p *people, f planner.FollowUp, held string) error {
+	if a.json {
+		return printJSON(a.stdout, toJSON(f, held, nil))
+	}
+	zone := p.cfg.Me.Zone
+	fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  status    %s\n", f.Title, f.Rule, f.Status)
+	if held != "" {
+		fmt.Fprintf(a.stdout, "  held      %s\n", held)
+	}
+	fmt.Fprintf(a.stdout, "  due       %s\n", f.Due.In(zone).Format("Mon 2 Jan 2006 15:04"))
+	if !f.Slot.IsZero() {
+		fmt.Fprintf(a.stdout, "  slot      %s\n", f.Slot.In(zone).Format("Mon 2 Jan 2006 15:04"))
+	}
+	for _, r := range f.Because {
+		fmt.Fprintf(a.stdout, "  why       %s\n", r)
+	}
+	a.printEvidence(f.Evidence, p)
+	return nil
+}
+
+func (a *app) printEvidence(all []planner.Evidence, p *people) {
+	for _, e := range all {
+		fmt.Fprintf(a.stdout, "  evidence  %s %s of %s: %s\n            %s\n", e.Type, e.Account, e.At.In(p.cfg.Me.Zone).Format("2 Jan 2006 15:04"), e.Subject, e.ID)
+	}
+}
+
+func (a *app) printPlaced(p *people, placed []ledger.Placement) error {
+	if a.json {
+		return printJSON(a.stdout, placed)
+	}
+	zone := p.cfg.Me.Zone
+	for _, x := range placed {
+		fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  written   %s, for %s\n", x.Seen.Summary, x.Key.Rule,
+			x.CreatedAt.In(zone).Format("2 Jan 2006 15:04"), x.Slot.In(zone).Format("2 Jan 2006 15:04"))
+		for _, r := range x.Because {
+			fmt.Fprintf(a.stdout, "  why       %s\n", r)
+		}
+		a.printEvidence(x.Evidence, p)
+		if !x.Open() {
+			fmt.Fprintf(a.stdout, "  ended     %s: %s (%s)\n", x.EndedAt.In(zone).Format("2 Jan 2006 15:04"), x.EndWhy, x.Outcome)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+// Package daemon runs syncd: one loop per source, one that writes follow-ups,
+// one for upkeep. It is the only package that reads the clock for meaning and
+// the only one that logs errors.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"syncd/internal/auth"
+	"syncd/internal/config"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// Options are what a Daemon is made of.
+type Options struct {
+	Config   *config.Config
+	StateDir string
+	Log      *slog.Logger
+	// Now is the clock by which follow-ups are planned. nil: the system's.
+	// With another one, what is dated after it is hidden, and the calendar
+	// server's clock is not compared.
+	Now func() time.Time
+	// Progress is told how far a scan is; it may be nil. It must not block.
+	Progress func(Progress)
+}
+
+// Progress is how far the scan of one source is.
+type Progress struct {
+	Account string
+	Name    string // of the mailbox or calendar
+	Done    int    // messages or objects read so far in this pass
+	Total   int    // what the source holds; 0 if unknown
+}
+
+// Daemon is syncd at work on one ledger. Open one at a time.
+type Daemon struct {
+	log      *slog.Logger
+	ledger   *ledger.Ledger
+	now      func() time.Time
+	shifted  bool
+	progress func(Progress)
+
+	mu       sync.Mutex // guards what a reload replaces
+	cfg      *config.Config
+	accounts []account
+
+	notices []string // of the last look at the calendar, for STATUS
+}
+
+// account is a configured account with its credentials, which live as long as
+// the configuration.
+type account struct {
+	config.Account
+	mail, calendars *auth.Credentials
+	dav             *davSession
+}
+
+// Open opens the ledger for writing. It fails with ledger.ErrLocked while
+// another process does the same.
+func Open(ctx context.Context, o Options) (*Daemon, error) {
+	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.progress == nil {
+		d.progress = func(Progress) {}
+	}
+	d.configure(o.Config)
+	l, err := ledger.Open(ctx, ledger.Options{Dir: o.StateDir, Me: me(o.Config), Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	d.ledger = l
+	return d, nil
+}
+
+// Close closes the connections and the ledger.
+func (d *Daemon) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range d.accounts {
+		a.dav.close()
+	}
+	return d.ledger.Close()
+}
+
+// Ledger is the open ledger, for reading.
+func (d *Daemon) Ledger() *ledger.Ledger { return d.ledger }
+
+func (d *Daemon) configure(c *config.Config) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range d.accounts {
+		a.dav.close()
+	}
+	d.cfg, d.accounts = c, nil
+	for _, a := range c.Accounts {
+		acct := account{Account: a, dav: &davSession{}}
+		acct.mail, acct.calendars = a.Credentials()
+		d.accounts = append(d.accounts, acct)
+	}
+}
+
+func (d *Daemon) config() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg
+}
+
+// Pass looks once at every source and then at the follow-up calendar. One
+// source failing does not stop the others; what failed is in the error, each
+// with its account.
+func (d *Daemon) Pass(ctx context.Context) error {
+	var errs []error
+	for _, s := range d.sources() {
+		err := s.pass(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		d.record(ctx, s, err)
+	}
+	if err := d.followUps(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// record keeps in the ledger how a source did, for status.
+func (d *Daemon) record(ctx context.Context, s source, err error) {
+	var e error
+	if err == nil {
+		e = d.ledger.SourceOK(ctx, s.id, d.now())
+	} else {
+		e = d.ledger.SourceFailed(ctx, s.id, d.now(), err.Error())
+	}
+	if e != nil {
+		d.log.ErrorContext(ctx, "source state not kept", "account", s.id.Account, "error", e)
+	}
+}
+
+// me is what the configuration says of the user and of people.
+func me(c *config.Config) ledger.Me {
+	m := ledger.Me{Name: c.Me.Name, Zone: c.Me.Zone}
+	for _, a := range c.Me.Addresses {
+		m.Addresses = append(m.Addresses, string(a))
+	}
+	for _, a := range c.Me.NotMe {
+		m.NotMe = append(m.NotMe, string(a))
+	}
+	for _, d := range c.Me.InternalDomains {
+		m.Internal = append(m.Internal, string(d))
+	}
+	for _, g := range c.People.Ignore {
+		m.Ignore = append(m.Ignore, string(g))
+	}
+	for _, p := range c.CircleMembers() {
+		m.People = append(m.People, ledger.Person{Addresses: []string{p.Pattern}, Circle: p.Circle})
+	}
+	return m
+}
+
+// status is the line for systemd.
+func (d *Daemon) status(ctx context.Context) string {
+	totals, err := d.ledger.Totals(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	health, err := d.ledger.Health(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	var failing []string
+	for _, h := range health {
+		if h.Error != "" && !slices.Contains(failing, h.Source.Account) {
+			failing = append(failing, h.Source.Account)
+		}
+	}
+	text := fmt.Sprintf("%d follow-ups in the calendar", totals.Open)
+	if len(failing) > 0 {
+		text += "; failing: " + strings.Join(failing, ", ")
+	}
+	return strings.Join(append([]string{text}, d.notes()...), "; ")
+}
+
+// Notices are what the last look at the calendar had to say to the user.
+func (d *Daemon) Notices() []string { return d.notes() }
+
+// Plan is what follows from the ledger as it is now.
+func (d *Daemon) Plan(ctx context.Context) (planner.Result, error) {
+	ready, err := d.covered(ctx)
+	if err != nil {
+		return planner.Result{}, err
+	}
+	return d.plan(ctx, d.config(), ready)
+}

@@ -1,0 +1,215 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"syncd/internal/caldav"
+	"syncd/internal/imap"
+	"syncd/internal/ledger"
+	"syncd/internal/setup"
+)
+
+// source is one side of an account: its mail or its calendars.
+type source struct {
+	id   ledger.SourceID
+	pass func(ctx context.Context) error // read what is new, once
+	loop func(ctx context.Context) error // keep reading; returns on failure
+}
+
+// poll is how often all folders and calendars are looked at.
+const poll = 10 * time.Minute
+
+// sources are those of the present configuration.
+func (d *Daemon) sources() []source {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var all []source
+	for _, a := range d.accounts {
+		if a.IMAP != nil {
+			all = append(all, source{
+				id:   ledger.SourceID{Account: a.Name, Type: ledger.Mailbox},
+				pass: func(ctx context.Context) error { return d.mail(ctx, a, false) },
+				loop: func(ctx context.Context) error { return d.mail(ctx, a, true) },
+			})
+		}
+		if a.CalDAV != nil {
+			all = append(all, source{
+				id:   ledger.SourceID{Account: a.Name, Type: ledger.Calendar},
+				pass: func(ctx context.Context) error { return d.meetings(ctx, a) },
+				loop: func(ctx context.Context) error {
+					if err := d.meetings(ctx, a); err != nil {
+						return err
+					}
+					sleep(ctx, jittered(poll))
+					return nil
+				},
+			})
+		}
+	}
+	return all
+}
+
+// mail scans an account's mail, and goes on waiting for more if stay is set.
+func (d *Daemon) mail(ctx context.Context, a account, stay bool) (err error) {
+	s, err := setup.Mail(ctx, a.Account, a.mail, d.log)
+	if errors.Is(err, imap.ErrAuth) {
+		a.mail.Forget() // it may have changed where it comes from
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	for {
+		if err := d.scan(ctx, a.Name, s); err != nil {
+			return err
+		}
+		if !stay {
+			return nil
+		}
+		d.record(ctx, source{id: ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}}, nil)
+		if err := s.Wait(ctx, jittered(poll)); err != nil {
+			return err
+		}
+	}
+}
+
+// scan takes what is new in every mailbox. A mailbox that fails does not stop
+// the next, unless the connection failed with it.
+func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session) error {
+	boxes, err := s.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, b := range boxes {
+		if b.Left != "" {
+			continue
+		}
+		if err := d.scanMailbox(ctx, name, s, b); err != nil {
+			errs = append(errs, err)
+			if !s.Usable() {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox) error {
+	id := ledger.SourceID{Account: name, Type: ledger.Mailbox, Name: b.Raw}
+	cursor, err := d.ledger.Cursor(ctx, id)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for batch, err := range s.Scan(ctx, b, cursor) {
+		if err != nil {
+			return err
+		}
+		batch.At = d.now()
+		if err := d.ledger.Append(ctx, batch); err != nil {
+			return fmt.Errorf("account %q: %w", name, err)
+		}
+		done += len(batch.Mail)
+		d.progress(Progress{Account: name, Name: b.Name, Done: done, Total: int(batch.Total)})
+	}
+	return nil
+}
+
+// davSession is the calendar side of an account, discovered once and shared by
+// the loop that reads meetings and the one that writes follow-ups.
+type davSession struct {
+	mu sync.Mutex
+	s  *caldav.Session // nil while it has to be found
+}
+
+func (k *davSession) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.s != nil {
+		k.s.Close()
+	}
+	k.s = nil
+}
+
+// calendars lists the calendars of an account. Where that fails, the server is
+// looked for anew the next time.
+func (d *Daemon) calendars(ctx context.Context, a account) (*caldav.Session, []caldav.Collection, error) {
+	a.dav.mu.Lock()
+	defer a.dav.mu.Unlock()
+	var err error
+	if a.dav.s == nil {
+		if a.dav.s, err = setup.Calendars(ctx, d.config(), a.Account, a.calendars, d.log); err != nil {
+			a.dav.s = nil
+		}
+	}
+	var all []caldav.Collection
+	if err == nil {
+		if all, err = a.dav.s.Calendars(ctx); err != nil {
+			a.dav.s.Close()
+			a.dav.s = nil
+		}
+	}
+	if errors.Is(err, caldav.ErrAuth) {
+		a.calendars.Forget()
+	}
+	return a.dav.s, all, err
+}
+
+// meetings reads what changed in every calendar of an account but the
+// follow-up calendar, unless that one is shared.
+func (d *Daemon) meetings(ctx context.Context, a account) error {
+	s, all, err := d.calendars(ctx, a)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range all {
+		skip, err := d.passOver(ctx, a, c)
+		if err == nil && !skip {
+			err = d.changes(ctx, a, s, c)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// passOver says whether a calendar is not read for meetings.
+func (d *Daemon) passOver(ctx context.Context, a account, c caldav.Collection) (bool, error) {
+	cfg := d.config()
+	if cfg.Followups.Account == a.Name && setup.IsFollowUps(cfg, c) {
+		_, shared, err := d.ledger.CalendarSeen(ctx, c.URL)
+		return !shared, err
+	}
+	return !setup.IsRead(a.Account, c), nil
+}
+
+func (d *Daemon) changes(ctx context.Context, a account, s *caldav.Session, c caldav.Collection) error {
+	id := ledger.SourceID{Account: a.Name, Type: ledger.Calendar, Name: c.URL}
+	cursor, err := d.ledger.Cursor(ctx, id)
+	if err != nil {
+		return err
+	}
+	known, err := d.ledger.Objects(ctx, id)
+	if err != nil {
+		return err
+	}
+	done := 0
+	for batch, err := range s.Changes(ctx, c, cursor, known, d.now(), d.config().Me.Zone) {
+		if err != nil {
+			return err
+		}
+		if err := d.ledger.Append(ctx, batch); err != nil {
+			return fmt.Errorf("account %q: %w", a.Name, err)
+		}
+		done += len(batch.Objects)
+		d.progress(Progress{Account: a.Name, Name: c.Name, Done: done, Total: int(batch.Total)})
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+// Package setup finds out what a configuration leads to: it tries every server
+// and says, in a user's words, what it found.
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"syncd/internal/auth"
+	"syncd/internal/config"
+	"syncd/internal/imap"
+	"syncd/internal/ledger"
+)
+
+// Finding is one thing Check found.
+type Finding struct {
+	Account string `json:"account,omitempty"`
+	// Topic is what it is about: mail, folders, sent, calendars, follow-ups,
+	// you, organisation, time.
+	Topic string `json:"topic"`
+	Text  string `json:"text"`
+	// Failed says that this has to be mended; Warn that it deserves a look.
+	Failed bool `json:"failed,omitempty"`
+	Warn   bool `json:"warn,omitempty"`
+}
+
+// Check connects to everything and reports what it finds through say, as it
+// finds it. l may be nil where there is no ledger yet.
+func Check(ctx context.Context, cfg *config.Config, l *ledger.Ledger, log *slog.Logger, say func(Finding)) error {
+	c := &checker{cfg: cfg, ledger: l, log: log, say: say}
+	c.you(ctx)
+	for _, a := range cfg.Accounts {
+		c.account(ctx, a)
+	}
+	if !c.foundFollowUps {
+		c.missingCalendar()
+	}
+	return ctx.Err()
+}
+
+// checker collects what the findings of different accounts have in common.
+type checker struct {
+	cfg            *config.Config
+	ledger         *ledger.Ledger
+	log            *slog.Logger
+	say            func(Finding)
+	foundFollowUps bool
+	calendars      []string // names in the account of the follow-ups
+	unreachable    bool     // that account could not be looked at
+}
+
+// you reports who the user is, their organisation and their time.
+func (c *checker) you(ctx context.Context) {
+	c.identities(ctx)
+	internal := make([]string, len(c.cfg.Me.InternalDomains))
+	for i, d := range c.cfg.Me.InternalDomains {
+		internal[i] = string(d)
+	}
+	text := "nobody counts as a colleague (internal_domains is empty)"
+	if len(internal) > 0 {
+		text = "people at " + strings.Join(internal, ", ") + " count as colleagues and get no follow-ups (internal_domains)"
+	}
+	c.say(Finding{Topic: "organisation", Text: text})
+	zone := Finding{Topic: "time", Text: "your time zone is " + c.cfg.Me.Zone.String()}
+	if c.cfg.Me.Zone == time.UTC || c.cfg.Me.Zone.String() == "UTC" {
+		zone.Text += "; if you do not live by UTC, set timezone in [me]"
+		zone.Warn = true
+	}
+	c.say(zone)
+}
+
+func (c *checker) identities(ctx context.Context) {
+	var all []ledger.Identity
+	if c.ledger != nil {
+		var err error
+		if all, err = c.ledger.Identities(ctx); err != nil {
+			c.say(Finding{Topic: "you", Text: err.Error(), Failed: true})
+		}
+	}
+	if len(all) == 0 {
+		for _, a := range c.cfg.Me.Addresses {
+			all = append(all, ledger.Identity{Address: string(a), Why: "configured"})
+		}
+	}
+	if len(all) == 0 {
+		c.say(Finding{Topic: "you", Text: "none of your addresses is known: add them under addresses in [me]", Failed: true})
+	}
+	for _, i := range all {
+		c.say(Finding{Topic: "you", Text: fmt.Sprintf("%s is you: %s", i.Address, i.Why)})
+	}
+}
+
+func (c *checker) account(ctx context.Context, a config.Account) {
+	mail, calendars := a.Credentials()
+	if a.IMAP != nil {
+		if err := c.mail(ctx, a, mail); err != nil {
+			c.say(Finding{Account: a.Name, Topic: "mail", Text: err.Error(), Failed: true})
+		}
+	}
+	if a.CalDAV != nil {
+		if err := c.dav(ctx, a, calendars); err != nil {
+			c.unreachable = c.unreachable || a.Name == c.cfg.Followups.Account
+			c.say(Finding{Account: a.Name, Topic: "calendars", Text: err.Error(), Failed: true})
+		}
+	}
+}
+
+func (c *checker) missingCalendar() {
+	f := c.cfg.Followups
+	switch {
+	case c.unreachable:
+		// the account's own finding says why
+	case f.CreateCalendar:
+		c.say(Finding{Account: f.Account, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q is not there yet; it will be made (create_calendar)", f.Calendar)})
+	default:
+		c.say(Finding{Account: f.Account, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf(
+			"there is no calendar %q; there are: %s. Make one in your calendar app, or set create_calendar = true in [followups]",
+			f.Calendar, strings.Join(c.calendars, ", "))})
+	}
+}
+
+// mail tries the mail server and reports its folders.
+func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Credentials) (err error) {
+	s, err := Mail(ctx, a, login, c.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	c.say(Finding{Account: a.Name, Topic: "mail", Text: fmt.Sprintf("%s answers, and the login as %s works", a.IMAP.Host, login.User())})
+	boxes, err := s.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	var read, left, sent []string
+	for _, b := range boxes {
+		switch {
+		case b.Left != "":
+			left = append(left, fmt.Sprintf("%s (%s)", b.Name, b.Left))
+			continue
+		case b.Use == imap.UseSent:
+			sent = append(sent, b.Name)
+		}
+		read = append(read, b.Name)
+	}
+	c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are read: %s", len(read), strings.Join(read, ", "))})
+	if len(left) > 0 {
+		c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are left out: %s", len(left), strings.Join(left, ", "))})
+	}
+	if len(sent) == 0 {
+		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: "no folder with your sent mail was found; until one is named (sent = \"…\" in the account), nothing is said about replies"})
+		return nil
+	}
+	c.say(Finding{Account: a.Name, Topic: "sent", Text: "your sent mail is in " + strings.Join(sent, ", ")})
+	return nil
+}
+
+// dav tries the calendar server and reports its calendars.
+func (c *checker) dav(ctx context.Context, a config.Account, login *auth.Credentials) error {
+	s, err := Calendars(ctx, c.cfg, a, login, c.log)
+	if err != nil {
+		return err
+	}
+	all, err := s.Calendars(ctx)
+	if err != nil {
+		return err
+	}
+	own := a.Name == c.cfg.Followups.Account
+	var read []string
+	for _, cal := range all {
+		if own {
+			c.calendars = append(c.calendars, fmt.Sprintf("%q", cal.Name))
+		}
+		switch {
+		case own && IsFollowUps(c.cfg, cal):
+			c.foundFollowUps = true
+			f := Finding{Account: a.Name, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q gets the follow-ups", cal.Name)}
+			if !cal.Writable {
+				f = Finding{Account: a.Name, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf("the calendar %q cannot be written to with this login", cal.Name)}
+			}
+			c.say(f)
+		case IsRead(a, cal):
+			read = append(read, cal.Name)
+		}
+	}
+	c.say(Finding{Account: a.Name, Topic: "calendars", Text: fmt.Sprintf("%d are read for meetings: %s", len(read), strings.Join(read, ", "))})
+	return nil
+}

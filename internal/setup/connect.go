@@ -1,0 +1,82 @@
+package setup
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+
+	"syncd/internal/auth"
+	"syncd/internal/caldav"
+	"syncd/internal/config"
+	"syncd/internal/imap"
+)
+
+// Mail connects to the mail server of an account and logs in.
+func Mail(ctx context.Context, a config.Account, login *auth.Credentials, log *slog.Logger) (*imap.Session, error) {
+	roots, err := certificates(a.IMAP.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("account %q: %w", a.Name, err)
+	}
+	account := imap.Account{
+		Name: a.Name, Host: a.IMAP.Host, Port: a.IMAP.Port, TLS: imap.TLSMode(a.IMAP.TLS),
+		Folders: matcher(a.Folders), ExcludeFolders: matcher(a.ExcludeFolders), Sent: a.Sent, RootCAs: roots,
+	}
+	return imap.Dial(ctx, account, login, log)
+}
+
+// Calendars finds the calendars of an account.
+func Calendars(ctx context.Context, cfg *config.Config, a config.Account, login *auth.Credentials, log *slog.Logger) (*caldav.Session, error) {
+	roots, err := certificates(a.CalDAV.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("account %q: %w", a.Name, err)
+	}
+	return caldav.Dial(ctx, caldav.Account{
+		Name: a.Name, URL: string(a.CalDAV.URL), User: login.User(), Password: login.Password,
+		RootCAs: roots, Zone: cfg.Me.Zone,
+	}, log)
+}
+
+// IsFollowUps says whether c is the calendar named in [followups], by its name
+// or its URL.
+func IsFollowUps(cfg *config.Config, c caldav.Collection) bool {
+	return c.Name == cfg.Followups.Calendar || c.URL == cfg.Followups.Calendar || c.URL == cfg.Followups.Calendar+"/"
+}
+
+// IsRead says whether the calendar filter of an account lets c through.
+func IsRead(a config.Account, c caldav.Collection) bool {
+	for _, g := range a.CalDAV.Calendars {
+		if g.Match(c.Name) {
+			return true
+		}
+	}
+	return len(a.CalDAV.Calendars) == 0
+}
+
+// certificates reads a PEM file of certificates to trust; nil for none.
+func certificates(path config.Path) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(string(path))
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca_file %s holds no certificate", path)
+	}
+	return pool, nil
+}
+
+// matcher says whether any of the patterns matches; nil for none.
+func matcher(patterns []config.Glob) func(string) bool {
+	if len(patterns) == 0 {
+		return nil
+	}
+	return func(name string) bool {
+		return slices.ContainsFunc(patterns, func(g config.Glob) bool { return g.Match(name) })
+	}
+}
