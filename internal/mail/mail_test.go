@@ -348,7 +348,6 @@ func TestListAddresses(t *testing.T) {
 	}
 }
 
-
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("From: \"a <b@x.com>, (c, <d@y.com\r\nDate: x\r\nTo: =?utf-8?B?4?= <@a,@b:c@d>\r\n\r\n"))
 	f.Add([]byte("Subject: =?iso-2022-jp?B?GyRC?= =?x?Q?=\xff?=\r\nMessage-ID: <\x00>\r\nReferences: <<>>"))
