@@ -1,8 +1,11 @@
 package mail
 
 import (
+	_ "embed" // autoreply.txt
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Noise is the reason why a message is no person's word; empty if it may be.
@@ -16,7 +19,7 @@ const (
 	ListPost        Noise = "list-post"
 	Precedence      Noise = "precedence"
 	AutoSubmitted   Noise = "auto-submitted" // RFC 3834 section 5
-	Autoreply       Noise = "x-autoreply"
+	Autoreply       Noise = "autoreply"
 	FeedbackID      Noise = "feedback-id"
 	NullReturnPath  Noise = "null-return-path" // RFC 5321 section 4.5.5
 	Report          Noise = "report"           // RFC 6522
@@ -41,7 +44,7 @@ func noise(f fields, h Header) Noise {
 	switch auto = strings.ToLower(strings.TrimSpace(auto)); {
 	case auto != "" && auto != "no":
 		return AutoSubmitted
-	case f.has("x-autoreply"), f.has("x-autorespond"):
+	case f.has("x-autoreply"), f.has("x-autorespond"), answersByItself(h.Subject):
 		return Autoreply
 	case f.has("feedback-id"):
 		return FeedbackID
@@ -61,6 +64,27 @@ func noise(f fields, h Header) Noise {
 		return NoReply
 	}
 	return ""
+}
+
+//go:embed autoreply.txt
+var autoreplyText string
+
+// autoreplyPrefixes are in lower case, whatever their language.
+var autoreplyPrefixes = sync.OnceValue(func() []string {
+	var all []string
+	for line := range strings.Lines(autoreplyText) {
+		if _, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(line, "#") {
+			all = append(all, strings.Split(list, ", ")...)
+		}
+	}
+	return all
+})
+
+// answersByItself tells an automatic answer by its subject: Exchange within a
+// company, and programs older than RFC 3834, mark it nowhere else.
+func answersByItself(subject string) bool {
+	subject = strings.ToLower(subject)
+	return slices.ContainsFunc(autoreplyPrefixes(), func(p string) bool { return strings.HasPrefix(subject, p) })
 }
 
 // nullPath reports a Return-Path of "<>", which marks a bounce.
