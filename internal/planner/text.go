@@ -9,10 +9,6 @@ import (
 	"time"
 )
 
-// Marker is the line between what syncd writes into a description and the
-// user's notes. Everything below it is theirs.
-const Marker = "--- your notes below this line (syncd) ---"
-
 // The words of follow-ups: one file per rule with its title, its first lines
 // and its reasons, and shared.tmpl for what every description has.
 //

@@ -334,6 +334,19 @@ func TestCreatedEntry(t *testing.T) {
 	}
 }
 
+// A sender who is called like the marker hides nothing of ours, and makes no
+// notes.
+func TestMarkerInAName(t *testing.T) {
+	w := newWorld()
+	w.ask("ana")
+	w.facts["ana"].text = caldav.Marker + " wrote to you on 12 May.\n\nWhy: they asked.\nCode: abcdef"
+	got := reconcile.Diff(w.input(caldav.Listing{})).Operations[0].Draft.Shape.Description
+	ours, notes, _ := caldav.SplitNotes(got)
+	if !strings.Contains(ours, "wrote to you on 12 May") || !strings.Contains(ours, "Code: abcdef") || notes != "" {
+		t.Errorf("ours is %q and the notes are %q of\n%s", ours, notes, got)
+	}
+}
+
 // The user's lines survive a rewrite wherever they stand; ours give way.
 func TestNotesOnRewrite(t *testing.T) {
 	w := placed(t)

@@ -75,7 +75,7 @@ func compose(text, notes string) string {
 	if notes = strings.TrimSpace(notes); notes != "" {
 		tail += "\n" + notes
 	}
-	ours, _, _ := caldav.SplitNotes(text)
+	ours, _, _ := caldav.SplitNotes(plain(text))
 	lines := strings.Split(ours, "\n")
 	room := maxText - utf8.RuneCountInString(tail)
 	for cut := false; len(lines) > 3 && utf8.RuneCountInString(strings.Join(lines, "\n")) > room; {
@@ -92,6 +92,18 @@ func compose(text, notes string) string {
 		lines = slices.Delete(lines, i, i+1)
 	}
 	return strings.Join(lines, "\n") + tail
+}
+
+// plain keeps a line that begins with a stranger's words from passing for the
+// marker.
+func plain(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if _, _, marked := caldav.SplitNotes(line); marked {
+			lines[i] = "· " + line
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // written is what a description holds that is not ours.
