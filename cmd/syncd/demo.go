@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func (a *app) demo(ctx context.Context, o demo.Options, serve bool) (err error) 
 	if err != nil {
 		return err
 	}
-	sort.Slice(events, func(i, j int) bool { return events[i].Start.Before(events[j].Start) })
+	slices.SortFunc(events, func(a, b demo.Entry) int { return a.Start.Compare(b.Start) })
 	if a.json {
 		err = a.demoJSON(rows, events)
 	} else {
@@ -114,8 +115,8 @@ func (a *app) demoText(stage *demo.Stage, rows map[string]ledger.FollowUpRow, ev
 			}
 		}
 	}
-	for _, r := range rows {
-		if r.Status != "open" {
+	for _, uid := range slices.Sorted(maps.Keys(rows)) {
+		if r := rows[uid]; r.Status != "open" {
 			fmt.Fprintf(a.stdout, "\nWent away by itself: %s\n    %s\n", r.Title, r.EndWhy)
 		}
 	}

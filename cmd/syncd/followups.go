@@ -81,10 +81,11 @@ type planView struct {
 	open, write, waiting []planner.FollowUp
 	held                 []planner.Held
 	later                int // waiting ones beyond what is shown
+	all                  bool
 }
 
 func view(r planner.Result, now time.Time, all bool) planView {
-	var v planView
+	v := planView{all: all}
 	for _, f := range r.FollowUps {
 		switch {
 		case f.Status == planner.StatusOpen:
@@ -127,15 +128,41 @@ func (v planView) print(w io.Writer, zone *time.Location) {
 	if v.later > 0 {
 		fmt.Fprintf(w, "\n%s waiting for later; --all shows them.\n", count(v.later, "more follow-up is", "more follow-ups are"))
 	}
-	if len(v.held) > 0 {
-		fmt.Fprintf(w, "\nHeld back\n")
-	}
-	for _, h := range v.held {
-		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", "", h.Title, h.Key.Code())
-		fmt.Fprintf(w, "  %-16s  %s\n", "", h.HeldBecause)
-	}
+	v.printHeld(w)
 	if len(v.open)+len(v.write)+len(v.waiting)+len(v.held)+v.later == 0 {
 		fmt.Fprintln(w, "Nothing to follow up.")
+	}
+}
+
+// fewHeld is how many follow-ups of one reason are named without --all.
+const fewHeld = 5
+
+// printHeld groups what is held back by the reason, in order of appearance.
+func (v planView) printHeld(w io.Writer) {
+	if len(v.held) == 0 {
+		return
+	}
+	var reasons []string
+	by := map[string][]planner.Held{}
+	for _, h := range v.held {
+		if by[h.HeldBecause] == nil {
+			reasons = append(reasons, h.HeldBecause)
+		}
+		by[h.HeldBecause] = append(by[h.HeldBecause], h)
+	}
+	fmt.Fprintf(w, "\nHeld back\n")
+	for _, reason := range reasons {
+		shown := by[reason]
+		if !v.all && len(shown) > fewHeld+1 {
+			shown = shown[len(shown)-fewHeld:] // the latest
+		}
+		fmt.Fprintf(w, "  %s\n", reason)
+		for _, h := range shown {
+			fmt.Fprintf(w, "  %-16s  %s  [%s]\n", "", h.Title, h.Key.Code())
+		}
+		if n := len(by[reason]) - len(shown); n > 0 {
+			fmt.Fprintf(w, "  %-16s  and %d more; --all shows them\n", "", n)
+		}
 	}
 }
 

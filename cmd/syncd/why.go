@@ -76,7 +76,42 @@ func (a *app) printChain(p *people, f planner.FollowUp, held string) error {
 		fmt.Fprintf(a.stdout, "  why       %s\n", r)
 	}
 	a.printEvidence(f.Evidence, p)
+	a.printOthers(p, f)
 	return nil
+}
+
+// printOthers says what every other rule makes of the same contact.
+func (a *app) printOthers(p *people, f planner.FollowUp) {
+	fmt.Fprintln(a.stdout, "  other rules")
+	for rule, fires := range planner.Fires() {
+		if rule == f.Rule {
+			continue
+		}
+		said := []string{"did not fire: it does when " + fires}
+		if found := p.sayings(f.Contact, rule); found != nil {
+			said = found
+		}
+		for _, s := range said {
+			fmt.Fprintf(a.stdout, "    %-14s  %s\n", rule, s)
+		}
+	}
+}
+
+// sayings are the follow-ups of a rule about a contact, each with where it
+// stands.
+func (p *people) sayings(who planner.ContactID, rule planner.Rule) []string {
+	var all []string
+	for _, f := range p.result.FollowUps {
+		if f.Contact == who && f.Rule == rule {
+			all = append(all, fmt.Sprintf("%s [%s]: %s, due %s", f.Title, f.Key.Code(), f.Status, day(f.Due, p.cfg.Me.Zone)))
+		}
+	}
+	for _, h := range p.result.Held {
+		if h.Contact == who && h.Rule == rule && h.End == nil {
+			all = append(all, fmt.Sprintf("%s [%s]: held back, %s", h.Title, h.Key.Code(), h.HeldBecause))
+		}
+	}
+	return all
 }
 
 func (a *app) printEvidence(all []planner.Evidence, p *people) {

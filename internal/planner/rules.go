@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -20,8 +21,9 @@ type rule struct {
 	booked   bool // B: held while a small meeting is booked within 14 days
 	errand   bool // E: not for errands
 	touch    touch
-	lookBack bool // on the first run the age of the evidence decides
-	patient  bool // never lapses
+	lookBack bool   // on the first run the age of the evidence decides
+	patient  bool   // never lapses
+	fires    string // on what, in a sentence for the user
 
 	// find gives what the rule sees in a person, whether due or not.
 	find func(*pass, *person) []*candidate
@@ -39,25 +41,41 @@ const (
 
 var rules = []rule{
 	{
-		name: ReplyOwed, priority: 1, touch: touchLater, lookBack: true,
+		fires: "someone wrote first, and nobody on your side has answered",
+		name:  ReplyOwed, priority: 1, touch: touchLater, lookBack: true,
 		find: findReplyOwed, ended: endReplyOwed,
 	},
 	{
-		name: FirstMeeting, priority: 2, errand: true, lookBack: true,
+		fires: "you met for the first time and have not written since",
+		name:  FirstMeeting, priority: 2, errand: true, lookBack: true,
 		find: findFirstMeeting, ended: endFirstMeeting,
 	},
 	{
-		name: Awaiting, priority: 2, touch: touchLater, lookBack: true,
+		fires: "your mail opened a thread with a question, and nobody has answered",
+		name:  Awaiting, priority: 2, touch: touchLater, lookBack: true,
 		find: findAwaiting, ended: endAwaiting,
 	},
 	{
-		name: Fade, priority: 3, rest: true, booked: true, errand: true,
+		fires: "a new contact began with at least two exchanges in 30 days, and then went quiet",
+		name:  Fade, priority: 3, rest: true, booked: true, errand: true,
 		find: findFade, ended: endFade,
 	},
 	{
-		name: Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true,
+		fires: "a contact with a circle has been quiet for the interval of that circle",
+		name:  Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true,
 		find: findCadence, ended: endCadence,
 	},
+}
+
+// Fires says, in rule order, on what each rule fires.
+func Fires() iter.Seq2[Rule, string] {
+	return func(yield func(Rule, string) bool) {
+		for _, r := range rules {
+			if !yield(r.name, r.fires) {
+				return
+			}
+		}
+	}
 }
 
 const touchDelay = 5 // business days, for rules marked T
