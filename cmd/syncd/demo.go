@@ -105,7 +105,7 @@ func (a *app) demoText(stage *demo.Stage, rows map[string]ledger.FollowUpRow, ev
 		messages, meetings, count(len(events), "follow-up", "follow-ups"))
 	for _, e := range events {
 		r := rows[e.UID]
-		fmt.Fprintf(a.stdout, "\n%s  %s  (%s)\n", e.Start.In(zone).Format("Mon 2 Jan 15:04"), e.Summary, r.Rule)
+		fmt.Fprintf(a.stdout, "\n%s  %s  (%s)\n", e.Start.In(zone).Format("Mon 2 Jan 15:04"), e.Summary, r.Key.Rule)
 		for paragraph := range strings.SplitSeq(strings.TrimSpace(e.Description), "\n") {
 			for _, line := range wrap(paragraph, 76) {
 				fmt.Fprintln(a.stdout, "    "+line)
@@ -116,20 +116,18 @@ func (a *app) demoText(stage *demo.Stage, rows map[string]ledger.FollowUpRow, ev
 		}
 	}
 	for _, uid := range slices.Sorted(maps.Keys(rows)) {
-		if r := rows[uid]; r.Status != "open" {
-			fmt.Fprintf(a.stdout, "\nWent away by itself: %s\n    %s\n", r.Title, r.EndWhy)
+		if r := rows[uid]; !r.Open() {
+			fmt.Fprintf(a.stdout, "\nWent away by itself: %s\n    %s\n", r.Title(), r.EndWhy)
 		}
 	}
 }
 
 func (a *app) demoJSON(rows map[string]ledger.FollowUpRow, events []demo.Entry) error {
-	out := struct {
-		FollowUps []ledger.FollowUpRow `json:"followups"`
-	}{[]ledger.FollowUpRow{}}
+	out := followUpsJSON{FollowUps: []followUpJSON{}}
 	for _, e := range events {
-		r := rows[e.UID]
-		r.UID, r.Href, r.Title, r.Slot = e.UID, e.Href, e.Summary, e.Start.UTC()
-		out.FollowUps = append(out.FollowUps, r)
+		j := rowJSON(rows[e.UID])
+		j.UID, j.Href, j.Title, j.Slot = e.UID, e.Href, e.Summary, utc(e.Start)
+		out.FollowUps = append(out.FollowUps, j)
 	}
 	return printJSON(a.stdout, out)
 }

@@ -20,19 +20,23 @@ type followUpJSON struct {
 	Title       string         `json:"title"`
 	Due         *time.Time     `json:"due"`
 	Slot        *time.Time     `json:"slot"`
-	Status      planner.Status `json:"status"`
-	HeldBecause string         `json:"held_because,omitempty"`
+	Status      string         `json:"status"` // open, write, waiting, held, or how it ended
+	HeldBecause string         `json:"held_because"`
 	Why         string         `json:"why"`
 	Evidence    []evidenceJSON `json:"evidence"`
-	UID         string         `json:"uid,omitempty"`
-	Href        string         `json:"href,omitempty"`
+	UID         string         `json:"uid"`
+	Href        string         `json:"href"`
+	Written     *time.Time     `json:"written,omitempty"`
+	Ended       *time.Time     `json:"ended,omitempty"`
+	EndWhy      string         `json:"end_why,omitempty"`
 }
 
 type evidenceJSON struct {
 	At      time.Time            `json:"at"`
 	Type    planner.EvidenceType `json:"type"`
 	ID      string               `json:"id"`
-	Account string               `json:"account,omitempty"`
+	Subject string               `json:"subject"`
+	Account string               `json:"account"`
 }
 
 type followUpsJSON struct {
@@ -41,20 +45,42 @@ type followUpsJSON struct {
 
 func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledger.Placement) followUpJSON {
 	j := followUpJSON{
-		Code: f.Key.Code(), Rule: f.Rule, Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
-		Status: f.Status, HeldBecause: heldBecause, Why: why(f.Because), Evidence: []evidenceJSON{},
-	}
-	if f.Contact != "" {
-		id := string(f.Contact)
-		j.Contact = &id
-	}
-	for _, e := range f.Evidence {
-		j.Evidence = append(j.Evidence, evidenceJSON{At: e.At.UTC(), Type: e.Type, ID: e.ID, Account: e.Account})
+		Code: f.Key.Code(), Rule: f.Rule, Contact: contactJSON(f.Contact), Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
+		Status: string(f.Status), HeldBecause: heldBecause, Why: why(f.Because), Evidence: evidence(f.Evidence),
 	}
 	if p, ok := placed[f.Key]; ok {
 		j.UID, j.Href = p.UID, p.Href
 	}
 	return j
+}
+
+// rowJSON is an entry that was written, open or ended.
+func rowJSON(r ledger.FollowUpRow) followUpJSON {
+	j := followUpJSON{
+		Code: r.Key.Code(), Rule: r.Key.Rule, Contact: contactJSON(r.Contact), Name: r.Name, Title: r.Title(), Due: utc(r.Due), Slot: utc(r.Slot),
+		Status: string(planner.StatusOpen), Why: strings.Join(r.Because, " "), Evidence: evidence(r.Evidence), UID: r.UID, Href: r.Href,
+		Written: utc(r.CreatedAt), Ended: utc(r.EndedAt), EndWhy: r.EndWhy,
+	}
+	if !r.Open() {
+		j.Status = string(r.Outcome)
+	}
+	return j
+}
+
+func contactJSON(id planner.ContactID) *string {
+	if id == "" {
+		return nil
+	}
+	s := string(id)
+	return &s
+}
+
+func evidence(all []planner.Evidence) []evidenceJSON {
+	out := make([]evidenceJSON, len(all))
+	for i, e := range all {
+		out[i] = evidenceJSON{At: e.At.UTC(), Type: e.Type, ID: e.ID, Subject: e.Subject, Account: e.Account}
+	}
+	return out
 }
 
 func utc(t time.Time) *time.Time {

@@ -223,7 +223,7 @@ func (a *app) export(ctx context.Context, what string) error {
 		}
 	case "followups":
 		for r, err := range p.FollowUps(ctx) {
-			if err = firstError(err, func() error { return enc.Encode(r) }); err != nil {
+			if err = firstError(err, func() error { return enc.Encode(rowJSON(r)) }); err != nil {
 				return err
 			}
 		}

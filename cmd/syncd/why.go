@@ -30,7 +30,7 @@ func (a *app) why(ctx context.Context, code string) error {
 	}
 	defer a.close(p)
 	if f, held, ok := find(p.result, code); ok {
-		return a.printChain(p, f, held)
+		return a.printChain(ctx, p, f, held)
 	}
 	placed, err := p.FindPlacements(ctx, code)
 	if err != nil {
@@ -59,9 +59,13 @@ func find(r planner.Result, code string) (f planner.FollowUp, held string, ok bo
 	return planner.FollowUp{}, "", false
 }
 
-func (a *app) printChain(p *people, f planner.FollowUp, held string) error {
+func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, held string) error {
 	if a.json {
-		return printJSON(a.stdout, toJSON(f, held, nil))
+		placed, err := placedByKey(ctx, p.Ledger)
+		if err != nil {
+			return err
+		}
+		return printJSON(a.stdout, followUpsJSON{FollowUps: []followUpJSON{toJSON(f, held, placed)}})
 	}
 	zone := p.cfg.Me.Zone
 	fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  status    %s\n", f.Title, f.Rule, f.Status)
@@ -122,7 +126,11 @@ func (a *app) printEvidence(all []planner.Evidence, p *people) {
 
 func (a *app) printPlaced(p *people, placed []ledger.Placement) error {
 	if a.json {
-		return printJSON(a.stdout, placed)
+		out := followUpsJSON{FollowUps: []followUpJSON{}}
+		for _, x := range placed {
+			out.FollowUps = append(out.FollowUps, rowJSON(ledger.FollowUpRow{Placement: x}))
+		}
+		return printJSON(a.stdout, out)
 	}
 	zone := p.cfg.Me.Zone
 	for _, x := range placed {

@@ -45,19 +45,19 @@ func Generate(seed uint64, now time.Time) World {
 	g.rng.Shuffle(len(folk), func(i, j int) { folk[i], folk[j] = folk[j], folk[i] })
 	next := func() person { p := folk[0]; folk = folk[1:]; return p }
 
-	for i := range 3 {
-		g.newlyMet(next(), 2+2*i)
+	for i := range g.between(2, 3) {
+		g.newlyMet(next(), 3+2*i)
 	}
-	for i := range 3 {
+	for i := range g.between(2, 3) {
 		g.unanswered(next(), 5+i)
 	}
-	for i := range 2 {
+	for i := range g.between(1, 2) {
 		g.waitingForThem(next(), 8+i)
 	}
-	for range 2 {
+	for range g.between(1, 2) {
 		g.fading(next())
 	}
-	for range 5 {
+	for range g.between(5, 7) {
 		g.oldFriend(next())
 	}
 	g.answeredInTime(next())
@@ -126,6 +126,7 @@ func (g *generator) oldFriend(p person) {
 		g.thread(p, g.workday(back, 9+g.rng.IntN(8)), g.rng.IntN(2) == 0, 2+g.rng.IntN(2), g.pick(p.topics))
 	}
 	quiet := 100 + g.rng.IntN(25)
+	g.meeting(p, g.workday(quiet+150, 10), "Planning with "+p.name)
 	if g.rng.IntN(2) == 0 {
 		g.meeting(p, g.workday(quiet+4, 12), "Lunch with "+p.name)
 	}
@@ -249,5 +250,8 @@ func (g *generator) workday(days, hour int) time.Time {
 	}
 	return time.Date(d.Year(), d.Month(), d.Day(), hour, 5*g.rng.IntN(12), 0, 0, g.now.Location())
 }
+
+// between draws a number, both ends included.
+func (g *generator) between(low, high int) int { return low + g.rng.IntN(high-low+1) }
 
 func (g *generator) pick(from []string) string { return from[g.rng.IntN(len(from))] }

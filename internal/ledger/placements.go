@@ -13,7 +13,7 @@ import (
 // closedSpan is how long Placements remembers what ended.
 const closedSpan = 60 * 24 * time.Hour
 
-const placementColumns = `uid, key, generation, state, href, etag, slot_at, created_at, sequence, wrote, seen, theirs,
+const placementColumns = `uid, key, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs,
 	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why`
 
 var (
@@ -85,9 +85,9 @@ func placements(ctx context.Context, t *tx, q string, args ...any) ([]Placement,
 func scanPlacement(scan func(...any) error) (Placement, error) {
 	var p Placement
 	var key string
-	var slot, created, missing, again, ended stamp
+	var due, slot, created, missing, again, ended stamp
 	var wrote, seen, because, evidence, by []byte
-	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &slot, &created, &p.Sequence, &wrote, &seen,
+	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &due, &slot, &created, &p.Sequence, &wrote, &seen,
 		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy)
 	if err != nil {
 		return p, err
@@ -95,7 +95,7 @@ func scanPlacement(scan func(...any) error) (Placement, error) {
 	if p.Key, err = planner.ParseKey(key); err != nil {
 		return p, err
 	}
-	p.Slot, p.CreatedAt, p.MissingAt, p.MissingAgainAt, p.EndedAt = slot.Time, created.Time, missing.Time, again.Time, ended.Time
+	p.Due, p.Slot, p.CreatedAt, p.MissingAt, p.MissingAgainAt, p.EndedAt = due.Time, slot.Time, created.Time, missing.Time, again.Time, ended.Time
 	for _, f := range []struct {
 		text []byte
 		to   any
@@ -128,8 +128,8 @@ func (l *Ledger) Confirm(ctx context.Context, p Placement) error {
 }
 
 var qPutPlacement = query(`INSERT INTO placement (` + placementColumns + `, hash)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT DO UPDATE SET state = excluded.state, href = excluded.href, etag = excluded.etag, slot_at = excluded.slot_at,
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	ON CONFLICT DO UPDATE SET state = excluded.state, href = excluded.href, etag = excluded.etag, due_at = excluded.due_at, slot_at = excluded.slot_at,
 		created_at = excluded.created_at, sequence = excluded.sequence, wrote = excluded.wrote, seen = excluded.seen,
 		theirs = excluded.theirs, because = excluded.because, evidence = excluded.evidence, missing_at = excluded.missing_at,
 		missing_again_at = excluded.missing_again_at,
@@ -169,7 +169,7 @@ func putPlacement(ctx context.Context, t *tx, p Placement) error {
 			return err
 		}
 	}
-	_, err := t.exec(ctx, qPutPlacement, p.UID, p.Key.String(), p.Generation, p.State, p.Href, p.ETag, unix(p.Slot),
+	_, err := t.exec(ctx, qPutPlacement, p.UID, p.Key.String(), p.Generation, p.State, p.Href, p.ETag, unix(p.Due), unix(p.Slot),
 		unix(p.CreatedAt), p.Sequence, text[0], text[1], p.Theirs, text[2], text[3], unix(p.MissingAt), unix(p.MissingAgainAt),
 		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, p.Key.Hash())
 	return err

@@ -18,7 +18,7 @@ import (
 func placement(l *ledger.Ledger, evidence string) ledger.Placement {
 	k := planner.Key{Rule: planner.ReplyOwed, Evidence: evidence, Who: "ana@example.org"}
 	return ledger.Placement{
-		UID: planner.UID(l.Instance(), k, 0), Key: k, State: ledger.Intended, Slot: day(1), CreatedAt: day(0),
+		UID: planner.UID(l.Instance(), k, 0), Key: k, State: ledger.Intended, Due: day(1), Slot: day(1), CreatedAt: day(0),
 		Wrote:    ledger.Shape{Start: day(1), End: day(1).Add(15 * time.Minute), Summary: "Reply to Ana", Status: "CONFIRMED", Alarm: true},
 		Because:  []string{"they asked"},
 		Evidence: []planner.Evidence{{Type: planner.Mail, ID: evidence, At: day(0)}},

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -75,25 +76,15 @@ type InteractionRow struct {
 	Supersedes string              `json:"supersedes"`
 }
 
-// FollowUpRow is an entry, open or ended, as commands print it.
+// FollowUpRow is an entry, open or ended, with the person it is about.
 type FollowUpRow struct {
-	Code        string             `json:"code"`
-	Rule        planner.Rule       `json:"rule"`
-	Contact     planner.ContactID  `json:"contact"`
-	Name        string             `json:"name"`
-	Title       string             `json:"title"`
-	Due         time.Time          `json:"due,omitzero"` // not stored; the planner knows it while it is open
-	Slot        time.Time          `json:"slot"`
-	Status      string             `json:"status"` // open, or how it ended
-	HeldBecause string             `json:"held_because"`
-	Why         []string           `json:"why"`
-	Evidence    []planner.Evidence `json:"evidence"`
-	UID         string             `json:"uid"`
-	Href        string             `json:"href"`
-	Written     time.Time          `json:"written"`
-	Ended       time.Time          `json:"ended,omitzero"`
-	EndWhy      string             `json:"end_why,omitempty"`
+	Placement
+	Contact planner.ContactID // "" where nobody has the address any longer
+	Name    string
 }
+
+// Title is what the entry's title was when it was last seen.
+func (r FollowUpRow) Title() string { return cmp.Or(r.Seen.Summary, r.Wrote.Summary) }
 
 // Totals are the ledger's figures.
 type Totals struct {
@@ -425,22 +416,7 @@ func (l *Ledger) FollowUps(ctx context.Context) iter.Seq2[FollowUpRow, error] {
 var qNameByCode = query(`SELECT name FROM contact WHERE code = ?`)
 
 func followUpRow(ctx context.Context, t *tx, p Placement) (FollowUpRow, error) {
-	r := FollowUpRow{
-		Code: p.Key.Code(), Rule: p.Key.Rule, Title: p.Seen.Summary, Slot: p.Slot, Status: string(planner.StatusOpen),
-		Why: p.Because, Evidence: p.Evidence, UID: p.UID, Href: p.Href, Written: p.CreatedAt, Ended: p.EndedAt, EndWhy: p.EndWhy,
-	}
-	if r.Title == "" {
-		r.Title = p.Wrote.Summary
-	}
-	if !p.Open() {
-		r.Status = string(p.Outcome)
-	}
-	if r.Why == nil {
-		r.Why = []string{}
-	}
-	if r.Evidence == nil {
-		r.Evidence = []planner.Evidence{}
-	}
+	r := FollowUpRow{Placement: p}
 	var err error
 	if r.Contact, err = holder(ctx, t, p.Key.Who); err != nil || r.Contact == "" {
 		return r, err

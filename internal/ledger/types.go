@@ -201,8 +201,9 @@ type Placement struct {
 	Key        planner.Key
 	Generation int
 	State      PlacementState
-	Href       string // as the server spells it; "" before the first answer
-	ETag       string // "" where unknown or weak
+	Href       string    // as the server spells it; "" before the first answer
+	ETag       string    // "" where unknown or weak
+	Due        time.Time // as known when it was written; zero after a wiped ledger
 	Slot       time.Time
 	CreatedAt  time.Time
 	Sequence   int

@@ -73,7 +73,7 @@ func (a *applier) group(ctx context.Context, ops []Operation) error {
 // unplaced is a placement before its first request.
 func unplaced(p ledger.Placement) ledger.Placement {
 	return ledger.Placement{
-		UID: p.UID, Key: p.Key, Generation: p.Generation, State: ledger.Intended, Slot: p.Slot,
+		UID: p.UID, Key: p.Key, Generation: p.Generation, State: ledger.Intended, Due: p.Due, Slot: p.Slot,
 		CreatedAt: p.CreatedAt, Wrote: p.Wrote, Because: p.Because, Evidence: p.Evidence,
 	}
 }

@@ -268,7 +268,7 @@ func (d *differ) write(f planner.FollowUp) []Operation {
 	}
 	p := ledger.Placement{
 		UID: uid, Key: f.Key, Generation: f.Generation, State: ledger.Intended,
-		Slot: f.Slot, CreatedAt: d.in.Now, Wrote: d.shape(f), Evidence: f.Evidence,
+		Due: f.Due, Slot: f.Slot, CreatedAt: d.in.Now, Wrote: d.shape(f), Evidence: f.Evidence,
 	}
 	for _, r := range f.Because {
 		p.Because = append(p.Because, string(r))

@@ -174,6 +174,7 @@ CREATE TABLE placement (
 	state            TEXT NOT NULL,               -- intended, placed, rewriting, deleting, taken, closed
 	href             TEXT NOT NULL DEFAULT '',
 	etag             TEXT NOT NULL DEFAULT '',
+	due_at           INTEGER,                     -- when it was due, as known when it was written
 	slot_at          INTEGER,
 	created_at       INTEGER,
 	sequence         INTEGER NOT NULL DEFAULT 0,
