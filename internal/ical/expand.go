@@ -173,7 +173,7 @@ func (s *series) starts(rules []string) ([]Time, error) {
 			return nil, err
 		}
 		r.float = s.loc
-		if len(rules) == 1 && r.count > 0 && !r.generates(m.Start.wall) {
+		if len(rules) == 1 && r.count > 0 && !r.generates() {
 			if r.count--; r.count == 0 {
 				continue
 			}
@@ -187,12 +187,6 @@ func (s *series) starts(rules []string) ([]Time, error) {
 		}
 	}
 	return starts, nil
-}
-
-// generates reports whether the rule itself generates its DTSTART.
-func (r *rule) generates(w time.Time) bool {
-	first, days := r.period(0)
-	return slices.ContainsFunc(r.expand(first, days), w.Equal)
 }
 
 // window returns the wall clocks between which starts matter: wide enough for

@@ -3,6 +3,7 @@ package ical_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,48 @@ func TestExpand(t *testing.T) {
 	}
 }
 
+// What rrule-go 1.8.2 gets wrong when it is asked directly, and what RFC 5545
+// says.
+func TestExpandRules(t *testing.T) {
+	tests := []struct{ name, start, rule, want string }{
+		{"plain and numbered days", "20240101T090000", "FREQ=MONTHLY;BYDAY=MO,2TU;COUNT=6", "0101 0108 0109 0115 0122 0129"},
+		{"plain and numbered days of a year", "20240101T090000", "FREQ=YEARLY;BYMONTH=1,2;BYDAY=1MO,TH;COUNT=7", "0101 0104 0111 0118 0125 0201 0205"},
+		{"an ordinal that no month has, and one that has", "20240108T090000", "FREQ=MONTHLY;BYDAY=9MO,-9MO,2MO;COUNT=2", "0108 0212"},
+		{"BYSETPOS in a week that began before DTSTART", "20240103T090000", "FREQ=WEEKLY;BYDAY=MO,WE,FR;BYSETPOS=1;COUNT=3", "0103 0108 0115"},
+		{"BYSETPOS with hours in no order", "20240101T080000", "FREQ=DAILY;BYHOUR=18,8,12;BYSETPOS=-1;COUNT=3", "0101T08 0101T18 0102T18"},
+		{"hours twice", "20240101T090000", "FREQ=DAILY;BYHOUR=9,9;COUNT=2", "0101 0102"},
+		{"week without a day", "20240102T090000", "FREQ=YEARLY;BYWEEKNO=1,2;COUNT=3", "0102 0109 1231"},
+		{"week 53 of a year that has none", "20240101T090000", "FREQ=YEARLY;BYWEEKNO=53;BYDAY=TU;COUNT=2", "0101 20261229"},
+		{"every other year of weeks", "20241231T090000", "FREQ=YEARLY;INTERVAL=2;BYWEEKNO=1;BYDAY=TU;COUNT=2", "1231 20270105"},
+		{"BYSETPOS among weeks", "20240305T090000", "FREQ=YEARLY;BYWEEKNO=10,20,30;BYDAY=TU;BYSETPOS=1,-1;COUNT=4", "0305 0723 20250304 20250722"},
+		{"leap second", "20240101T090000", "FREQ=DAILY;BYSECOND=60;COUNT=2", "0101 0101T090059"},
+		{"31st of every month", "20240131T090000", "FREQ=MONTHLY;COUNT=3", "0131 0331 0531"},
+		{"leap day", "20200229T090000", "FREQ=YEARLY", "0229 20280229"},
+		{"three centuries ago", "16010101T090000", "FREQ=YEARLY;INTERVAL=3", "0101 20270101 20300101"},
+		{"interval from long ago", "16010101T090000", "FREQ=DAILY;INTERVAL=1000", "20250518 20280212 20301108"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			events, err := readEvents(calendar("DTSTART:" + test.start + "\nRRULE:" + test.rule))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := ical.Expand(events, time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var list []string
+			for _, i := range got {
+				s := strings.TrimPrefix(strings.TrimSuffix(i.RecurrenceID, "T090000"), "2024")
+				list = append(list, strings.TrimSuffix(s, "0000"))
+			}
+			if diff := cmp.Diff(test.want, strings.Join(list, " ")); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.rule, diff)
+			}
+		})
+	}
+}
+
 // The window is half open, and an instance that has begun before it counts.
 func TestExpandWindow(t *testing.T) {
 	events, err := readEvents(calendar("SUMMARY:m\nDTSTART:20000101T220000Z\nDTEND:20000102T020000Z\nRRULE:FREQ=DAILY"))
@@ -157,15 +200,26 @@ func TestExpandRefuses(t *testing.T) {
 
 // Rules that made other expanders hang or panic end, with few instances or none.
 func TestExpandEnds(t *testing.T) {
+	var days []string
+	for n := range 366 {
+		days = append(days, strconv.Itoa(n+1))
+	}
+	all := strings.Join(days, ",")
+	const hours = ";BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23"
 	for rule, want := range map[string]int{
-		"FREQ=MONTHLY;BYDAY=9MO":                                  1, // DTSTART alone
-		"FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30":                      1,
-		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=2147483647":    1,
-		"FREQ=DAILY;BYSETPOS=5":                                   1,
-		"FREQ=DAILY;COUNT=2147483647":                             ical.MaxInstances + 1,
-		"FREQ=DAILY;UNTIL=99991231T000000Z":                       ical.MaxInstances + 1,
-		"FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU,WE,TH,FR,SA,SU":      246,
-		"FREQ=MONTHLY;BYDAY=1MO,2MO,3MO,4MO,5MO,-1MO;BYSETPOS=-1": 2401,
+		"FREQ=MONTHLY;BYDAY=-9MO":                                      1,
+		"FREQ=YEARLY;BYMONTH=1;BYDAY=-20MO":                            1,
+		"FREQ=DAILY;BYSETPOS=" + all:                                   ical.MaxInstances + 1,
+		"FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30;BYSETPOS=" + all + hours: 1,
+		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;BYYEARDAY=" + all + hours: 1,
+		"FREQ=MONTHLY;BYDAY=9MO":                                       1, // DTSTART alone
+		"FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30":                           1,
+		"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=2147483647":         1,
+		"FREQ=DAILY;BYSETPOS=5":                                        1,
+		"FREQ=DAILY;COUNT=2147483647":                                  ical.MaxInstances + 1,
+		"FREQ=DAILY;UNTIL=99991231T000000Z":                            ical.MaxInstances + 1,
+		"FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO,TU,WE,TH,FR,SA,SU":           246,
+		"FREQ=MONTHLY;BYDAY=1MO,2MO,3MO,4MO,5MO,-1MO;BYSETPOS=-1":      2401,
 	} {
 		events, err := readEvents(calendar("DTSTART:20240102T100000Z\nRRULE:" + rule))
 		if err != nil {
@@ -182,6 +236,18 @@ func TestExpandEnds(t *testing.T) {
 		if err != nil || len(got) < want-2 || len(got) > want {
 			t.Errorf("%s: %d instances, %v; want %d", rule, len(got), err, want)
 		}
+	}
+}
+
+// A rule that begins after the window costs nothing and gives nothing back.
+func TestExpandLater(t *testing.T) {
+	events, err := readEvents(calendar("DTSTART:99900102T100000Z\nRRULE:FREQ=YEARLY"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ical.Expand(events, time.Time{}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+	if err != nil || len(got) != 0 {
+		t.Errorf("%d instances, %v; want none", len(got), err)
 	}
 }
 
@@ -204,7 +270,8 @@ func TestExpandBudget(t *testing.T) {
 func FuzzExpand(f *testing.F) {
 	for _, rule := range []string{
 		"FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,-1TU;WKST=SU;INTERVAL=3", "FREQ=YEARLY;BYWEEKNO=1,-1;BYSETPOS=-2", "FREQ=MONTHLY;BYDAY=2MO;BYHOUR=1,2;COUNT=9",
-		"FREQ=YEARLY;BYYEARDAY=-366;UNTIL=20300101",
+		"FREQ=YEARLY;BYYEARDAY=-366;UNTIL=20300101", "FREQ=MONTHLY;BYDAY=9MO,MO", "FREQ=YEARLY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=30;BYHOUR=3,2",
+		"FREQ=HOURLY;INTERVAL=2;BYHOUR=1", "FREQ=WEEKLY;BYSETPOS=-1,7;COUNT=2147483647", "FREQ=DAILY;BYWEEKNO=53;BYMONTH=1",
 	} {
 		f.Add(rule, "20240101T100000", "20240101T110000", "20240108T100000")
 	}
@@ -215,9 +282,17 @@ func FuzzExpand(f *testing.F) {
 			return
 		}
 		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+		begun := time.Now()
 		list, err := ical.Expand(events, from, to, time.UTC)
+		// The budget is worth about a second, of a machine that does nothing else.
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Fatalf("took %v", took)
+		}
 		if err != nil {
 			return
+		}
+		if rules := 1 + strings.Count(in, "RULE"); len(list) > rules*ical.MaxInstances+len(in) {
+			t.Fatalf("%d instances of %d rules", len(list), rules)
 		}
 		seen := map[string]bool{}
 		for _, i := range list {

@@ -3,10 +3,13 @@ package ical
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/teambition/rrule-go"
 )
 
 // MaxInstances is how many instances of one rule are kept, the latest ones.
@@ -15,177 +18,140 @@ const MaxInstances = 5000
 const (
 	maxInterval    = 1000
 	maxTimesPerDay = 24
-	maxDayParts    = 50
-	maxList        = 400  // parts of one BY list
+	maxPart        = 2048 // bytes of one part, enough for 400 days of the year
 	minYear        = 1600 // programs write VTIMEZONE rules since 1601, nobody older ones
 )
 
 // ErrRule is returned for a recurrence that is malformed or finer than daily.
 var ErrRule = errors.New("recurrence rule not supported")
 
-type frequency uint8
-
-const (
-	daily frequency = iota
-	weekly
-	monthly
-	yearly
-)
-
-var frequencies = map[string]frequency{"DAILY": daily, "WEEKLY": weekly, "MONTHLY": monthly, "YEARLY": yearly}
-
-// weekday is one part of BYDAY: the nth such day, or every one if nth is 0.
-type weekday struct {
-	nth int
-	day time.Weekday
-}
-
 // rule is an RRULE (RFC 5545 section 3.3.10) bound to its DTSTART. It works on
 // wall clocks alone; zones are the business of Expand.
+//
+// rrule-go works out the days of each period. It is given only what it does
+// right and in bounded time: what DTSTART implies is written out, it starts with
+// a whole period near the window, and it sees neither COUNT and UNTIL nor
+// BYWEEKNO, whose weeks it counts in calendar years.
 type rule struct {
-	start    Time
-	freq     frequency
-	interval int
-	count    int  // 0 without
-	until    Time // zero without
-	wkst     time.Weekday
+	start Time
+	opt   rrule.ROption
+	count int            // 0 without
+	until Time           // zero without
+	weeks []int          // BYWEEKNO
+	never bool           // it asks for what no period has, as a ninth Monday
+	float *time.Location // for UNTIL in UTC on a floating start
+	work  *budget
 
-	months, weeks, yearDays, monthDays, setPos []int
-	days                                       []weekday
-	clocks                                     []time.Duration // times of day, sorted
-	float                                      *time.Location  // for UNTIL in UTC on a floating start
-	work                                       *budget
+	// Of a yearly rule with BYWEEKNO, for which rrule-go lists every week. Weeks
+	// belong to the year that has most of their days.
+	years  int // the interval, 0 for all other rules
+	setPos []int
 }
 
 // budget bounds how many days all rules of one call may look at, together: one
 // rule is cheap, an object can hold thousands.
 type budget int
 
-const fullBudget budget = 10_000_000
+const fullBudget budget = 20_000_000
 
-func (b *budget) spend() bool {
-	*b--
+func (b *budget) spend(days int) bool {
+	*b -= budget(days)
 	return *b >= 0
 }
 
 // parseRule reads a rule in any case, with white space, a trailing semicolon or
 // unknown X- parts.
 func parseRule(s string, start Time, work *budget) (*rule, error) {
-	s = strings.ToUpper(strings.Join(strings.Fields(s), ""))
 	if start.wall.Year() < minYear {
 		return nil, fmt.Errorf("%w: begins before %d", ErrRule, minYear)
 	}
-	p := ruleParser{rule: &rule{start: start, interval: 1, wkst: time.Monday, float: time.UTC, work: work}}
-	for part := range strings.SplitSeq(s, ";") {
+	r := &rule{start: start, float: time.UTC, work: work}
+	interval := 1
+	var parts []string
+	for part := range strings.SplitSeq(strings.ToUpper(strings.Join(strings.Fields(s), "")), ";") {
 		key, value, _ := strings.Cut(part, "=")
 		if value == "" || strings.HasPrefix(key, "X-") {
 			continue
 		}
-		if err := p.part(key, value); err != nil {
+		var err error
+		switch key {
+		case "INTERVAL":
+			interval, err = number(value, maxInterval)
+		case "COUNT":
+			r.count, err = number(value, 1<<31-1)
+		case "UNTIL":
+			r.until, err = parseTime(value, nil)
+		case "FREQ", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS", "BYHOUR", "BYMINUTE", "BYSECOND":
+			parts = append(parts, part)
+		default:
+			// RFC 7529 with its defaults says nothing new.
+			if part != "RSCALE=GREGORIAN" && part != "SKIP=OMIT" {
+				err = ErrRule
+			}
+		}
+		if err != nil || len(value) > maxPart {
 			return nil, fmt.Errorf("%w: %.12q", ErrRule, key)
 		}
 	}
-	if !p.hasFreq {
-		return nil, fmt.Errorf("%w: no FREQ", ErrRule)
+	opt, err := rrule.StrToROption(strings.Join(parts, ";"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %.60q", ErrRule, err.Error())
 	}
-	p.defaults()
-	return p.rule, p.setClocks(p.hours, p.minutes, p.seconds)
+	r.opt = *opt
+	r.opt.Interval = interval
+	return r, r.normalise()
 }
 
-// ruleParser is a rule while its parts are read.
-type ruleParser struct {
-	*rule
-	hasFreq                 bool
-	hours, minutes, seconds []int
+func number(s string, limit int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > limit {
+		return 0, ErrRule
+	}
+	return n, nil
 }
 
-func (p *ruleParser) part(key, value string) (err error) {
-	switch key {
-	case "FREQ":
-		p.freq, p.hasFreq = frequencies[value]
-		if !p.hasFreq {
-			return ErrRule
-		}
-	case "INTERVAL":
-		p.interval, err = number(value, 1, maxInterval)
-	case "COUNT":
-		p.count, err = number(value, 1, 1<<31-1)
-	case "UNTIL":
-		p.until, err = parseTime(value, nil)
-	case "WKST":
-		p.wkst, err = dayName(value)
-	case "BYDAY":
-		p.days, err = dayList(value)
-	case "BYMONTH":
-		p.months, err = numbers(value, 12, false)
-	case "BYMONTHDAY":
-		p.monthDays, err = numbers(value, 31, true)
-	case "BYYEARDAY":
-		p.yearDays, err = numbers(value, 366, true)
-	case "BYWEEKNO":
-		p.weeks, err = numbers(value, 53, true)
-	case "BYSETPOS":
-		p.setPos, err = numbers(value, 366*maxTimesPerDay, true)
-	case "BYHOUR":
-		p.hours, err = clockNumbers(value, 23)
-	case "BYMINUTE":
-		p.minutes, err = clockNumbers(value, 59)
-	case "BYSECOND":
-		p.seconds, err = clockNumbers(value, 60)
-	default:
-		// RFC 7529 with its defaults says nothing new.
-		if key+value != "RSCALEGREGORIAN" && key+value != "SKIPOMIT" {
-			return ErrRule
-		}
+// normalise writes out what the rule leaves to DTSTART, and takes away what
+// makes rrule-go panic, loop or err.
+func (r *rule) normalise() error {
+	o := &r.opt
+	if o.Freq > rrule.DAILY {
+		return fmt.Errorf("%w: finer than daily", ErrRule)
 	}
-	return err
-}
-
-// defaults takes from DTSTART what the rule does not say.
-func (r *rule) defaults() {
-	if r.freq == yearly && len(r.weeks) > 0 || r.freq < monthly {
-		for i := range r.days { // an ordinal has no meaning here
-			r.days[i].nth = 0
-		}
+	r.clocks()
+	for _, list := range []*[]int{&o.Bysetpos, &o.Bymonth, &o.Bymonthday, &o.Byyearday, &o.Byweekno, &o.Byhour, &o.Byminute, &o.Bysecond} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
-	if len(r.yearDays) > 0 || len(r.monthDays) > 0 || len(r.days) > 0 {
-		return
-	}
-	w := r.start.wall
-	switch {
-	case r.freq == yearly && len(r.weeks) > 0, r.freq == weekly && len(r.weeks) == 0:
-		r.days = []weekday{{day: w.Weekday()}}
-	case len(r.weeks) > 0:
-		// RFC 5545 allows BYWEEKNO in yearly rules alone: elsewhere whole weeks.
-	case r.freq == yearly:
-		r.monthDays = []int{w.Day()}
-		if len(r.months) == 0 {
-			r.months = []int{int(w.Month())}
-		}
-	case r.freq == monthly:
-		r.monthDays = []int{w.Day()}
-	}
-}
-
-// setClocks works out the times of day. A date has none, whatever the rule says.
-func (r *rule) setClocks(hours, minutes, seconds []int) error {
-	h, m, s := r.start.wall.Clock()
-	if r.start.IsDate() {
-		hours, minutes, seconds = nil, nil, nil
-	}
-	hours, minutes, seconds = orElse(hours, h), orElse(minutes, m), orElse(seconds, s)
-	if len(hours)*len(minutes)*len(seconds) > maxTimesPerDay {
+	if len(o.Byhour)*len(o.Byminute)*len(o.Bysecond) > maxTimesPerDay {
 		return fmt.Errorf("%w: more than %d times a day", ErrRule, maxTimesPerDay)
 	}
-	for _, h := range hours {
-		for _, m := range minutes {
-			for _, s := range seconds {
-				r.clocks = append(r.clocks, time.Duration(h*3600+m*60+s)*time.Second)
-			}
+	if _, err := rrule.NewRRule(*o); err != nil {
+		return fmt.Errorf("%w: %.60q", ErrRule, err.Error())
+	}
+	r.days()
+	r.weeks, o.Byweekno = o.Byweekno, nil
+	if o.Freq == rrule.YEARLY && len(r.weeks) > 0 {
+		r.years, o.Freq, o.Interval = o.Interval, rrule.WEEKLY, 1
+		r.setPos, o.Bysetpos = o.Bysetpos, nil
+	}
+	r.ordinals()
+	r.positions()
+	return nil
+}
+
+// clocks works out the times of day. A date has none, whatever the rule says.
+func (r *rule) clocks() {
+	o := &r.opt
+	if r.start.IsDate() {
+		o.Byhour, o.Byminute, o.Bysecond = nil, nil, nil
+	}
+	h, m, s := r.start.wall.Clock()
+	o.Byhour, o.Byminute, o.Bysecond = orElse(o.Byhour, h), orElse(o.Byminute, m), orElse(o.Bysecond, s)
+	for i, s := range o.Bysecond {
+		if s == 60 { // RFC 5545 section 3.3.10: without leap seconds it is second 59
+			o.Bysecond[i] = 59
 		}
 	}
-	slices.Sort(r.clocks)
-	return nil
 }
 
 func orElse(list []int, n int) []int {
@@ -195,122 +161,157 @@ func orElse(list []int, n int) []int {
 	return list
 }
 
-func number(s string, lo, hi int) (int, error) {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < lo || n > hi {
-		return 0, ErrRule
+var weekdays = []rrule.Weekday{rrule.SU, rrule.MO, rrule.TU, rrule.WE, rrule.TH, rrule.FR, rrule.SA}
+
+// days takes from DTSTART the days that the rule does not say.
+func (r *rule) days() {
+	o := &r.opt
+	if len(o.Byyearday) > 0 || len(o.Bymonthday) > 0 || len(o.Byweekday) > 0 {
+		return
 	}
-	return n, nil
+	w := r.start.wall
+	switch {
+	case len(o.Byweekno) > 0 && o.Freq != rrule.YEARLY:
+		// RFC 5545 allows BYWEEKNO in yearly rules alone: elsewhere whole weeks.
+		o.Byweekday = weekdays
+	case len(o.Byweekno) > 0, o.Freq == rrule.WEEKLY:
+		o.Byweekday = []rrule.Weekday{weekdays[w.Weekday()]}
+	case o.Freq == rrule.YEARLY:
+		o.Bymonth = orElse(o.Bymonth, int(w.Month()))
+		o.Bymonthday = []int{w.Day()}
+	case o.Freq == rrule.MONTHLY:
+		o.Bymonthday = []int{w.Day()}
+	}
 }
 
-// numbers reads a list of 1 to limit, or -limit to -1 where that counts from the end.
-func numbers(s string, limit int, fromEnd bool) ([]int, error) {
-	var list []int
-	for v := range strings.SplitSeq(s, ",") {
-		n, err := number(v, -limit, limit)
-		if err != nil || n == 0 || n < 0 && !fromEnd {
-			return nil, ErrRule
-		}
-		if list = append(list, n); len(list) > maxList {
-			return nil, ErrRule
-		}
+// ordinals drops the days of BYDAY that do not exist, on which rrule-go
+// panics, and writes out the plain ones beside a numbered one, which it would
+// take for a condition on that.
+func (r *rule) ordinals() {
+	o := &r.opt
+	numbered := slices.ContainsFunc(o.Byweekday, func(d rrule.Weekday) bool { return d.N() != 0 })
+	if !numbered || o.Freq > rrule.MONTHLY { // where an ordinal has no meaning
+		return
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
-}
-
-func clockNumbers(s string, limit int) ([]int, error) {
-	var list []int
-	for v := range strings.SplitSeq(s, ",") {
-		n, err := number(v, 0, limit)
-		if err != nil {
-			return nil, err
-		}
-		if list = append(list, n); len(list) > maxList {
-			return nil, ErrRule
-		}
+	limit := 53
+	if o.Freq == rrule.MONTHLY || len(o.Bymonth) > 0 {
+		limit = 5
 	}
-	slices.Sort(list)
-	return slices.Compact(list), nil
-}
-
-func dayName(s string) (time.Weekday, error) {
-	i := slices.Index([]string{"SU", "MO", "TU", "WE", "TH", "FR", "SA"}, s)
-	if i < 0 {
-		return 0, ErrRule
-	}
-	return time.Weekday(i), nil
-}
-
-func dayList(s string) ([]weekday, error) {
-	var list []weekday
-	for v := range strings.SplitSeq(s, ",") {
-		if len(v) < 2 {
-			return nil, ErrRule
-		}
-		day, err := dayName(v[len(v)-2:])
-		if err != nil {
-			return nil, err
-		}
-		w := weekday{day: day}
-		if nth := v[:len(v)-2]; nth != "" {
-			if w.nth, err = number(nth, -53, 53); err != nil || w.nth == 0 {
-				return nil, ErrRule
+	var list []rrule.Weekday
+	for _, d := range o.Byweekday {
+		switch {
+		case slices.Contains(list, d):
+		case d.N() == 0:
+			for n := range limit {
+				list = append(list, d.Nth(n+1))
 			}
-		}
-		if !slices.Contains(list, w) {
-			list = append(list, w)
-		}
-		if len(list) > maxDayParts {
-			return nil, ErrRule
+		case max(d.N(), -d.N()) <= limit:
+			list = append(list, d)
 		}
 	}
-	return list, nil
+	o.Byweekday, r.never = list, len(list) == 0
 }
 
-// between returns the wall clocks the rule generates, sorted, from the period
-// of from to the period of to; at most limit, the latest. Its own DTSTART is
-// among them only if the rule generates it.
+// longest is how many days a period has at most.
+var longest = map[rrule.Frequency]int{rrule.DAILY: 1, rrule.WEEKLY: 7, rrule.MONTHLY: 31, rrule.YEARLY: 366}
+
+// positions drops those of BYSETPOS that no period has; rrule-go tries every one
+// in every period.
+func (r *rule) positions() {
+	o := &r.opt
+	if len(o.Bysetpos) == 0 {
+		return
+	}
+	most := longest[o.Freq] * len(o.Byhour) * len(o.Byminute) * len(o.Bysecond)
+	o.Bysetpos = slices.DeleteFunc(o.Bysetpos, func(n int) bool { return max(n, -n) > most })
+	r.never = r.never || len(o.Bysetpos) == 0
+}
+
+// generates reports whether the rule itself generates its DTSTART.
+func (r *rule) generates() bool {
+	once := *r
+	once.count, once.until = 0, Time{}
+	list, err := once.between(r.start.wall, r.start.wall, 1)
+	return err == nil && len(list) > 0
+}
+
+// between returns the wall clocks from from to to that the rule generates,
+// sorted; at most limit, the latest. Its own DTSTART is among them only if the
+// rule generates it.
 func (r *rule) between(from, to time.Time, limit int) ([]time.Time, error) {
 	var out []time.Time
-	start := r.start.wall
 	n := 0
-	if r.count == 0 && from.After(start) {
-		n = r.periodsUntil(from)
-	}
-	seen := 0
-	for ; ; n++ {
-		first, days := r.period(n)
-		if first.After(to) || first.Year() > 9999 {
-			return latest(out, limit), nil
+	for w := range r.instances(from, to) {
+		if w.Before(r.start.wall) {
+			continue
 		}
-		set := r.expand(first, days)
-		if !r.work.spend() {
-			return nil, fmt.Errorf("%w: too much to work out", ErrRule)
+		if w.After(to) || !r.inUntil(w) {
+			break
 		}
-		for _, w := range set {
-			if w.Before(start) {
-				continue
-			}
-			if !r.inUntil(w) {
-				return latest(out, limit), nil
-			}
-			seen++
-			if !w.Before(from) && !w.After(to) {
-				out = append(out, w)
-			}
-			if r.count > 0 && seen >= r.count {
-				return latest(out, limit), nil
-			}
+		if !w.Before(from) {
+			out = append(out, w)
+		}
+		if n++; n == r.count {
+			break
 		}
 		if len(out) > 2*limit {
 			out = append(out[:0], latest(out, limit)...)
 		}
 	}
+	if *r.work < 0 {
+		return nil, fmt.Errorf("%w: too much to work out", ErrRule)
+	}
+	return latest(out, limit), nil
 }
 
 func latest(list []time.Time, limit int) []time.Time {
 	return list[max(0, len(list)-limit):]
+}
+
+// instances yields what the rule generates, sorted, from a period before from,
+// or from that of DTSTART if there is a COUNT, until to is passed or the budget
+// spent.
+func (r *rule) instances(from, to time.Time) iter.Seq[time.Time] {
+	if len(r.setPos) > 0 {
+		return r.pick(r.generated(from, to.AddDate(2, 0, 0)))
+	}
+	return r.generated(from, to)
+}
+
+// generated yields what instances does, before BYSETPOS of a yearly rule with
+// BYWEEKNO.
+func (r *rule) generated(from, to time.Time) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		begin := r.begin(from)
+		if r.never || begin.After(to) {
+			return
+		}
+		// A rule that matches nothing is followed to the year 9999 in one call.
+		// The calendar repeats after 400 years, so let that be near.
+		shift := max(0, (9999-to.Year())/400*400)
+		o := r.opt
+		o.Dtstart = begin.AddDate(shift, 0, 0)
+		o.Until = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		lib, err := rrule.NewRRule(o)
+		if err != nil {
+			return // normalise has tried it
+		}
+		cost := 1 + (len(o.Bysetpos)+len(r.setPos)+len(o.Byyearday))/8 // of a day, as measured
+		next := lib.Iterator()
+		for at := o.Dtstart; ; {
+			w, ok := next()
+			if !ok {
+				w = o.Until
+			}
+			if !r.work.spend(cost*(daysBetween(at, w)/o.Interval+1)) || !ok {
+				return
+			}
+			at, w = w, w.AddDate(-shift, 0, 0)
+			if w.After(to) || r.inWeeks(w) && !yield(w) {
+				return
+			}
+		}
+	}
 }
 
 // inUntil reports whether the instance is not after UNTIL. A date means the
@@ -336,150 +337,98 @@ func (r *rule) inUntil(w time.Time) bool {
 
 func midnight(t time.Time) time.Time { return t.Truncate(24 * time.Hour) }
 
-// period returns the first day of the nth period and how many days it has.
-func (r *rule) period(n int) (first time.Time, days int) {
+// begin returns the first day of a period of the rule: that of DTSTART, or if
+// there is no COUNT one shortly before from.
+func (r *rule) begin(from time.Time) time.Time {
 	day := midnight(r.start.wall)
-	step := n * r.interval
-	switch r.freq {
-	case daily:
-		return day.AddDate(0, 0, step), 1
-	case weekly:
-		return weekStart(day, r.wkst).AddDate(0, 0, 7*step), 7
-	case monthly:
-		first = time.Date(day.Year(), day.Month()+time.Month(step), 1, 0, 0, 0, 0, time.UTC)
-		return first, first.AddDate(0, 1, -1).Day()
-	case yearly:
+	if r.count > 0 || from.Before(day) {
+		from = day
 	}
-	if len(r.weeks) == 0 {
-		first = time.Date(day.Year()+step, 1, 1, 0, 0, 0, 0, time.UTC)
-		return first, first.AddDate(1, 0, -1).YearDay()
+	if r.years > 0 {
+		year, _, _ := r.weekOf(from)
+		return r.firstWeek(year)
 	}
-	// Weeks belong to the year that has most of their days, so the period is
-	// that year, which may begin in December.
-	year, _, _ := weekOf(day, r.wkst)
-	first = firstWeek(year+step, r.wkst)
-	return first, daysBetween(first, firstWeek(year+step+1, r.wkst))
+	if r.opt.Freq == rrule.WEEKLY {
+		day = r.weekStart(day)
+	}
+	n := daysBetween(day, from) / longest[r.opt.Freq] / r.opt.Interval * r.opt.Interval
+	switch r.opt.Freq {
+	case rrule.YEARLY:
+		return time.Date(day.Year()+n, 1, 1, 0, 0, 0, 0, time.UTC)
+	case rrule.MONTHLY:
+		return time.Date(day.Year(), day.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+	case rrule.WEEKLY:
+		return day.AddDate(0, 0, 7*n)
+	case rrule.DAILY, rrule.HOURLY, rrule.MINUTELY, rrule.SECONDLY:
+	}
+	return day.AddDate(0, 0, n)
 }
 
-// periodsUntil returns a period shortly before t, to start from.
-func (r *rule) periodsUntil(t time.Time) int {
-	start := r.start.wall
-	var n int
-	switch r.freq {
-	case daily:
-		n = daysBetween(start, t)
-	case weekly:
-		n = daysBetween(start, t) / 7
-	case monthly:
-		n = (t.Year()-start.Year())*12 + int(t.Month()) - int(start.Month())
-	case yearly:
-		n = t.Year() - start.Year()
+// pick applies BYSETPOS to the years of a rule with BYWEEKNO.
+func (r *rule) pick(all iter.Seq[time.Time]) iter.Seq[time.Time] {
+	return func(yield func(time.Time) bool) {
+		var set []time.Time
+		picked := func() bool {
+			for i, w := range set {
+				if among(r.setPos, i+1, len(set)) && !yield(w) {
+					return false
+				}
+			}
+			set = set[:0]
+			return true
+		}
+		in := 0
+		for w := range all {
+			year, _, _ := r.weekOf(w)
+			if year != in && !picked() {
+				return
+			}
+			in, set = year, append(set, w)
+		}
+		picked()
 	}
-	return max(0, n/r.interval-2)
 }
 
 func daysBetween(a, b time.Time) int {
 	return int((b.Unix() - a.Unix()) / 86400)
 }
 
-// weekStart returns the last day that is wkst, on or before day.
-func weekStart(day time.Time, wkst time.Weekday) time.Time {
-	return day.AddDate(0, 0, -((int(day.Weekday()) - int(wkst) + 7) % 7))
+// weekStart returns the last day that is WKST, on or before day.
+func (r *rule) weekStart(day time.Time) time.Time {
+	return day.AddDate(0, 0, -((int(day.Weekday()) + 6 - r.opt.Wkst.Day()) % 7))
 }
 
 // firstWeek returns the first day of week 1: the first week with at least four
 // days in the year (RFC 5545 section 3.3.10).
-func firstWeek(year int, wkst time.Weekday) time.Time {
-	return weekStart(time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC), wkst)
+func (r *rule) firstWeek(year int) time.Time {
+	return r.weekStart(time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC))
 }
 
 // weekOf returns the week of a day, its year, and how many weeks that year has.
-func weekOf(day time.Time, wkst time.Weekday) (year, week, weeks int) {
+func (r *rule) weekOf(day time.Time) (year, week, weeks int) {
 	year = day.Year() + 1
-	for day.Before(firstWeek(year, wkst)) {
+	for day.Before(r.firstWeek(year)) {
 		year--
 	}
-	first := firstWeek(year, wkst)
-	return year, daysBetween(first, day)/7 + 1, daysBetween(first, firstWeek(year+1, wkst)) / 7
+	first := r.firstWeek(year)
+	return year, daysBetween(first, day)/7 + 1, daysBetween(first, r.firstWeek(year+1)) / 7
 }
 
-// expand returns the instances of one period, sorted. It stops where the budget
-// does.
-func (r *rule) expand(first time.Time, days int) []time.Time {
-	var set []time.Time
-	for i := 0; i < days && r.work.spend(); i++ {
-		day := first.AddDate(0, 0, i)
-		if len(r.months) > 0 && !slices.Contains(r.months, int(day.Month())) {
-			i += monthLength(day) - day.Day()
-			continue
-		}
-		if !r.onDay(day) {
-			continue
-		}
-		for _, c := range r.clocks {
-			set = append(set, day.Add(c))
+// inWeeks reports whether BYWEEKNO allows the day.
+func (r *rule) inWeeks(day time.Time) bool {
+	if len(r.weeks) == 0 {
+		return true
+	}
+	year, week, weeks := r.weekOf(day)
+	if r.years > 0 {
+		if first, _, _ := r.weekOf(r.start.wall); (year-first)%r.years != 0 {
+			return false
 		}
 	}
-	if len(r.setPos) == 0 {
-		return set
-	}
-	var picked []time.Time
-	for _, pos := range r.setPos {
-		if pos < 0 {
-			pos += len(set) + 1
-		}
-		if pos >= 1 && pos <= len(set) {
-			picked = append(picked, set[pos-1])
-		}
-	}
-	slices.SortFunc(picked, time.Time.Compare)
-	return slices.Compact(picked)
-}
-
-// onDay reports whether every BY part but BYMONTH allows the day. Within one period that is
-// the same as the expanding and limiting of RFC 5545's table.
-func (r *rule) onDay(day time.Time) bool {
-	if len(r.monthDays) > 0 && !among(r.monthDays, day.Day(), monthLength(day)) {
-		return false
-	}
-	if len(r.days) > 0 && !slices.ContainsFunc(r.days, func(w weekday) bool { return r.isNth(day, w) }) {
-		return false
-	}
-	if len(r.yearDays) > 0 && !among(r.yearDays, day.YearDay(), yearLength(day)) {
-		return false
-	}
-	if len(r.weeks) > 0 {
-		_, week, weeks := weekOf(day, r.wkst)
-		return among(r.weeks, week, weeks)
-	}
-	return true
+	return among(r.weeks, week, weeks)
 }
 
 // among looks for n of total in a list that may count from the end.
 func among(list []int, n, total int) bool {
 	return slices.Contains(list, n) || slices.Contains(list, n-total-1)
-}
-
-func monthLength(day time.Time) int {
-	return time.Date(day.Year(), day.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
-}
-
-func yearLength(day time.Time) int {
-	return time.Date(day.Year(), 12, 31, 0, 0, 0, 0, time.UTC).YearDay()
-}
-
-// isNth reports whether day is the nth such weekday of its month, or of its
-// year in a yearly rule without BYMONTH.
-func (r *rule) isNth(day time.Time, w weekday) bool {
-	switch {
-	case day.Weekday() != w.day:
-		return false
-	case w.nth == 0:
-		return true
-	}
-	at, total := day.Day(), monthLength(day)
-	if r.freq == yearly && len(r.months) == 0 {
-		at, total = day.YearDay(), yearLength(day)
-	}
-	return (at-1)/7+1 == w.nth || -((total-at)/7+1) == w.nth
 }

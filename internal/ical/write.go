@@ -271,3 +271,7 @@ func offsetText(seconds int) string {
 	}
 	return s
 }
+
+func monthLength(day time.Time) int {
+	return time.Date(day.Year(), day.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
