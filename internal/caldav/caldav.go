@@ -20,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	gowebdav "github.com/emersion/go-webdav"
+
 	"syncd/internal/webdav"
 )
 
@@ -54,8 +56,9 @@ type Session struct {
 	zone    *time.Location
 	log     *slog.Logger
 	dav     *webdav.Client
-	home    string // URL of the collection that holds the calendars; "" if unknown
-	single  string // URL of the only calendar, where the account names one
+	objects *gowebdav.Client // on dav
+	home    string           // URL of the collection that holds the calendars; "" if unknown
+	single  string           // URL of the only calendar, where the account names one
 
 	mu    sync.Mutex
 	own   Collection
@@ -78,7 +81,7 @@ func Dial(ctx context.Context, a Account, log *slog.Logger) (*Session, error) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	if s.dav, err = client(a); err == nil {
+	if err = s.open(a); err == nil {
 		err = s.discover(ctx, u.String())
 	}
 	if err != nil {
@@ -151,6 +154,11 @@ func (s *Session) isHome(ctx context.Context, address string) error {
 
 // who asks a resource what it is and to whom it belongs; at is where it is
 // after redirects.
+//
+// go-webdav's FindCurrentUserPrincipal and FindCalendarHomeSet would ask for one
+// property each of what is one answer here, drop the host of a home (iCloud's is
+// another), decode a %2F, and fail on a status without a reason or an href with
+// white space around it. And they decode XML without limits.
 func (s *Session) who(ctx context.Context, address string) (r webdav.Response, at string, err error) {
 	r, a, err := s.ask(ctx, address, aboutUser)
 	if errors.Is(err, ErrGone) {

@@ -7,17 +7,20 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
+	gowebdav "github.com/emersion/go-webdav"
+
 	"syncd/internal/webdav"
 )
 
-// client makes the HTTP client of an account.
-func client(a Account) (*webdav.Client, error) {
-	return webdav.New(a.URL, webdav.Options{
+// open makes the HTTP client of an account, and go-webdav on top of it.
+func (s *Session) open(a Account) error {
+	dav, err := webdav.New(a.URL, webdav.Options{
 		Authorize: func(ctx context.Context) (string, error) {
 			password, err := a.Password(ctx)
 			if err != nil {
@@ -29,6 +32,12 @@ func client(a Account) (*webdav.Client, error) {
 		Hosts:   a.Hosts,
 		Timeout: a.Timeout,
 	})
+	if err != nil {
+		return err
+	}
+	s.dav = dav
+	s.objects, err = gowebdav.NewClient(dav, a.URL)
+	return err
 }
 
 func (s *Session) propfind(ctx context.Context, address, depth string, props []xml.Name, f func(webdav.Response) error) (webdav.Answer, error) {
@@ -41,9 +50,38 @@ func (s *Session) report(ctx context.Context, address, depth string, body []byte
 	return a, reading(err)
 }
 
+// get, put and remove are go-webdav's. It takes the path for the address, without
+// escapes, and sends its own spelling of it to one host; so it is told the path
+// for the sake of its interface, and webdav.At says where to go.
+//
+// The rest of a conversation is ours (docs/architecture.md says why): the library
+// never sees what a server says in XML, nor what it stores as iCalendar.
+
 func (s *Session) get(ctx context.Context, address string) (data []byte, etag string, err error) {
-	data, a, err := s.dav.Get(ctx, address)
-	return data, a.ETag, reading(err)
+	var a webdav.Answer
+	body, err := s.objects.Open(webdav.At(ctx, address, &a), pathOf(address))
+	if err != nil {
+		return nil, "", reading(err)
+	}
+	defer func() { _ = body.Close() }()
+	data, err = io.ReadAll(body) // webdav.Client has bounded it
+	return data, a.ETag, err
+}
+
+// put stores an object as it is: gocaldav.PutCalendarObject would write it anew,
+// with the lines unfolded and line ends in parameters let through.
+func (s *Session) put(ctx context.Context, address string, data []byte) (etag string, err error) {
+	var a webdav.Answer
+	w, err := s.objects.Create(webdav.At(ctx, address, &a), pathOf(address))
+	if err != nil {
+		return "", writing(err)
+	}
+	_, err = w.Write(data)
+	// A request that ends early fails the Write; why, says Close.
+	if failed := w.Close(); failed != nil {
+		err = failed
+	}
+	return a.ETag, writing(err)
 }
 
 // version asks for the ETag of one object.
@@ -61,26 +99,25 @@ func (s *Session) version(ctx context.Context, address string) (etag string, err
 
 // create stores an object only if there is none.
 func (s *Session) create(ctx context.Context, address string, data []byte) (etag string, err error) {
-	a, err := s.dav.Put(webdav.IfNoneMatchAny(ctx), address, data)
-	return a.ETag, writing(err)
+	return s.put(webdav.IfNoneMatchAny(ctx), address, data)
 }
 
 // replace stores an object only if it has that ETag; "" means that the server
 // gives none that could be compared.
 func (s *Session) replace(ctx context.Context, address, etag string, data []byte) (string, error) {
-	if etag != "" {
-		ctx = webdav.IfMatch(ctx, etag)
-	}
-	a, err := s.dav.Put(ctx, address, data)
-	return a.ETag, writing(err)
+	return s.put(ifMatch(ctx, etag), address, data)
 }
 
 // remove deletes an object only if it has that ETag, as in replace.
 func (s *Session) remove(ctx context.Context, address, etag string) error {
-	if etag != "" {
-		ctx = webdav.IfMatch(ctx, etag)
+	return writing(s.objects.RemoveAll(webdav.At(ifMatch(ctx, etag), address, &webdav.Answer{}), pathOf(address)))
+}
+
+func ifMatch(ctx context.Context, etag string) context.Context {
+	if etag == "" {
+		return ctx
 	}
-	return writing(s.dav.Delete(ctx, address))
+	return webdav.IfMatch(ctx, etag)
 }
 
 // reading puts an error of a request that reads into our words.

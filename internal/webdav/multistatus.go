@@ -152,7 +152,7 @@ func answerOf(resp *http.Response) Answer {
 // is returned. After any error the answer was not seen to its end, and nothing
 // may be concluded from what is not in it. depth may be empty.
 func (c *Client) Multistatus(ctx context.Context, method, ref, depth string, body []byte, f func(Response) error) (Answer, error) {
-	h := http.Header{"Content-Type": {"application/xml; charset=utf-8"}}
+	h := http.Header{"Content-Type": {xmlType}}
 	if depth != "" {
 		h.Set("Depth", depth)
 	}

@@ -3,6 +3,8 @@
 // answers read response by response, typed errors, and limits on everything a
 // server sends. Credentials go only where Options allow; errors hold neither
 // them nor what a server wrote beyond the name of a condition.
+//
+// It is also what lies under go-webdav: a Client is an HTTPClient for it.
 package webdav
 
 import (

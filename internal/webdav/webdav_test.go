@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	gowebdav "github.com/emersion/go-webdav"
 	"github.com/google/go-cmp/cmp"
 
 	"syncd/internal/webdav"
@@ -38,6 +39,44 @@ func client(t *testing.T, base string, o webdav.Options) *webdav.Client {
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// library is go-webdav on a client. What is its own of an address does not
+// count: At says where a request goes.
+func library(c *webdav.Client) *gowebdav.Client {
+	l, err := gowebdav.NewClient(c, "https://example.invalid/")
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
+
+func get(ctx context.Context, c *webdav.Client, ref string) ([]byte, webdav.Answer, error) {
+	var a webdav.Answer
+	body, err := library(c).Open(webdav.At(ctx, ref, &a), "not/here")
+	if err != nil {
+		return nil, a, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	return data, a, err
+}
+
+func put(ctx context.Context, c *webdav.Client, ref string, data []byte) (webdav.Answer, error) {
+	var a webdav.Answer
+	w, err := library(c).Create(webdav.At(ctx, ref, &a), "not/here")
+	if err != nil {
+		return a, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return a, err
+	}
+	err = w.Close()
+	return a, err
+}
+
+func remove(ctx context.Context, c *webdav.Client, ref string) error {
+	return library(c).RemoveAll(webdav.At(ctx, ref, &webdav.Answer{}), "not/here")
 }
 
 // quiet swallows what a server says about refused handshakes.
@@ -90,7 +129,7 @@ func TestRequestHeaders(t *testing.T) {
 		w.Header().Set("Date", "Mon, 02 Mar 2026 10:00:00 GMT")
 		_, _ = io.WriteString(w, "BEGIN:VCALENDAR")
 	})
-	body, a, err := c.Get(t.Context(), "a%2Fb%40c.ics")
+	body, a, err := get(t.Context(), c, "a%2Fb%40c.ics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +149,11 @@ func TestBearer(t *testing.T) {
 	defer s.Close()
 	token, failure := "t1", error(nil)
 	c := client(t, s.URL, webdav.Options{Authorize: webdav.Bearer(func(context.Context) (string, error) { return token, failure })})
-	if err := c.Delete(t.Context(), "/x"); err != nil {
+	if err := remove(t.Context(), c, "/x"); err != nil {
 		t.Error(err)
 	}
 	failure = errors.New("no token")
-	if err := c.Delete(t.Context(), "/x"); !errors.Is(err, failure) {
+	if err := remove(t.Context(), c, "/x"); !errors.Is(err, failure) {
 		t.Errorf("%v, want %v", err, failure)
 	}
 }
@@ -135,7 +174,7 @@ func TestRedirectKeepsMethod(t *testing.T) {
 			w.Header().Set("ETag", `"2"`)
 			w.WriteHeader(http.StatusCreated)
 		})
-		a, err := c.Put(webdav.IfMatch(t.Context(), `"1"`), "old", []byte("x"))
+		a, err := put(webdav.IfMatch(t.Context(), `"1"`), c, "old", []byte("x"))
 		if err != nil || a.ETag != `"2"` || a.URL.EscapedPath() != "/new%2F1" {
 			t.Errorf("%d: %v, %v", code, a, err)
 		}
@@ -152,11 +191,11 @@ func TestRedirectLimits(t *testing.T) {
 		w.Header().Set("Location", "/dav/again")
 		w.WriteHeader(http.StatusFound)
 	})
-	if _, _, err := c.Get(t.Context(), ""); !errors.Is(err, webdav.ErrMalformed) || hops != 6 {
+	if _, _, err := get(t.Context(), c, ""); !errors.Is(err, webdav.ErrMalformed) || hops != 6 {
 		t.Errorf("%v after %d requests, want ErrMalformed after 6", err, hops)
 	}
 	nowhere := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusMovedPermanently) })
-	if _, _, err := nowhere.Get(t.Context(), ""); !errors.Is(err, webdav.ErrMalformed) {
+	if _, _, err := get(t.Context(), nowhere, ""); !errors.Is(err, webdav.ErrMalformed) {
 		t.Errorf("no Location: %v", err)
 	}
 }
@@ -198,7 +237,7 @@ func TestRedirectHosts(t *testing.T) {
 		o.Hosts = test.hosts
 		o.TLS.ServerName = "example.com" // whatever the host, so that only our rule decides
 		c := client(t, test.base, o)
-		_, _, err := c.Get(t.Context(), "")
+		_, _, err := get(t.Context(), c, "")
 		if !errors.Is(err, test.want) || (err == nil) != (len(seen) == 2) {
 			t.Errorf("%s to %s: %v, seen %v; want %v", test.base, test.location, err, seen, test.want)
 		}
@@ -211,7 +250,7 @@ func TestForeignHref(t *testing.T) {
 	defer other.Close()
 	c := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("asked") })
 	for _, ref := range []string{other.URL + "/x", "https://example.org/x"} {
-		if _, _, err := c.Get(t.Context(), ref); !errors.Is(err, webdav.ErrForeignHost) {
+		if _, _, err := get(t.Context(), c, ref); !errors.Is(err, webdav.ErrForeignHost) {
 			t.Errorf("%s: %v, want ErrForeignHost", ref, err)
 		}
 	}
@@ -219,14 +258,14 @@ func TestForeignHref(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	o := internet(t, func(http.ResponseWriter, *http.Request) {})
-	if err := client(t, "https://example.com/", o).Delete(t.Context(), "x"); err != nil {
+	if err := remove(t.Context(), client(t, "https://example.com/", o), "x"); err != nil {
 		t.Errorf("with the CA: %v", err)
 	}
-	if err := client(t, "https://example.net/", o).Delete(t.Context(), "x"); err == nil {
+	if err := remove(t.Context(), client(t, "https://example.net/", o), "x"); err == nil {
 		t.Error("a certificate for another name is taken")
 	}
 	o.TLS = nil
-	err := client(t, "https://example.com/", o).Delete(t.Context(), "x")
+	err := remove(t.Context(), client(t, "https://example.com/", o), "x")
 	if e := (*tls.CertificateVerificationError)(nil); !errors.As(err, &e) {
 		t.Errorf("without the CA: %v, want a certificate error", err)
 	}
@@ -238,7 +277,7 @@ func TestTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(old.Certificate())
 	c := client(t, old.URL, webdav.Options{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10}})
-	if err := c.Delete(t.Context(), "x"); err == nil {
+	if err := remove(t.Context(), c, "x"); err == nil {
 		t.Error("TLS 1.1 is taken")
 	}
 }
@@ -293,7 +332,7 @@ func TestStatusErrors(t *testing.T) {
 			w.WriteHeader(test.code)
 			_, _ = io.WriteString(w, test.body)
 		})
-		_, _, err := c.Get(t.Context(), "x")
+		_, _, err := get(t.Context(), c, "x")
 		var got *webdav.StatusError
 		if !errors.As(err, &got) {
 			t.Errorf("%d: %v", test.code, err)
@@ -324,15 +363,15 @@ func TestPreconditions(t *testing.T) {
 		}
 	})
 	ctx := t.Context()
-	if _, err := c.Put(webdav.IfNoneMatchAny(ctx), "x", nil); !errors.Is(err, webdav.ErrChanged) {
+	if _, err := put(webdav.IfNoneMatchAny(ctx), c, "x", nil); !errors.Is(err, webdav.ErrChanged) {
 		t.Errorf("create: %v, want ErrChanged", err)
 	}
-	if err := c.Delete(webdav.IfMatch(ctx, "old"), "x"); !errors.Is(err, webdav.ErrChanged) {
+	if err := remove(webdav.IfMatch(ctx, "old"), c, "x"); !errors.Is(err, webdav.ErrChanged) {
 		t.Errorf("an unquoted ETag is sent as it is: %v, want ErrChanged", err)
 	}
 	asked = 0
 	for _, etag := range []string{"", `W/"1"`} {
-		if _, err := c.Put(webdav.IfMatch(ctx, etag), "x", nil); !errors.Is(err, webdav.ErrWeakETag) || asked != 0 {
+		if _, err := put(webdav.IfMatch(ctx, etag), c, "x", nil); !errors.Is(err, webdav.ErrWeakETag) || asked != 0 {
 			t.Errorf("ETag %q: %v, want ErrWeakETag and no request", etag, err)
 		}
 	}
@@ -351,19 +390,19 @@ func TestGetLimits(t *testing.T) {
 			}
 		},
 	} {
-		if _, _, err := serve(t, h).Get(t.Context(), "x"); !errors.Is(err, webdav.ErrTooLarge) {
+		if _, _, err := get(t.Context(), serve(t, h), "x"); !errors.Is(err, webdav.ErrTooLarge) {
 			t.Errorf("%s: %v, want ErrTooLarge", name, err)
 		}
 	}
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Encoding", "gzip") })
-	if _, _, err := c.Get(t.Context(), "x"); !errors.Is(err, webdav.ErrMalformed) {
+	if _, _, err := get(t.Context(), c, "x"); !errors.Is(err, webdav.ErrMalformed) {
 		t.Errorf("content encoding: %v, want ErrMalformed", err)
 	}
 	cut := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "half")
 	})
-	if _, _, err := cut.Get(t.Context(), "x"); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, _, err := get(t.Context(), cut, "x"); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("cut off: %v, want an unexpected EOF", err)
 	}
 }
@@ -375,7 +414,7 @@ func TestContextCause(t *testing.T) {
 		cancel(stop)
 		<-r.Context().Done()
 	})
-	if _, _, err := c.Get(ctx, "x"); !errors.Is(err, stop) {
+	if _, _, err := get(ctx, c, "x"); !errors.Is(err, stop) {
 		t.Errorf("%v, want the cause", err)
 	}
 }
@@ -387,7 +426,7 @@ func TestNetworkError(t *testing.T) {
 		Authorize: webdav.Basic("alice", "secret"),
 		Dial:      func(context.Context, string, string) (net.Conn, error) { return nil, broken },
 	})
-	_, _, err := c.Get(t.Context(), "x?token=abc")
+	_, _, err := get(t.Context(), c, "x?token=abc")
 	if got, want := err.Error(), "GET /x: broken wire"; !errors.Is(err, broken) || got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -424,7 +463,7 @@ func TestRefusedInside207(t *testing.T) {
 		_, _ = io.WriteString(w, body)
 	})
 	body = `<multistatus xmlns="DAV:"><response><href>/x</href><status>HTTP/1.1 412 Precondition Failed</status><error><no-uid-conflict/></error></response></multistatus>`
-	_, err := c.Put(t.Context(), "x", nil)
+	_, err := put(t.Context(), c, "x", nil)
 	var got *webdav.StatusError
 	if !errors.Is(err, webdav.ErrChanged) || !errors.As(err, &got) || got.Condition != "no-uid-conflict" {
 		t.Errorf("%v, want ErrChanged with its condition", err)
@@ -434,11 +473,11 @@ func TestRefusedInside207(t *testing.T) {
 		t.Errorf("%v, want ErrForbidden", err)
 	}
 	body = `<multistatus xmlns="DAV:"/>`
-	if err := c.Delete(t.Context(), "x"); err != nil {
+	if err := remove(t.Context(), c, "x"); err != nil {
 		t.Errorf("nothing refused: %v", err)
 	}
 	body = `<multistatus xmlns="DAV:">`
-	if err := c.Delete(t.Context(), "x"); err == nil {
+	if err := remove(t.Context(), c, "x"); err == nil {
 		t.Error("a cut answer is taken for a yes")
 	}
 }
