@@ -1,13 +1,17 @@
 package caldavtest_test
 
 import (
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	gowebdav "github.com/emersion/go-webdav"
+	gocaldav "github.com/emersion/go-webdav/caldav"
 	"github.com/google/go-cmp/cmp"
 
 	"syncd/internal/caldav/caldavtest"
@@ -195,6 +199,156 @@ func TestFaults(t *testing.T) {
 	r := do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1")
 	wantStatus(t, "redirect", r, 302)
 	wantStatus(t, "after it", do(t, s, "PROPFIND", r.header.Get("Location"), "", "Depth", "1"), 207)
+}
+
+const propfindBody = `<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop></propfind>`
+
+// TestAsStored holds what go-webdav's handler would spoil: it writes objects anew
+// and fails for all where go-ical cannot read or write one.
+func TestAsStored(t *testing.T) {
+	s := start(t)
+	objects := map[string]string{
+		"a.ics":         event,
+		"panic.ics":     "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:p\nDTSTART;TZID=Europe/Berlin\nEND:VEVENT\nEND:VCALENDAR\n",
+		"no-stamp.ics":  "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:n\nX-LONG;X=\"a:b\":c\nEND:VEVENT\nEND:VCALENDAR\n",
+		"garbage &.ics": "<html>& hello",
+	}
+	multiget := `<C:calendar-multiget xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop>`
+	for name, data := range objects {
+		s.Store("work", name, data)
+		path := s.Path("work", strings.ReplaceAll(name, " ", "%20"))
+		a := do(t, s, "GET", path, "")
+		wantStatus(t, "GET", a, 200)
+		if a.body != data {
+			t.Errorf("GET %s = %q, want %q", name, a.body, data)
+		}
+		if head := do(t, s, "HEAD", path, ""); head.status != 200 || head.header.Get("ETag") != a.header.Get("ETag") {
+			t.Errorf("HEAD %s: %+v", name, head)
+		}
+		multiget += "<href>" + strings.ReplaceAll(path, "&", "&amp;") + "</href>"
+	}
+	multiget += "<href>" + s.Path("work", "none.ics") + "</href></C:calendar-multiget>"
+	a := do(t, s, "REPORT", s.Path("work", ""), multiget, "Depth", "1")
+	wantStatus(t, "multiget", a, 207)
+	var got struct {
+		Responses []struct {
+			Href   string `xml:"href"`
+			Status string `xml:"status"`
+			Data   string `xml:"propstat>prop>calendar-data"`
+		} `xml:"response"`
+	}
+	if err := xml.Unmarshal([]byte(a.body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Responses) != len(objects)+1 {
+		t.Errorf("multiget:\n%s", a.body)
+	}
+	for _, r := range got.Responses {
+		name, _ := url.PathUnescape(strings.TrimPrefix(r.Href, s.Path("work", "")))
+		if r.Data != objects[name] || (objects[name] == "") != strings.Contains(r.Status, "404") {
+			t.Errorf("multiget %s: %s %q, want %q", name, r.Status, r.Data, objects[name])
+		}
+	}
+	listing := do(t, s, "PROPFIND", s.Path("work", ""), propfindBody, "Depth", "1").body
+	if strings.Count(listing, "<getetag ") != len(objects)+1 || strings.Contains(listing, "BEGIN:") {
+		t.Errorf("listing, where data do not belong (RFC 4791 section 9.6):\n%s", listing)
+	}
+	for _, broken := range []string{objects["panic.ics"], objects["garbage &.ics"], ""} {
+		a := do(t, s, "PUT", s.Path("work", "b.ics"), broken)
+		if a.status != 403 || !strings.Contains(a.body, "valid-calendar-data") {
+			t.Errorf("PUT %q = %d %s", broken, a.status, a.body)
+		}
+	}
+}
+
+func TestQuery(t *testing.T) {
+	s := start(t)
+	object := func(name, start, end string, lines ...string) {
+		s.Store("work", name, strings.NewReplacer("u1@example.com", name, "20260512T120000Z", start, "20260512T130000Z", end,
+			"SUMMARY", strings.Join(append(lines, "SUMMARY"), "\r\n")).Replace(event))
+	}
+	object("noon", "20260512T120000Z", "20260512T130000Z")
+	object("day", "20260512T000000Z", "20260513T000000Z")
+	object("later", "20260601T120000Z", "20260601T130000Z")
+	object("weekly", "20240102T120000Z", "20240102T130000Z", "RRULE:FREQ=WEEKLY")
+	object("endless", "20240102T120000Z", "20240102T130000Z", "RRULE:FREQ=HOURLY;INTERVAL=2;BYHOUR=1")
+	object("panic", "20240102T120000Z", "20240102T130000Z", "RRULE:FREQ=MONTHLY;BYDAY=9MO")
+	s.Store("work", "broken", "BEGIN:VCALENDAR\nhello\n")
+	tests := []struct{ filter, want string }{
+		{``, "day endless later noon panic weekly"},
+		{`<C:time-range start="20260512T000000Z" end="20260513T000000Z"/>`, "day endless noon panic weekly"},
+		{`<C:time-range start="20260513T110000Z" end="20260513T120000Z"/>`, "endless panic"},
+		{`<C:time-range start="20260513T110000Z"/>`, "endless later panic weekly"},
+		{`<C:time-range end="20240103T000000Z"/>`, "endless panic weekly"},
+		{`<C:prop-filter name="UID"><C:text-match>noon</C:text-match></C:prop-filter>`, "noon"},
+	}
+	for _, test := range tests {
+		a := do(t, s, "REPORT", s.Path("work", ""), `<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/></prop>`+
+			`<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">`+test.filter+`</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`)
+		var got []string
+		for part := range strings.SplitSeq(a.body, "<D:href>") {
+			if href, _, ok := strings.Cut(part, "</D:href>"); ok {
+				got = append(got, strings.TrimPrefix(href, s.Path("work", "")))
+			}
+		}
+		if diff := cmp.Diff(test.want, strings.Join(got, " ")); a.status != 207 || diff != "" {
+			t.Errorf("%s: %d (-want +got):\n%s", test.filter, a.status, diff)
+		}
+	}
+}
+
+// TestDiscovery is go-webdav's own client on the server, and what it cannot do.
+func TestDiscovery(t *testing.T) {
+	s := start(t)
+	c, err := gocaldav.NewClient(gowebdav.HTTPClientWithBasicAuth(nil, s.User, s.Password), s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	principal, err := c.FindCurrentUserPrincipal(t.Context())
+	if err != nil || principal != s.Principal() {
+		t.Errorf("principal %q, %v", principal, err)
+	}
+	home, err := c.FindCalendarHomeSet(t.Context(), principal)
+	if err != nil || home != s.Home() {
+		t.Errorf("home %q, %v", home, err)
+	}
+	made := `<C:mkcalendar xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><set><prop><displayname>A &amp; B</displayname>` +
+		`<C:supported-calendar-component-set><C:comp name="VEVENT"/></C:supported-calendar-component-set></prop></set></C:mkcalendar>`
+	wantStatus(t, "MKCALENDAR", do(t, s, "MKCALENDAR", s.Path("new", ""), made), 201)
+	wantStatus(t, "MKCALENDAR again", do(t, s, "MKCALENDAR", s.Path("new", ""), made), 405)
+	wantStatus(t, "MKCALENDAR elsewhere", do(t, s, "MKCALENDAR", "/elsewhere/new/", made), 403)
+	wantStatus(t, "plain MKCALENDAR", do(t, s, "MKCALENDAR", s.Path("plain", ""), ""), 201)
+	list, err := c.FindCalendars(t.Context(), home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []gocaldav.Calendar{
+		{Path: s.Path("new", ""), Name: "A & B", SupportedComponentSet: []string{"VEVENT"}},
+		{Path: s.Path("plain", ""), Name: "plain", SupportedComponentSet: []string{"VEVENT", "VTODO"}},
+		{Path: s.Path("tasks", ""), Name: "tasks", SupportedComponentSet: []string{"VTODO"}},
+		{Path: s.Path("team", ""), Name: "team", SupportedComponentSet: []string{"VEVENT"}},
+		{Path: s.Path("work", ""), Name: "work", SupportedComponentSet: []string{"VEVENT"}},
+	}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Errorf("FindCalendars() mismatch (-want +got):\n%s", diff)
+	}
+	wantStatus(t, "PROPFIND of nothing", do(t, s, "PROPFIND", "/nothing/", "", "Depth", "0"), 404)
+	wantStatus(t, "home without its slash", do(t, s, "PROPFIND", strings.TrimSuffix(s.Home(), "/"), "", "Depth", "0"), 207)
+	all := do(t, s, "PROPFIND", s.Path("team", ""), "", "Depth", "0").body
+	for _, property := range []string{"getctag", "sync-token", "supported-report-set", "<sync-collection ", "<read "} {
+		if !strings.Contains(all, property) {
+			t.Errorf("a calendar lacks %s:\n%s", property, all)
+		}
+	}
+	if strings.Contains(all, "<write") {
+		t.Errorf("a read-only calendar may be written to:\n%s", all)
+	}
+	if h := do(t, s, "OPTIONS", s.Home(), "").header; !strings.Contains(h.Get("DAV"), "calendar-access") || !strings.Contains(h.Get("Allow"), "MKCALENDAR") {
+		t.Errorf("OPTIONS: %v", h)
+	}
+	wantStatus(t, "login", do(t, s, "PROPFIND", "/", "", "Authorization", "Basic bm86"), 401)
+	wantStatus(t, "large request", do(t, s, "PROPFIND", "/", strings.Repeat("<a>", 1<<20)), 403)
+	wantStatus(t, "deep request", do(t, s, "PROPFIND", "/", strings.Repeat("<a>", 1<<18)), 400)
 }
 
 func TestClock(t *testing.T) {

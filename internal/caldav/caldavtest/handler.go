@@ -1,18 +1,21 @@
 package caldavtest
 
 import (
-	"crypto/sha256"
+	"bytes"
 	"crypto/subtle"
-	"encoding/hex"
+	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
+
+	gowebdav "github.com/emersion/go-webdav"
+	gocaldav "github.com/emersion/go-webdav/caldav"
 )
 
-// limit is the size of the largest object the server takes.
+// limit is the size of the largest request the server takes. It also bounds how
+// deep the XML is nested that go-webdav reads without a limit of its own.
 const limit = 1 << 20
 
 // moved prefixes the paths to which Faults.Redirect sends.
@@ -22,7 +25,7 @@ const moved = "/moved"
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	body, err := io.ReadAll(io.LimitReader(r.Body, 4*limit))
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -45,48 +48,56 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // net/http drops the connection without a word
 	}
 	if a.status == http.StatusMultiStatus && s.faults.HalfMultistatus {
-		a.body = a.body[:len(a.body)/2]
+		a.body.Truncate(a.body.Len() / 2)
 	}
-	for name, value := range a.header {
-		w.Header().Set(name, value)
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, a.body) // a client that is gone needs no answer
+		_, _ = a.body.WriteTo(w) // a client that is gone needs no answer
 	}
 }
 
-// reply is an answer before it is sent.
+// reply is an answer before it is sent. It implements [http.ResponseWriter].
 type reply struct {
 	status int
-	header map[string]string
-	body   string
+	header http.Header
+	body   bytes.Buffer
 }
 
-func status(code int) reply {
-	return reply{status: code, header: map[string]string{"Content-Type": "text/plain; charset=utf-8"}, body: http.StatusText(code) + "\n"}
-}
+func (a *reply) Header() http.Header { return a.header }
 
-// refusal is an error with a precondition (RFC 4918 section 16).
-func refusal(code int, condition string) reply {
-	return xmlReply(code, `<D:error xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">`+condition+`</D:error>`)
-}
-
-func xmlReply(code int, body string) reply {
-	return reply{
-		status: code,
-		header: map[string]string{"Content-Type": "application/xml; charset=utf-8"},
-		body:   `<?xml version="1.0" encoding="utf-8"?>` + "\n" + body + "\n",
+func (a *reply) WriteHeader(code int) {
+	if a.status == 0 {
+		a.status = code
 	}
 }
 
-func redirect(code int, to string) reply {
-	a := status(code)
-	a.header["Location"] = to
+func (a *reply) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+func text(code int, contentType, body string) *reply {
+	a := &reply{status: code, header: http.Header{"Content-Type": {contentType}}}
+	a.body.WriteString(body)
 	return a
 }
 
-func (s *Server) answer(r *http.Request, body []byte) reply {
+func status(code int) *reply {
+	return text(code, "text/plain; charset=utf-8", http.StatusText(code)+"\n")
+}
+
+// refusal is an error with a precondition (RFC 4918 section 16).
+func refusal(condition string) *reply {
+	return xmlReply(http.StatusForbidden, `<D:error xmlns:D="DAV:" xmlns:C="`+nsCalDAV+`">`+condition+`</D:error>`)
+}
+
+func xmlReply(code int, body string) *reply {
+	return text(code, "application/xml; charset=utf-8", xml.Header+body+"\n")
+}
+
+// answer is what stands before the server proper: faults and the login.
+func (s *Server) answer(r *http.Request, body []byte) *reply {
 	if s.faults.Status500 {
 		return status(http.StatusInternalServerError)
 	}
@@ -98,37 +109,74 @@ func (s *Server) answer(r *http.Request, body []byte) reply {
 	user, password, _ := r.BasicAuth()
 	if user != s.User || subtle.ConstantTimeCompare([]byte(password), []byte(s.Password)) != 1 {
 		a := status(http.StatusUnauthorized)
-		a.header["WWW-Authenticate"] = `Basic realm="calendars"`
+		a.header.Set("WWW-Authenticate", `Basic realm="calendars"`)
 		return a
 	}
 	path, redirected := strings.CutPrefix(r.URL.Path, moved)
 	if s.faults.Redirect != 0 && !redirected {
-		return redirect(s.faults.Redirect, moved+r.URL.EscapedPath())
+		a := status(s.faults.Redirect)
+		a.header.Set("Location", moved+r.URL.EscapedPath())
+		return a
 	}
-	if path == "/.well-known/caldav" { // RFC 6764 section 5
-		return redirect(http.StatusMovedPermanently, "/")
+	if len(body) > limit {
+		return refusal(`<C:max-resource-size/>`)
+	}
+	if path == s.Home()[:len(s.Home())-1] || path == s.Principal()[:len(s.Principal())-1] {
+		path += "/" // the library would know nothing there
 	}
 	switch r.Method {
-	case http.MethodOptions:
-		a := status(http.StatusNoContent)
-		a.body = ""
-		a.header["DAV"] = "1, 3, calendar-access"
-		a.header["Allow"] = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, REPORT, MKCALENDAR"
-		return a
-	case "PROPFIND":
-		return s.propfind(path, r.Header.Get("Depth"), body)
-	case "REPORT":
-		return s.report(path, body)
-	case "MKCALENDAR":
-		return s.mkcalendar(path, body)
 	case http.MethodGet, http.MethodHead:
-		return s.get(path)
+		if path != wellKnown {
+			return s.get(path)
+		}
+	case http.MethodOptions:
+		a := s.library(r, r.Method, path, body, nil)
+		if !s.faults.NoMkcalendar {
+			a.header.Set("Allow", a.header.Get("Allow")+", MKCALENDAR")
+		}
+		return a
 	case http.MethodPut:
-		return s.put(path, r.Header, string(body))
+		return s.put(r, path, body)
 	case http.MethodDelete:
-		return s.delete(path, r.Header)
+		return s.delete(r, path)
+	case "MKCALENDAR":
+		return s.mkcalendar(r, path, body)
+	case "REPORT":
+		return s.report(r, path, body)
 	}
-	return status(http.StatusMethodNotAllowed)
+	return s.library(r, r.Method, path, body, nil)
+}
+
+const wellKnown = "/.well-known/caldav"
+
+// library has go-webdav answer. What it says of resources is completed, and
+// misrepresented as the faults demand.
+func (s *Server) library(r *http.Request, method, path string, body []byte, components []string) (a *reply) {
+	defer func() {
+		if p := recover(); p != nil { // of go-ical
+			a = text(http.StatusBadRequest, "text/plain; charset=utf-8", fmt.Sprintln(p))
+		}
+	}()
+	r = r.Clone(r.Context())
+	r.Method, r.URL.Path, r.URL.RawPath = method, path, ""
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	// The library insists on a type, and curl calls everything a form.
+	if t := r.Header.Get("Content-Type"); t == "" || t == "application/x-www-form-urlencoded" {
+		r.Header.Set("Content-Type", "application/xml")
+		if method == http.MethodPut {
+			r.Header.Set("Content-Type", "text/calendar")
+		}
+	}
+	b := &backend{s: s, body: string(body), components: components, handed: map[string]object{}}
+	a = &reply{header: http.Header{}}
+	(&gocaldav.Handler{Backend: b}).ServeHTTP(a, r)
+	if etag := a.header.Get("ETag"); etag != "" && s.faults.WeakETags {
+		a.header.Set("ETag", "W/"+etag)
+	}
+	if a.status == http.StatusMultiStatus {
+		return b.completed(a.body.Bytes(), method == "REPORT")
+	}
+	return a
 }
 
 // find returns the calendar at or above a path, and the name of the object in
@@ -142,25 +190,24 @@ func (s *Server) find(path string) (c *calendar, name string) {
 	return s.calendars[segment], name
 }
 
-func (s *Server) get(path string) reply {
-	c, name := s.find(path)
-	if c == nil || name == "" {
-		if c != nil || s.isCollection(path) {
-			return status(http.StatusMethodNotAllowed)
-		}
-		return status(http.StatusNotFound)
+func (s *Server) object(path string) (o object, ok bool) {
+	if c, name := s.find(path); c != nil {
+		o, ok = c.objects[name]
 	}
-	o, ok := c.objects[name]
+	return o, ok
+}
+
+// get serves an object as it was stored. The library would write it anew, in
+// another length than it announces.
+func (s *Server) get(path string) *reply {
+	o, ok := s.object(path)
 	if !ok {
 		return status(http.StatusNotFound)
 	}
-	a := reply{
-		status: http.StatusOK,
-		header: map[string]string{"Content-Type": "text/calendar; charset=utf-8"},
-		body:   s.faults.served(name, o),
-	}
+	_, name := s.find(path)
+	a := text(http.StatusOK, "text/calendar; charset=utf-8", s.faults.served(name, o))
 	if !s.faults.NoETags {
-		a.header["ETag"] = s.faults.etag(o)
+		a.header.Set("ETag", s.faults.etag(o))
 	}
 	return a
 }
@@ -172,155 +219,85 @@ func (f Faults) served(name string, o object) string {
 	return o.data
 }
 
-// precondition checks If-Match and If-None-Match (RFC 9110 section 13.2.2).
-func (f Faults) precondition(h http.Header, o object, exists, ignoreMatch, ignoreNone bool) bool {
-	if want := h.Get("If-Match"); want != "" && !ignoreMatch {
-		// Strong comparison: a weak ETag never matches (RFC 9110 section 8.8.3.2).
-		strong := f.etag(o) == want && !strings.HasPrefix(want, "W/")
-		if !exists || want != "*" && !strong {
-			return false
-		}
-	}
-	if want := h.Get("If-None-Match"); want != "" && !ignoreNone && exists {
-		return want != "*" && strings.TrimPrefix(want, "W/") != strings.TrimPrefix(f.etag(o), "W/")
-	}
-	return true
-}
-
-func (s *Server) put(path string, h http.Header, data string) reply {
+func (s *Server) put(r *http.Request, path string, body []byte) *reply {
 	f := s.faults
-	c, name := s.find(path)
-	if c == nil || name == "" || strings.Contains(name, "/") {
-		return status(http.StatusConflict)
-	}
-	if c.ReadOnly {
-		return refusal(http.StatusForbidden, `<D:need-privileges/>`)
-	}
-	o, exists := c.objects[name]
-	if !f.precondition(h, o, exists, f.IgnoreIfMatch, f.IgnoreIfNoneMatch) {
-		return status(http.StatusPreconditionFailed)
-	}
-	if condition := c.refuses(data); condition != "" {
-		return refusal(http.StatusForbidden, condition)
-	}
 	if f.RefusedPut207 {
-		return xmlReply(http.StatusMultiStatus, `<D:multistatus xmlns:D="DAV:"><D:response><D:href>`+escape(href(path))+
-			`</D:href><D:status>HTTP/1.1 403 Forbidden</D:status></D:response></D:multistatus>`)
+		var a answers
+		a.failed(path, http.StatusForbidden)
+		return a.reply("")
 	}
-	if other := s.holder(c, name, data); other != "" {
-		return refusal(http.StatusConflict, `<C:no-uid-conflict><D:href>`+escape(href(other))+`</D:href></C:no-uid-conflict>`)
+	r = r.Clone(r.Context())
+	if f.IgnoreIfMatch {
+		r.Header.Del("If-Match")
 	}
-	if f.RenameHrefs && !exists {
-		sum := sha256.Sum256([]byte(name))
-		name = hex.EncodeToString(sum[:8]) + ".ics"
+	if f.IgnoreIfNoneMatch {
+		r.Header.Del("If-None-Match")
 	}
-	c.put(name, without(data, f.Drop))
-	a := reply{status: http.StatusCreated, header: map[string]string{}}
-	if exists {
+	_, existed := s.object(path)
+	a := s.library(r, r.Method, path, body, nil)
+	switch {
+	case a.status == http.StatusCreated && existed:
 		a.status = http.StatusNoContent
-	}
-	if !f.NoETagOnPut && !f.NoETags && !f.RenameHrefs {
-		a.header["ETag"] = f.etag(c.objects[name])
+	case a.status == http.StatusBadRequest:
+		return refusal(`<C:valid-calendar-data/>`)
+	case a.status == http.StatusConflict && bytes.Contains(a.body.Bytes(), []byte("-calendar-")):
+		a.status = http.StatusForbidden // RFC 4918 section 16: it will not do a second time either
 	}
 	return a
 }
 
-// refuses returns the precondition of RFC 4791 section 5.3.2.1 that the data
-// does not meet.
-func (c *calendar) refuses(data string) string {
-	text := strings.TrimSpace(data)
-	if len(data) > limit {
-		return `<C:max-resource-size/>`
-	}
-	if !strings.HasPrefix(text, "BEGIN:VCALENDAR") || !strings.HasSuffix(text, "END:VCALENDAR") {
-		return `<C:valid-calendar-data/>`
-	}
-	if method, _ := property(data, "METHOD"); method != "" {
-		return `<C:valid-calendar-object-resource/>`
-	}
-	for _, kind := range []string{"VEVENT", "VTODO", "VJOURNAL"} {
-		if part := component(data, kind); part != "" {
-			if !slices.Contains(c.Components, kind) {
-				return `<C:supported-calendar-component/>`
-			}
-			if uid, _ := property(part, "UID"); uid == "" {
-				return `<C:valid-calendar-object-resource/>`
-			}
-			return ""
-		}
-	}
-	return `<C:valid-calendar-object-resource/>`
-}
-
-// holder returns the path of another object with the same UID.
-func (s *Server) holder(in *calendar, name, data string) string {
-	uid, _ := property(data, "UID")
-	for _, c := range s.calendars {
-		if c != in && !s.faults.GlobalUIDs {
-			continue
-		}
-		for n, o := range c.objects {
-			if c == in && n == name {
-				continue
-			}
-			if other, _ := property(o.data, "UID"); other == uid {
-				return s.Path(c.Name, n)
-			}
-		}
-	}
-	return ""
-}
-
-func (s *Server) delete(path string, h http.Header) reply {
-	c, name := s.find(path)
-	switch {
-	case c == nil:
-		return status(http.StatusNotFound)
-	case c.ReadOnly:
-		return refusal(http.StatusForbidden, `<D:need-privileges/>`)
-	case name == "":
-		delete(s.calendars, c.Name)
-		return reply{status: http.StatusNoContent}
-	}
-	o, exists := c.objects[name]
-	if !exists {
-		return status(http.StatusNotFound)
-	}
-	if !s.faults.precondition(h, o, exists, s.faults.IgnoreIfMatchOnDelete, false) {
+// delete checks the precondition, which the library ignores.
+func (s *Server) delete(r *http.Request, path string) *reply {
+	o, exists := s.object(path)
+	match := gowebdav.ConditionalMatch(r.Header.Get("If-Match"))
+	if exists && !s.faults.IgnoreIfMatchOnDelete && !s.faults.allows(match, "", o, exists) {
 		return status(http.StatusPreconditionFailed)
 	}
-	c.remove(name)
-	return reply{status: http.StatusNoContent}
+	return s.library(r, r.Method, path, nil, nil)
 }
 
-func (s *Server) mkcalendar(path string, body []byte) reply {
+// asked is what there is in the body of a request that the library cannot read.
+type asked struct {
+	XMLName    xml.Name
+	Token      string   `xml:"DAV: sync-token"`
+	Props      elements `xml:"DAV: prop"`
+	Title      string   `xml:"set>prop>displayname"`
+	Components []struct {
+		Name string `xml:"name,attr"`
+	} `xml:"set>prop>supported-calendar-component-set>comp"`
+}
+
+// mkcalendar is an extended MKCOL to the library (RFC 5689).
+func (s *Server) mkcalendar(r *http.Request, path string, body []byte) *reply {
 	if s.faults.NoMkcalendar {
 		return status(http.StatusMethodNotAllowed)
 	}
-	name, ok := strings.CutPrefix(path, s.Home())
-	name = strings.TrimSuffix(name, "/")
-	if !ok || name == "" || strings.Contains(name, "/") {
-		return refusal(http.StatusForbidden, `<C:calendar-collection-location-ok/>`)
-	}
-	if s.calendars[name] != nil {
-		return refusal(http.StatusMethodNotAllowed, `<D:resource-must-be-null/>`)
-	}
-	q, err := parse(body)
-	if err != nil {
+	var q asked
+	if len(body) > 0 && xml.Unmarshal(body, &q) != nil {
 		return status(http.StatusBadRequest)
 	}
-	c := Calendar{Name: name, Title: orElse(q.title, name), Components: q.components}
-	if len(c.Components) == 0 {
-		c.Components = []string{"VEVENT", "VTODO"}
+	var components []string
+	for _, c := range q.Components {
+		components = append(components, c.Name)
 	}
-	s.calendars[name] = &calendar{Calendar: c, objects: map[string]object{}}
-	return reply{status: http.StatusCreated}
+	return s.library(r, "MKCOL", path, []byte(`<mkcol xmlns="DAV:"><set><prop><resourcetype><collection/><calendar xmlns="`+nsCalDAV+
+		`"/></resourcetype><displayname>`+escape(q.Title)+`</displayname></prop></set></mkcol>`), components)
 }
 
-// href writes a path as it goes into an answer or a header.
-func href(path string) string { return (&url.URL{Path: path}).EscapedPath() }
-
-// token names a version of a calendar.
-func (s *Server) token(version int) string {
-	return fmt.Sprintf("http://sync.example/%d/%d", s.epoch, version)
+func (s *Server) report(r *http.Request, path string, body []byte) *reply {
+	c, name := s.find(path)
+	if c == nil || name != "" {
+		return status(http.StatusNotFound)
+	}
+	var q asked
+	if xml.Unmarshal(body, &q) != nil {
+		return status(http.StatusBadRequest)
+	}
+	switch {
+	case q.XMLName == cal("calendar-multiget"), q.XMLName == cal("calendar-query"):
+		return s.library(r, r.Method, path, body, nil)
+	case q.XMLName == dav("sync-collection") && !s.faults.NoSyncCollection:
+		return s.sync(c, q)
+	}
+	return refusal(`<D:supported-report/>`)
 }

@@ -11,13 +11,24 @@ import (
 	"strings"
 )
 
+// The namespaces.
+const (
+	nsDAV    = "DAV:"
+	nsCalDAV = "urn:ietf:params:xml:ns:caldav"
+	nsCS     = "http://calendarserver.org/ns/"
+)
+
+func dav(local string) xml.Name { return xml.Name{Space: nsDAV, Local: local} }
+func cal(local string) xml.Name { return xml.Name{Space: nsCalDAV, Local: local} }
+
 // properties are the XML inside each property of a resource.
 type properties map[xml.Name]string
 
 // answers collects the responses of a multistatus body (RFC 4918 section 13).
 type answers struct{ b strings.Builder }
 
-// found adds a response with those of the wanted properties that there are.
+// found adds a response with those of the wanted properties that there are. None
+// wanted means all.
 func (a *answers) found(path string, have properties, wanted []xml.Name) {
 	if wanted == nil {
 		wanted = slices.SortedFunc(maps.Keys(have), func(x, y xml.Name) int {
@@ -31,7 +42,7 @@ func (a *answers) found(path string, have properties, wanted []xml.Name) {
 		if !is {
 			to = &missing
 		}
-		fmt.Fprintf(to, `<p:%s xmlns:p="%s">%s</p:%s>`, name.Local, escape(name.Space), value, name.Local)
+		fmt.Fprintf(to, `<%s xmlns="%s">%s</%s>`, name.Local, escape(name.Space), value, name.Local)
 	}
 	fmt.Fprintf(&a.b, "<D:response><D:href>%s</D:href>", escape(href(path)))
 	if ok.Len() > 0 || missing.Len() == 0 {
@@ -49,97 +60,128 @@ func (a *answers) failed(path string, code int) {
 		escape(href(path)), code, http.StatusText(code))
 }
 
-func (a *answers) reply(tail string) reply {
+func (a *answers) reply(tail string) *reply {
 	return xmlReply(http.StatusMultiStatus, `<D:multistatus xmlns:D="DAV:" xmlns:C="`+nsCalDAV+`">`+"\n"+a.b.String()+tail+`</D:multistatus>`)
 }
 
-func dav(local string) xml.Name { return xml.Name{Space: nsDAV, Local: local} }
-func cal(local string) xml.Name { return xml.Name{Space: nsCalDAV, Local: local} }
+// href writes a path as it goes into an answer.
+func href(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
-func link(path string) string {
-	return `<D:href xmlns:D="DAV:">` + escape(path) + `</D:href>`
+func escape(s string) string {
+	var b strings.Builder
+	// Characters that XML 1.0 cannot hold become U+FFFD; a Builder never fails.
+	_ = xml.EscapeText(&b, []byte(s))
+	return strings.ReplaceAll(b.String(), "&#xA;", "\n") // a line is a line to curl
 }
 
-func (s *Server) isCollection(path string) bool {
-	return path == "/" || s.isPrincipal(path) || s.isHome(path)
+// elements are the children of an element, each with the XML in it.
+type elements struct {
+	All []struct {
+		XMLName xml.Name
+		Inner   string `xml:",innerxml"`
+	} `xml:",any"`
 }
 
-func (s *Server) isPrincipal(path string) bool {
-	return strings.TrimSuffix(path, "/") == strings.TrimSuffix(s.Principal(), "/")
+func (e elements) names() []xml.Name {
+	var list []xml.Name
+	for _, one := range e.All {
+		list = append(list, one.XMLName)
+	}
+	return list
 }
 
-func (s *Server) isHome(path string) bool {
-	return strings.TrimSuffix(path, "/") == strings.TrimSuffix(s.Home(), "/")
+// multistatus is the library's answer.
+type multistatus struct {
+	Responses []struct {
+		Href      string `xml:"DAV: href"`
+		Status    string `xml:"DAV: status"`
+		Propstats []struct {
+			Status string   `xml:"DAV: status"`
+			Props  elements `xml:"DAV: prop"`
+		} `xml:"DAV: propstat"`
+	} `xml:"DAV: response"`
 }
 
-// common are the properties every resource has.
-func (s *Server) common() properties {
-	return properties{
-		dav("current-user-principal"): link(s.Principal()),
-		dav("owner"):                  link(s.Principal()),
-		dav("resourcetype"):           `<D:collection xmlns:D="DAV:"/>`,
+// completed writes the library's answer anew, with the properties that it does
+// not know and, in a report, the data as they were stored.
+func (b *backend) completed(body []byte, report bool) *reply {
+	var q asked
+	_ = xml.Unmarshal([]byte(b.body), &q) // which the library has read
+	var m multistatus
+	if err := xml.Unmarshal(body, &m); err != nil {
+		return text(http.StatusInternalServerError, "text/plain; charset=utf-8", err.Error())
+	}
+	if len(m.Responses) == 0 && !report { // so it answers about what is not there
+		return status(http.StatusNotFound)
+	}
+	var a answers
+	for i, r := range m.Responses {
+		u, err := url.Parse(r.Href)
+		if err != nil || b.s.faults.MultigetMissing && q.XMLName == cal("calendar-multiget") && i%2 == 1 {
+			continue
+		}
+		if fields := strings.Fields(r.Status); len(fields) > 1 {
+			code, _ := strconv.Atoi(fields[1])
+			a.failed(u.Path, code)
+			continue
+		}
+		have := properties{}
+		for _, p := range r.Propstats {
+			for _, e := range p.Props.All {
+				if strings.Contains(p.Status, " 200 ") {
+					have[e.XMLName] = e.Inner
+				}
+			}
+		}
+		b.complete(u.Path, have)
+		if !report { // RFC 4791 section 9.6: in reports only
+			delete(have, cal("calendar-data"))
+		}
+		a.found(u.Path, have, q.Props.names())
+	}
+	return a.reply("")
+}
+
+func (b *backend) complete(path string, have properties) {
+	if o, is := b.handed[path]; is {
+		_, name := b.s.find(path)
+		maps.Copy(have, b.s.faults.ofObject(name, o))
+	} else if c, name := b.s.find(path); c != nil && name == "" {
+		maps.Copy(have, b.s.ofCalendar(c))
+	} else if home := b.s.faults.HomeSet; home != "" && path == b.s.Principal() {
+		have[cal("calendar-home-set")] = `<D:href xmlns:D="DAV:">` + escape(home) + `</D:href>`
 	}
 }
 
-func (s *Server) ofPrincipal() properties {
-	p := s.common()
-	p[dav("resourcetype")] = `<D:collection xmlns:D="DAV:"/><D:principal xmlns:D="DAV:"/>`
-	p[dav("displayname")] = escape(s.User)
-	p[cal("calendar-home-set")] = link(orElse(s.faults.HomeSet, s.Home()))
-	p[cal("calendar-user-address-set")] = link("mailto:" + s.User + "@example.org")
-	return p
-}
-
+// ofCalendar are the properties the library has not.
 func (s *Server) ofCalendar(c *calendar) properties {
-	p := s.common()
-	p[dav("resourcetype")] = `<D:collection xmlns:D="DAV:"/><C:calendar xmlns:C="` + nsCalDAV + `"/>`
-	p[dav("displayname")] = escape(c.Title)
-	var comps strings.Builder
-	for _, name := range c.Components {
-		comps.WriteString(`<C:comp xmlns:C="` + nsCalDAV + `" name="` + escape(name) + `"/>`)
-	}
-	p[cal("supported-calendar-component-set")] = comps.String()
-	p[dav("current-user-privilege-set")] = privileges(c.ReadOnly)
-	reports := []string{"<C:calendar-multiget xmlns:C=\"" + nsCalDAV + "\"/>", "<C:calendar-query xmlns:C=\"" + nsCalDAV + "\"/>"}
+	reports := []xml.Name{cal("calendar-multiget"), cal("calendar-query")}
 	if !s.faults.NoSyncCollection {
-		reports = append(reports, `<D:sync-collection xmlns:D="DAV:"/>`)
+		reports = append(reports, dav("sync-collection"))
 	}
-	p[dav("supported-report-set")] = `<D:supported-report xmlns:D="DAV:"><D:report>` +
-		strings.Join(reports, `</D:report></D:supported-report><D:supported-report xmlns:D="DAV:"><D:report>`) +
-		`</D:report></D:supported-report>`
+	var b strings.Builder
+	for _, r := range reports { // RFC 3253 section 3.1.5
+		fmt.Fprintf(&b, `<D:supported-report xmlns:D="DAV:"><D:report><%s xmlns="%s"/></D:report></D:supported-report>`, r.Local, r.Space)
+	}
+	p := properties{dav("supported-report-set"): b.String()}
 	if !s.faults.NoCTag {
-		token := s.token(s.seen(c))
-		p[xml.Name{Space: nsCS, Local: "getctag"}] = escape(token)
+		token := escape(s.token(s.seen(c)))
+		p[xml.Name{Space: nsCS, Local: "getctag"}] = token
 		if !s.faults.NoSyncCollection {
-			p[dav("sync-token")] = escape(token)
+			p[dav("sync-token")] = token
 		}
 	}
 	return p
 }
 
-func privileges(readOnly bool) string {
-	names := []string{"read", "write", "write-content", "write-properties", "bind", "unbind"}
-	if readOnly {
-		names = names[:1]
-	}
-	var b strings.Builder
-	for _, name := range names {
-		b.WriteString(`<D:privilege xmlns:D="DAV:"><D:` + name + `/></D:privilege>`)
-	}
-	return b.String()
-}
-
-func (f Faults) ofObject(name string, o object, withData bool) properties {
+func (f Faults) ofObject(name string, o object) properties {
 	p := properties{
-		dav("resourcetype"):     "",
-		dav("getcontenttype"):   "text/calendar; charset=utf-8; component=vevent",
-		dav("getcontentlength"): strconv.Itoa(len(o.data)),
+		dav("resourcetype"):   "",
+		dav("getcontenttype"): "text/calendar; charset=utf-8; component=vevent",
+		cal("calendar-data"):  escape(f.served(name, o)),
 	}
 	if !f.NoETags {
 		p[dav("getetag")] = escape(f.etag(o))
-	}
-	if withData {
-		p[cal("calendar-data")] = escape(f.served(name, o))
 	}
 	return p
 }
@@ -148,157 +190,8 @@ func (f Faults) ofObject(name string, o object, withData bool) properties {
 func (s *Server) seen(c *calendar) int { return max(0, len(c.changes)-s.faults.StaleListing) }
 
 func (s *Server) listed(c *calendar) map[string]object {
-	if s.faults.EmptyListing {
+	if c == nil || s.faults.EmptyListing {
 		return nil
 	}
 	return c.asOf(s.seen(c))
-}
-
-func (s *Server) propfind(path, depth string, body []byte) reply {
-	q, err := parse(body)
-	if err != nil {
-		return status(http.StatusBadRequest)
-	}
-	if depth != "0" && depth != "1" {
-		return refusal(http.StatusForbidden, `<D:propfind-finite-depth/>`)
-	}
-	var a answers
-	c, name := s.find(path)
-	switch {
-	case path == "/":
-		a.found(path, s.common(), q.props)
-	case s.isPrincipal(path):
-		a.found(path, s.ofPrincipal(), q.props)
-	case s.isHome(path):
-		a.found(path, s.common(), q.props)
-		if depth == "1" {
-			for _, n := range slices.Sorted(maps.Keys(s.calendars)) {
-				a.found(s.Path(n, ""), s.ofCalendar(s.calendars[n]), q.props)
-			}
-		}
-	case c != nil && name == "":
-		a.found(s.Path(c.Name, ""), s.ofCalendar(c), q.props)
-		if depth == "1" {
-			objects := s.listed(c)
-			for _, n := range slices.Sorted(maps.Keys(objects)) {
-				a.found(s.Path(c.Name, n), s.faults.ofObject(n, objects[n], false), q.props)
-			}
-		}
-	default:
-		o, ok := object{}, false
-		if c != nil {
-			o, ok = c.objects[name]
-		}
-		if !ok {
-			return status(http.StatusNotFound)
-		}
-		a.found(path, s.faults.ofObject(name, o, false), q.props)
-	}
-	return a.reply("")
-}
-
-func (s *Server) report(path string, body []byte) reply {
-	q, err := parse(body)
-	if err != nil {
-		return status(http.StatusBadRequest)
-	}
-	c, name := s.find(path)
-	if c == nil || name != "" {
-		return status(http.StatusNotFound)
-	}
-	switch {
-	case q.root == cal("calendar-multiget"):
-		return s.multiget(q)
-	case q.root == cal("calendar-query"):
-		var a answers
-		objects := s.listed(c)
-		for _, n := range slices.Sorted(maps.Keys(objects)) {
-			if q.matches(objects[n]) {
-				a.found(s.Path(c.Name, n), s.faults.ofObject(n, objects[n], true), q.props)
-			}
-		}
-		return a.reply("")
-	case q.root == dav("sync-collection") && !s.faults.NoSyncCollection:
-		return s.sync(c, q)
-	}
-	return refusal(http.StatusForbidden, `<D:supported-report/>`)
-}
-
-func (s *Server) multiget(q query) reply {
-	var a answers
-	for i, h := range q.hrefs {
-		if s.faults.MultigetMissing && i%2 == 1 {
-			continue
-		}
-		u, err := url.Parse(h)
-		if err != nil {
-			a.failed(h, http.StatusBadRequest)
-			continue
-		}
-		c, name := s.find(u.Path)
-		if c == nil {
-			a.failed(u.Path, http.StatusNotFound)
-			continue
-		}
-		if o, ok := c.objects[name]; ok {
-			a.found(u.Path, s.faults.ofObject(name, o, true), q.props)
-		} else {
-			a.failed(u.Path, http.StatusNotFound)
-		}
-	}
-	return a.reply("")
-}
-
-// sync answers sync-collection (RFC 6578 section 3.2).
-func (s *Server) sync(c *calendar, q query) reply {
-	from, valid := s.version(c, q.token)
-	if q.token != "" && s.faults.SyncTokenError != 0 {
-		return status(s.faults.SyncTokenError)
-	}
-	if !valid || q.token != "" && s.faults.SyncTokenExpired {
-		return refusal(http.StatusForbidden, `<D:valid-sync-token/>`)
-	}
-	to := s.seen(c)
-	all := q.token == "" || s.faults.SyncEverything
-	if !all && s.faults.SyncPage > 0 {
-		to = min(to, from+s.faults.SyncPage)
-	}
-	objects := c.asOf(to)
-	if s.faults.EmptyListing {
-		objects = nil
-	}
-	var names []string
-	if all {
-		names = slices.Sorted(maps.Keys(objects))
-	} else {
-		names = slices.Sorted(maps.Keys(c.since(from, to)))
-	}
-	var a answers
-	for _, n := range names {
-		if o, ok := objects[n]; ok {
-			a.found(s.Path(c.Name, n), s.faults.ofObject(n, o, true), q.props)
-		} else {
-			a.failed(s.Path(c.Name, n), http.StatusNotFound)
-		}
-	}
-	if to < s.seen(c) {
-		a.failed(s.Path(c.Name, ""), http.StatusInsufficientStorage)
-	}
-	return a.reply(`<D:sync-token>` + escape(s.token(to)) + `</D:sync-token>`)
-}
-
-// version reads a token.
-func (s *Server) version(c *calendar, token string) (int, bool) {
-	if token == "" {
-		return 0, true
-	}
-	n, err := strconv.Atoi(strings.TrimPrefix(token, s.token(0)[:len(s.token(0))-1]))
-	return n, err == nil && n >= 0 && n <= len(c.changes)
-}
-
-// ExpireTokens makes every sync token handed out so far void.
-func (s *Server) ExpireTokens() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.epoch++
 }

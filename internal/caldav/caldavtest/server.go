@@ -2,8 +2,13 @@
 // with everything in memory. Without faults it is a decent server that calendar
 // programs can use; with them it misbehaves the way servers in the field do.
 //
-// It is written for tests and for the demonstration. It knows one user and no
-// TLS, and reads only as much iCalendar as the protocol asks of it.
+// The protocol is go-webdav's handler on a backend of ours. Around it lies what
+// that has not: logins, sync-collection (RFC 6578), getctag, MKCALENDAR, a
+// precondition on DELETE, and objects byte for byte as they were stored; and the
+// faults.
+//
+// It is written for tests and for the demonstration, and knows one user and no
+// TLS.
 package caldavtest
 
 import (
@@ -114,11 +119,12 @@ func (s *Server) Set(f Faults) {
 	s.faults = f
 }
 
-// Home is the path of the collection that holds the calendars.
+// Home is the path of the collection that holds the calendars. The library tells
+// by the number of segments what a path is: one of a principal, two of a home.
 func (s *Server) Home() string { return "/calendars/" + s.User + "/" }
 
 // Principal is the path of the user's principal.
-func (s *Server) Principal() string { return "/principals/" + s.User + "/" }
+func (s *Server) Principal() string { return "/" + s.User + "/" }
 
 // Path is the path of a calendar, or of an object in it.
 func (s *Server) Path(calendar, object string) string {

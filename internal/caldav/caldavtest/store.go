@@ -6,7 +6,6 @@ import (
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 )
 
 type calendar struct {
@@ -74,78 +73,34 @@ func (c *calendar) since(from, to int) map[string]bool {
 	return names
 }
 
-func (f Faults) etag(o object) string {
-	sum := sha256.Sum256([]byte(o.data))
-	tag := hex.EncodeToString(sum[:8])
+// tag is an ETag without its quotes.
+func (f Faults) tag(o object) string {
 	if f.CounterETags {
-		tag = strconv.Itoa(o.version)
+		return strconv.Itoa(o.version)
 	}
+	sum := sha256.Sum256([]byte(o.data))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (f Faults) etag(o object) string {
 	if f.WeakETags {
-		return `W/"` + tag + `"`
+		return `W/"` + f.tag(o) + `"`
 	}
-	return `"` + tag + `"`
+	return `"` + f.tag(o) + `"`
 }
 
 // property returns the value of the first property of that name, wherever it is
-// in the object, and its parameters.
-func property(data, name string) (value, params string) {
+// in the object.
+func property(data, name string) string {
 	unfolded := strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "").Replace(data)
 	for line := range strings.Lines(unfolded) {
-		line = strings.TrimRight(line, "\r\n")
-		head, value, ok := strings.Cut(line, ":")
-		prop, params, _ := strings.Cut(head, ";")
+		head, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":")
+		prop, _, _ := strings.Cut(head, ";")
 		if ok && strings.EqualFold(prop, name) {
-			return value, params
+			return value
 		}
 	}
-	return "", ""
-}
-
-// component returns the text of the first component of that name.
-func component(data, name string) string {
-	_, rest, ok := strings.Cut(data, "BEGIN:"+name)
-	if !ok {
-		return ""
-	}
-	inner, _, _ := strings.Cut(rest, "END:"+name)
-	return inner
-}
-
-// overlaps says whether an event may have an instance in the range. A recurring
-// event is taken to go on for ever.
-func overlaps(event string, from, to time.Time) bool {
-	start := when(property(event, "DTSTART"))
-	end := when(property(event, "DTEND"))
-	if start.IsZero() {
-		return true
-	}
-	if end.IsZero() {
-		end = start.Add(time.Hour)
-	}
-	for _, name := range []string{"RRULE", "RDATE"} {
-		if value, _ := property(event, name); value != "" {
-			end = to
-		}
-	}
-	return (to.IsZero() || start.Before(to)) && (from.IsZero() || !end.Before(from))
-}
-
-// when reads a DATE or DATE-TIME. An unknown zone counts as UTC.
-func when(value, params string) time.Time {
-	zone := time.UTC
-	for p := range strings.SplitSeq(params, ";") {
-		if name, ok := strings.CutPrefix(p, "TZID="); ok {
-			if z, err := time.LoadLocation(strings.Trim(name, `"`)); err == nil {
-				zone = z
-			}
-		}
-	}
-	for _, layout := range []string{"20060102T150405Z", "20060102T150405", "20060102"} {
-		if t, err := time.ParseInLocation(layout, value, zone); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
+	return ""
 }
 
 // without removes whole properties, folded lines included.
