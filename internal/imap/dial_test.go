@@ -199,7 +199,7 @@ func TestCancelEndsAScan(t *testing.T) {
 			cancel(why)
 			return ""
 		}
-		if strings.Contains(r, " OK done") && ctx.Err() != nil {
+		if strings.Contains(r, " OK UID FETCH completed") && ctx.Err() != nil {
 			return ""
 		}
 		return r

@@ -198,7 +198,7 @@ func TestRefusedFetch(t *testing.T) {
 			case strings.HasPrefix(r, "* 2 FETCH (UID 2 ") && strings.Contains(r, "BODY[HEADER"):
 				dropped = true
 				return ""
-			case dropped && strings.Contains(r, " OK done"):
+			case dropped && strings.Contains(r, " OK UID FETCH completed"):
 				dropped = also
 				tag, _, _ := strings.Cut(r, " ")
 				return tag + " NO " + text + "\r\n"

@@ -26,9 +26,11 @@ type Script struct {
 type Answer struct {
 	Command string // the beginning of the command without its tag, any case
 	Reply   string // with its line ends; %T stands for the tag
-	Times   int    // how often it is used; 0: always
-	Hangup  bool   // close the connection after it
-	Silent  bool   // say nothing and wait for the next line
+	// Make, if set, makes the reply to this very command.
+	Make   func(command string) string
+	Times  int  // how often it is used; 0: always
+	Hangup bool // close the connection after it
+	Silent bool // say nothing and wait for the next line
 }
 
 // Dial connects to the peer without a network.
@@ -52,6 +54,9 @@ func (s *Script) Serve(c net.Conn) {
 		}
 		tag, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
 		a := s.answer(rest)
+		if a.Make != nil {
+			a.Reply = a.Make(rest)
+		}
 		if !a.Silent {
 			if _, err := io.WriteString(c, strings.ReplaceAll(a.Reply, "%T", tag)); err != nil {
 				return

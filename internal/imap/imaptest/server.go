@@ -1,5 +1,5 @@
 // Package imaptest serves IMAP4rev1 (RFC 3501) from memory, for tests and the
-// demonstration: a mailbox store that can only be read, and a scripted peer
+// demonstration: the library's own server, made read-only, and a scripted peer
 // that says what a broken or hostile server would.
 package imaptest
 
@@ -7,16 +7,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+	"github.com/emersion/go-imap/v2/imapserver/imapmemserver"
 )
 
 // DefaultCapabilities are what a Server can do.
 var DefaultCapabilities = []string{
-	"IMAP4rev1", "AUTH=PLAIN", "SASL-IR", "IDLE", "NAMESPACE", "UNSELECT", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE",
+	"IMAP4rev1", "AUTH=PLAIN", "SASL-IR", "IDLE", "NAMESPACE", "UNSELECT", "UIDPLUS", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE",
 }
 
 // Server is an IMAP server of one user. Its methods are safe for concurrent
@@ -28,14 +34,16 @@ type Server struct {
 	// response at a time.
 	Mangle func(response string) string
 
+	user   *imapmemserver.User
+	server *imapserver.Server
+	pipes  *pipes
+	serve  sync.WaitGroup
+
 	mu       sync.Mutex
-	boxes    []*mailbox
+	boxes    []box         // in the order of their creation
 	changed  chan struct{} // closed and replaced when a message arrives
 	commands []string
 	refused  []string
-	conns    map[net.Conn]bool
-	done     bool
-	wait     sync.WaitGroup
 }
 
 // Message is one message of a mailbox.
@@ -45,84 +53,96 @@ type Message struct {
 	Flags []string
 }
 
-type mailbox struct {
-	name     string
-	attrs    []string
-	validity uint32
-	next     uint32
-	messages []stored
-}
-
-type stored struct {
-	uid uint32
-	Message
+// box is what the library's store does not keep of a mailbox.
+type box struct {
+	name  string
+	attrs []goimap.MailboxAttr
 }
 
 // New makes a server with an empty INBOX.
 func New(user, password string) *Server {
-	s := &Server{User: user, Password: password, changed: make(chan struct{}), conns: map[net.Conn]bool{}}
+	s := &Server{
+		User: user, Password: password, user: imapmemserver.NewUser(user, password),
+		pipes:   &pipes{accepted: make(chan net.Conn), ready: make(chan struct{}), done: make(chan struct{})},
+		changed: make(chan struct{}),
+	}
+	s.server = imapserver.New(&imapserver.Options{
+		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+			wire := c.NetConn().(*conn) // Dial and Serve make no other
+			return &session{UserSession: imapmemserver.NewUserSession(s.user), server: s, wire: wire}, nil, nil
+		},
+		Caps: goimap.CapSet{
+			goimap.CapIMAP4rev1: {}, goimap.CapNamespace: {}, goimap.CapUIDPlus: {},
+			goimap.CapListExtended: {}, goimap.CapListStatus: {}, goimap.CapSpecialUse: {},
+		},
+		Logger:       log.New(io.Discard, "", 0),
+		InsecureAuth: true, // of a loopback, or of no network at all
+	})
+	s.serve.Go(func() { _ = s.server.Serve(s.pipes) })
+	<-s.pipes.ready // the library's Close must not come in between
 	s.Create("INBOX")
 	return s
 }
 
-// Create adds a mailbox. The name is as it goes over the wire, with "/" between
-// levels; attributes are like `\Sent`.
+// Create adds a mailbox, with "/" between levels; attributes are like `\Sent`.
+// It panics if there is one of that name.
 func (s *Server) Create(name string, attributes ...string) {
+	if err := s.user.Create(name, nil); err != nil {
+		panic(err)
+	}
+	b := box{name: name}
+	for _, a := range attributes {
+		b.attrs = append(b.attrs, goimap.MailboxAttr(a))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.boxes = append(s.boxes, &mailbox{name: name, attrs: attributes, validity: 1, next: 1})
+	s.boxes = append(s.boxes, b)
 }
 
 // Append adds messages to a mailbox, wakes the clients that wait in IDLE and
 // gives the UID of the last.
 func (s *Server) Append(name string, messages ...Message) (uint32, error) {
+	var last uint32
+	for _, m := range messages {
+		raw := strings.ReplaceAll(strings.ReplaceAll(m.Raw, "\r\n", "\n"), "\n", "\r\n")
+		o := &goimap.AppendOptions{Time: m.At}
+		for _, f := range m.Flags {
+			o.Flags = append(o.Flags, goimap.Flag(f))
+		}
+		done, err := s.user.Append(name, literal{strings.NewReader(raw)}, o)
+		if err != nil {
+			return 0, fmt.Errorf("append to mailbox %q: %w", name, err)
+		}
+		last = uint32(done.UID)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.box(name)
-	if b == nil {
-		return 0, fmt.Errorf("append: no mailbox %q", name)
-	}
-	for _, m := range messages {
-		m.Raw = strings.ReplaceAll(strings.ReplaceAll(m.Raw, "\r\n", "\n"), "\n", "\r\n")
-		b.messages = append(b.messages, stored{b.next, m})
-		b.next++
-	}
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return b.next - 1, nil
+	return last, nil
 }
 
-// SetUID makes uid the next message's.
-func (s *Server) SetUID(name string, uid uint32) {
+// change is closed when the next message arrives.
+func (s *Server) change() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := s.box(name); b != nil {
-		b.next = uid
-	}
+	return s.changed
 }
 
-// SetUIDValidity gives a mailbox a new UIDVALIDITY and its messages new UIDs.
-func (s *Server) SetUIDValidity(name string, validity uint32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.box(name)
-	if b == nil {
-		return
-	}
-	b.validity, b.next = validity, 1
-	for i := range b.messages {
-		b.messages[i].uid = b.next
-		b.next++
-	}
-}
+// literal is a message on its way into the store.
+type literal struct{ *strings.Reader }
 
-// Remove takes a message away, as another client would.
-func (s *Server) Remove(name string, uid uint32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b := s.box(name); b != nil {
-		b.messages = slices.DeleteFunc(b.messages, func(m stored) bool { return m.uid == uid })
+// Renew puts a new mailbox with these messages in the place of one, so that
+// UIDVALIDITY is another.
+func (s *Server) Renew(name string, messages ...Message) error {
+	if err := s.user.Delete(name); err != nil {
+		return fmt.Errorf("renew mailbox %q: %w", name, err)
 	}
+	if err := s.user.Create(name, nil); err != nil {
+		return fmt.Errorf("renew mailbox %q: %w", name, err)
+	}
+	_, err := s.Append(name, messages...)
+	return err
 }
 
 // Commands are the lines that clients sent, without tags and literals; the
@@ -151,105 +171,53 @@ func (s *Server) Serve(l net.Listener) error {
 		if err != nil {
 			return fmt.Errorf("accept: %w", err)
 		}
-		if !s.start(c) {
-			return nil
+		select {
+		case s.pipes.accepted <- &conn{Conn: c, server: s}:
+		case <-s.pipes.done:
+			_ = c.Close() // nobody is told
 		}
 	}
 }
 
 // Dial connects to the server without a network.
-func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
-	if !s.start(server) {
+	select {
+	case s.pipes.accepted <- &conn{Conn: server, server: s}:
+		return client, nil
+	case <-s.pipes.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Close ends all connections. Listeners are their owner's.
+func (s *Server) Close() {
+	_ = s.server.Close() // it may have been closed before
+	s.serve.Wait()
+}
+
+// pipes is the listener of the library's server; Dial and Serve feed it.
+type pipes struct {
+	accepted      chan net.Conn
+	started, over sync.Once
+	ready, done   chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	p.started.Do(func() { close(p.ready) })
+	select {
+	case c := <-p.accepted:
+		return c, nil
+	case <-p.done:
 		return nil, net.ErrClosed
 	}
-	return client, nil
 }
 
-// start serves one connection in the background.
-func (s *Server) start(c net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.done {
-		_ = c.Close() // nobody is told
-		return false
-	}
-	s.conns[c] = true
-	s.wait.Go(func() {
-		(&session{s: s, conn: c}).serve()
-		_ = c.Close() // the client may have done it already
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.conns, c)
-	})
-	return true
-}
-
-// Disconnect closes all connections, as a server that restarts would.
-func (s *Server) Disconnect() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
-		_ = c.Close() // that is all there is to do
-	}
-}
-
-// Close ends all connections and waits for them. Listeners are their owner's.
-func (s *Server) Close() {
-	s.mu.Lock()
-	s.done = true
-	s.mu.Unlock()
-	s.Disconnect()
-	s.wait.Wait()
-}
-
-// box finds a mailbox; s.mu is held.
-func (s *Server) box(name string) *mailbox {
-	for _, b := range s.boxes {
-		if b.name == name || b.name == "INBOX" && strings.EqualFold(name, "INBOX") {
-			return b
-		}
-	}
+func (p *pipes) Close() error {
+	p.over.Do(func() { close(p.done) })
 	return nil
 }
 
-// view is a mailbox as it was at one moment.
-func (s *Server) view(name string) (mailbox, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b := s.box(name)
-	if b == nil {
-		return mailbox{}, false
-	}
-	v := *b
-	v.messages = slices.Clone(b.messages)
-	return v, true
-}
-
-func (s *Server) news() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.changed
-}
-
-func (s *Server) note(line string, refused bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if refused {
-		s.refused = append(s.refused, line)
-		return
-	}
-	s.commands = append(s.commands, line)
-}
-
-func (s *Server) capabilities() string {
-	list := s.Capabilities
-	if list == nil {
-		list = DefaultCapabilities
-	}
-	return strings.Join(list, " ")
-}
-
-func (s *Server) can(capability string) bool {
-	return slices.Contains(strings.Fields(s.capabilities()), capability)
-}
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "pipe"} }

@@ -46,6 +46,7 @@ func connect(t *testing.T, s *imaptest.Server) *client {
 
 func (k *client) line() string {
 	k.t.Helper()
+	_ = k.c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	l, err := k.r.ReadString('\n')
 	if err != nil {
 		k.t.Fatal(err)
@@ -81,33 +82,42 @@ func TestServer(t *testing.T) {
 		command string
 		want    []string
 	}{
-		{"LIST \"\" *", []string{"BAD log in first"}},
-		{"LOGIN bob wrong", []string{"NO [AUTHENTICATIONFAILED] wrong user or password"}},
-		{"LOGIN bob \"secret\"", []string{"OK [CAPABILITY " + strings.Join(imaptest.DefaultCapabilities, " ") + "] welcome"}},
+		{"LIST \"\" *", []string{"BAD [CLIENTBUG] This command is only valid in the authenticated state"}},
+		{"LOGIN bob wrong", []string{"NO [AUTHENTICATIONFAILED] Authentication failed"}},
+		{"LOGIN bob \"secret\"", []string{"OK [CAPABILITY " + strings.Join(imaptest.DefaultCapabilities, " ") + "] Logged in"}},
 		{"LIST \"\" \"*\" RETURN (SPECIAL-USE STATUS (UIDNEXT MESSAGES))", []string{
-			`* LIST () "/" "INBOX"`, `* STATUS "INBOX" (UIDNEXT 3 MESSAGES 2)`, `* LIST (\Sent) "/" "Sent"`, `* STATUS "Sent" (UIDNEXT 1 MESSAGES 0)`, "OK done",
+			`* LIST () "/" INBOX`, `* STATUS INBOX (MESSAGES 2 UIDNEXT 3)`, `* LIST (\Sent) "/" "Sent"`, `* STATUS "Sent" (MESSAGES 0 UIDNEXT 1)`, "OK LIST completed",
 		}},
-		{"STATUS inbox (UIDVALIDITY)", []string{`* STATUS "INBOX" (UIDVALIDITY 1)`, "OK done"}},
-		{"EXAMINE Nowhere", []string{"NO [NONEXISTENT] no such mailbox"}},
+		{"LIST \"\" S%", []string{`* LIST () "/" "Sent"`, "OK LIST completed"}},
+		{"STATUS inbox (UIDVALIDITY)", []string{`* STATUS INBOX (UIDVALIDITY 1)`, "OK STATUS completed"}},
+		{"EXAMINE Nowhere", []string{"NO [NONEXISTENT] No such mailbox"}},
 		{"EXAMINE INBOX", []string{
-			`* FLAGS (\Answered \Flagged \Deleted \Seen \Draft)`, "* 2 EXISTS", "* 0 RECENT", "* OK [UIDVALIDITY 1] UIDs valid", "* OK [UIDNEXT 3] next", "OK [READ-ONLY] done",
+			"* 2 EXISTS", "* 0 RECENT", "* OK [UIDVALIDITY 1] UIDs valid", "* OK [UIDNEXT 3] Predicted next UID",
+			`* FLAGS (\seen)`, `* OK [PERMANENTFLAGS (\seen \*)] Permanent flags`, "OK [READ-ONLY] EXAMINE completed",
 		}},
-		{"UID FETCH 2:* (FLAGS INTERNALDATE RFC822.SIZE)", []string{`* 2 FETCH (UID 2 FLAGS (\Seen) INTERNALDATE " 2-Mar-2026 09:00:00 +0000" RFC822.SIZE 92)`, "OK done"}},
-		{"UID FETCH 1 (BODY.PEEK[HEADER.FIELDS (TO)])", []string{"* 1 FETCH (UID 1 BODY[HEADER.FIELDS (TO)] {44}", "To: bob@example.com,", " carol@example.com", "", ")", "OK done"}},
-		{"UID FETCH 1 BODY.PEEK[TEXT]<0.5>", []string{"* 1 FETCH (UID 1 BODY[TEXT]<0> {5}", "Hello)", "OK done"}},
-		{"FETCH * UID", []string{"* 2 FETCH (UID 2)", "OK done"}},
-		{"UID SEARCH HEADER Message-ID <2@example.org>", []string{"* SEARCH 2", "OK done"}},
-		{"UID SEARCH UID 1:*", []string{"* SEARCH 1 2", "OK done"}},
-		{"SELECT INBOX", []string{"NO [NOPERM] this server is only read"}},
+		{"UID FETCH 2:* (FLAGS INTERNALDATE RFC822.SIZE)", []string{`* 2 FETCH (UID 2 FLAGS (\seen) INTERNALDATE " 2-Mar-2026 09:00:00 +0000" RFC822.SIZE 92)`, "OK UID FETCH completed"}},
+		{"UID FETCH 1 (BODY.PEEK[HEADER.FIELDS (TO)])", []string{`* 1 FETCH (UID 1 BODY[HEADER.FIELDS ("TO")] {44}`, "To: bob@example.com,", " carol@example.com", "", ")", "OK UID FETCH completed"}},
+		{"UID FETCH 1 BODY.PEEK[TEXT]<0.5>", []string{"* 1 FETCH (UID 1 BODY[TEXT]<0> {5}", "Hello)", "OK UID FETCH completed"}},
+		{"FETCH * UID", []string{"* 2 FETCH (UID 2)", "OK FETCH completed"}},
+		{"UID SEARCH HEADER Message-ID <2@example.org>", []string{"* SEARCH 2", "OK UID SEARCH completed"}},
+		{"UID SEARCH UID 1:*", []string{"* SEARCH 1 2", "OK UID SEARCH completed"}},
 		{"UID STORE 1 +FLAGS (\\Seen)", []string{"NO [NOPERM] this server is only read"}},
 		{"UID FETCH 1 BODY[]", []string{"NO [NOPERM] this server is only read"}},
-		{"XYZZY", []string{"BAD unknown command"}},
+		{"UID COPY 1 Sent", []string{"NO [NOPERM] this server is only read"}},
+		{"EXPUNGE", []string{"NO [NOPERM] this server is only read"}},
+		{"CREATE New", []string{"NO [NOPERM] this server is only read"}},
+		{"SELECT INBOX", []string{"* OK [CLOSED] Previous mailbox is now closed", "NO [NOPERM] this server is only read"}},
+		{"XYZZY", []string{"BAD Unknown command"}},
+		{"EXAMINE Sent", []string{
+			"* 0 EXISTS", "* 0 RECENT", "* OK [UIDVALIDITY 2] UIDs valid", "* OK [UIDNEXT 1] Predicted next UID",
+			"* FLAGS ()", `* OK [PERMANENTFLAGS (\*)] Permanent flags`, "OK [READ-ONLY] EXAMINE completed",
+		}},
 	} {
 		if diff := cmp.Diff(tt.want, k.do(tt.command)); diff != "" {
 			t.Errorf("%s mismatch (-want +got):\n%s", tt.command, diff)
 		}
 	}
-	if diff := cmp.Diff([]string{"SELECT INBOX", `UID STORE 1 +FLAGS (\Seen)`, "UID FETCH 1 BODY[]"}, s.Refused()); diff != "" {
+	if diff := cmp.Diff([]string{`UID STORE 1 +FLAGS (\Seen)`, "UID FETCH 1 BODY[]", "UID COPY 1 Sent", "EXPUNGE", "CREATE New", "SELECT INBOX"}, s.Refused()); diff != "" {
 		t.Errorf("Refused() mismatch (-want +got):\n%s", diff)
 	}
 
@@ -115,14 +125,14 @@ func TestServer(t *testing.T) {
 	if got := k.line(); got != "+ idling" {
 		t.Errorf("IDLE: %q", got)
 	}
-	if _, err := s.Append("INBOX", imaptest.Message{Raw: "To: bob@example.com\n\n", At: at}); err != nil {
+	if _, err := s.Append("Sent", imaptest.Message{Raw: "To: bob@example.com\n\n", At: at}); err != nil {
 		t.Fatal(err)
 	}
-	if got := k.line(); got != "* 3 EXISTS" {
+	if got := k.line(); got != "* 1 EXISTS" {
 		t.Errorf("IDLE: %q", got)
 	}
 	fmt.Fprint(k.c, "DONE\r\n")
-	if got := k.line(); got != "x OK done" {
+	if got := k.line(); got != "x OK IDLE completed" {
 		t.Errorf("DONE: %q", got)
 	}
 	if got := k.do("LOGOUT"); len(got) != 2 {
