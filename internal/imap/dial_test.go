@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"syncd/internal/auth"
@@ -208,6 +209,48 @@ func TestCancelEndsAScan(t *testing.T) {
 		if !errors.Is(err, why) {
 			t.Errorf("Scan: %v, want %v", err, why)
 		}
+	}
+}
+
+// TestNothingIsLeftBehind ends sessions in every way: the bubble reports a
+// goroutine of the library that still waits.
+func TestNothingIsLeftBehind(t *testing.T) {
+	const hi = "* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n"
+	examined := imaptest.Answer{Command: "EXAMINE", Reply: "* 3 EXISTS\r\n* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT 4]\r\n%T OK done\r\n"}
+	for name, tt := range map[string]struct {
+		greeting string
+		answers  []imaptest.Answer
+	}{
+		"login refused":    {"* OK [CAPABILITY IMAP4rev1] hi\r\n", []imaptest.Answer{{Command: "LOGIN", Reply: "%T NO no\r\n"}}},
+		"challenge":        {"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n", []imaptest.Answer{{Command: "AUTHENTICATE", Reply: "+ abcd\r\n"}}},
+		"hung up":          {"* OK [CAPABILITY IMAP4rev1] hi\r\n", []imaptest.Answer{{Hangup: true}}},
+		"silent in FETCH":  {hi, []imaptest.Answer{examined, {Command: "UID FETCH", Reply: "* 1 FETCH (UID 1)\r\n"}}},
+		"hung up in FETCH": {hi, []imaptest.Answer{examined, {Command: "UID FETCH", Reply: strings.Repeat("* 1 FETCH (UID 1)\r\n", 500) + "* 2 FETCH (", Hangup: true}}},
+		"silent in IDLE":   {hi, []imaptest.Answer{examined, {Command: "UID FETCH", Reply: "%T NO no\r\n"}, {Command: "IDLE", Reply: "+ idling\r\n"}, {Command: "", Silent: true}}},
+		"refuses IDLE":     {hi, []imaptest.Answer{examined, {Command: "UID FETCH", Reply: "%T NO no\r\n"}, {Command: "IDLE", Reply: "%T BAD what\r\n"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				peer := &imaptest.Script{Greeting: tt.greeting, Answers: tt.answers}
+				session, err := imap.Dial(t.Context(), imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial}, credentials(), slog.New(slog.DiscardHandler))
+				if err != nil {
+					return
+				}
+				for _, err := range session.Scan(t.Context(), imap.Mailbox{Name: "INBOX", Raw: "INBOX"}, ledgerCursor) {
+					if err == nil {
+						t.Error("a batch")
+					}
+				}
+				if session.Usable() {
+					if err := session.Wait(t.Context(), time.Hour); err == nil {
+						t.Error("Wait: no error")
+					}
+				}
+				if err := session.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }
 

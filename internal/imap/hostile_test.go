@@ -308,6 +308,51 @@ func TestListings(t *testing.T) {
 	}
 }
 
+// TestMailboxNamesComeBackAsSpelled holds commands to the server's own spelling
+// of a name, modified UTF-7 or not.
+func TestMailboxNamesComeBackAsSpelled(t *testing.T) {
+	for _, name := range []string{"Work", "B&APw-ro", "R&-D", "R&D", "&BBAEMQQyACYEMwQ0BDU-", "&!!-x", "Entw\xfcrfe", "Büro", "a b]*%{5}", "\x01\x7f", `a\b"c`, "inbox2"} {
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+		peer := &imaptest.Script{Greeting: "* PREAUTH [CAPABILITY IMAP4rev1 IMAP4rev2] hi\r\n", Answers: []imaptest.Answer{
+			{Command: "LIST", Reply: "* LIST () \"/\" " + quoted + "\r\n%T OK done\r\n"},
+			{Command: "STATUS", Reply: "* STATUS " + quoted + " (UIDNEXT 1 UIDVALIDITY 7)\r\n%T OK done\r\n"},
+		}}
+		session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial})
+		boxes, err := session.Mailboxes(t.Context())
+		if err != nil || len(boxes) != 1 {
+			t.Errorf("%q: mailboxes %v, error %v", name, boxes, err)
+			continue
+		}
+		if b := boxes[0]; b.Raw != name || b.UIDValidity != 7 {
+			t.Errorf("%q: listed as %q with UIDVALIDITY %d, want 7", name, b.Raw, b.UIDValidity)
+		}
+		for _, err := range session.Scan(t.Context(), boxes[0], ledger.Cursor{}) {
+			if err != nil {
+				t.Errorf("%q: %v", name, err)
+			}
+		}
+		sent := strings.Join(peer.Commands(), "\n")
+		if !strings.Contains(sent, "STATUS "+quoted+" (") || !strings.Contains(sent, "EXAMINE "+quoted+"\n") {
+			t.Errorf("%q: the client sent\n%s", name, sent)
+		}
+	}
+}
+
+// TestStatesOutOfOrder reads a server that lists all mailboxes before it tells
+// the state of any.
+func TestStatesOutOfOrder(t *testing.T) {
+	peer := &imaptest.Script{Greeting: "* PREAUTH [CAPABILITY IMAP4rev1 LIST-EXTENDED LIST-STATUS] hi\r\n", Answers: []imaptest.Answer{
+		{Command: "LIST", Reply: "* LIST () \"/\" INBOX\r\n* LIST () \"/\" A\r\n* STATUS INBOX (UIDNEXT 5 UIDVALIDITY 1)\r\n* STATUS A (UIDNEXT 6 UIDVALIDITY 1)\r\n%T OK done\r\n"},
+		{Command: "STATUS INBOX", Reply: "* STATUS INBOX (UIDNEXT 5 UIDVALIDITY 1)\r\n%T OK done\r\n"},
+	}}
+	session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial})
+	for name, next := range map[string]uint32{"INBOX": 5, "A": 6} {
+		if b := mailbox(t, session, name); b.UIDNext != next {
+			t.Errorf("%s: UIDNEXT %d, want %d", name, b.UIDNext, next)
+		}
+	}
+}
+
 // read lists the mailboxes that are read.
 func read(t testing.TB, s *imap.Session) []string {
 	t.Helper()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	goimap "github.com/emersion/go-imap/v2"
+
 	"syncd/internal/ledger"
 )
 
@@ -68,7 +70,7 @@ func (s *Session) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	if err := s.leave(ctx); err != nil {
 		return nil, err
 	}
-	all, states, err := s.list(ctx)
+	all, err := s.list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +78,12 @@ func (s *Session) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	prefix := s.prefix(all)
 	boxes := make([]Mailbox, 0, len(all))
 	for _, l := range all {
-		b := Mailbox{Name: displayName(l.name), Raw: l.name, Use: useOf(l.attrs)}
-		st := states[l.name]
-		b.UIDValidity, b.UIDNext, b.Messages = st.uidValidity, st.uidNext, st.messages
+		b := Mailbox{Name: displayName(l.Mailbox), Raw: l.Mailbox, Use: useOf(l.Attrs)}
+		b.state(l.Status)
 		switch {
-		case slices.Contains(l.attrs, `\noselect`), slices.Contains(l.attrs, `\nonexistent`):
+		case slices.Contains(l.Attrs, goimap.MailboxAttrNoSelect), slices.Contains(l.Attrs, goimap.MailboxAttrNonExistent):
 			b.Left = "holds no messages"
-		case slices.ContainsFunc(s.foreign, func(p string) bool { return p != "" && strings.HasPrefix(l.name, p) }):
+		case slices.ContainsFunc(s.foreign, func(p string) bool { return p != "" && strings.HasPrefix(l.Mailbox, p) }):
 			b.Left = "belongs to somebody else"
 		}
 		boxes = append(boxes, b)
@@ -90,8 +91,9 @@ func (s *Session) Mailboxes(ctx context.Context) ([]Mailbox, error) {
 	guessUses(boxes, all, prefix)
 	s.choose(boxes)
 	for i := range boxes {
-		if b := &boxes[i]; b.Left == "" && b.UIDNext == 0 && len(states) == 0 {
-			if err := s.state(ctx, b); err != nil {
+		// The library keeps a STATUS only if it comes right after its LIST.
+		if b := &boxes[i]; b.Left == "" && all[i].Status == nil {
+			if err := s.status(ctx, b); err != nil {
 				return nil, err
 			}
 		}
@@ -113,53 +115,53 @@ func (b *Mailbox) order() int {
 	return 2
 }
 
+// state takes over what STATUS said.
+func (b *Mailbox) state(st *goimap.StatusData) {
+	if st == nil {
+		return
+	}
+	b.UIDValidity, b.UIDNext = st.UIDValidity, uint32(st.UIDNext)
+	if st.NumMessages != nil {
+		b.Messages = *st.NumMessages
+	}
+}
+
+var stateItems = &goimap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true}
+
 // list asks for all mailboxes, with special use and state where the server can
 // give them in the same answer (RFC 6154, RFC 5258, RFC 5819).
-func (s *Session) list(ctx context.Context) (all []listed, states map[string]counted, err error) {
-	states = map[string]counted{}
-	seen := map[string]bool{}
-	handle := func(r response) {
-		switch r.kind {
-		case "LIST":
-			l, err := parseList(r.rest)
-			if err != nil || len(all) >= maxMailboxes {
-				s.c.anomaly("malformed LIST")
-				return
-			}
-			if !seen[l.name] {
-				seen[l.name] = true
-				all = append(all, l)
-			}
-		case "STATUS":
-			st, err := parseStatus(r.rest)
-			if err != nil {
-				s.c.anomaly("malformed STATUS")
-				return
-			}
-			states[st.name] = st
+func (s *Session) list(ctx context.Context) (all []*goimap.ListData, err error) {
+	var extended *goimap.ListOptions
+	if s.g.can("LIST-EXTENDED") && (s.g.can("SPECIAL-USE") || s.g.can("LIST-STATUS")) {
+		extended = &goimap.ListOptions{ReturnSpecialUse: s.g.can("SPECIAL-USE")}
+		if s.g.can("LIST-STATUS") {
+			extended.ReturnStatus = stateItems
 		}
 	}
-	extended := `LIST "" "*"`
-	if s.c.caps["LIST-EXTENDED"] {
-		var ask []string
-		if s.c.caps["SPECIAL-USE"] {
-			ask = append(ask, "SPECIAL-USE")
-		}
-		if s.c.caps["LIST-STATUS"] {
-			ask = append(ask, "STATUS (MESSAGES UIDNEXT UIDVALIDITY)")
-		}
-		if ask != nil {
-			extended += " RETURN (" + strings.Join(ask, " ") + ")"
-		}
-	}
-	err = s.c.run(ctx, "LIST", command(extended), handle)
-	if errors.As(err, new(*Error)) && strings.Contains(extended, "RETURN") {
-		// What is advertised is not always understood.
+	ask := func() error {
 		all = nil
-		clear(seen)
-		err = s.c.run(ctx, "LIST", command(`LIST "" "*"`), handle)
+		seen := map[string]bool{}
+		c := s.client.List("", "*", extended)
+		for l := c.Next(); l != nil; l = c.Next() {
+			l.Mailbox = fromLibrary(l.Mailbox)
+			if seen[l.Mailbox] {
+				continue
+			}
+			if len(all) == maxMailboxes {
+				s.g.anomaly("too many mailboxes")
+				continue
+			}
+			seen[l.Mailbox] = true
+			all = append(all, l)
+		}
+		return c.Close()
 	}
-	return all, states, err
+	err = s.do(ctx, "LIST", ask)
+	if extended != nil && errors.As(err, new(*Error)) {
+		extended = nil // what is advertised is not always understood
+		err = s.do(ctx, "LIST", ask)
+	}
+	return all, err
 }
 
 // leave closes the open mailbox, whose state a server may tell as it was when
@@ -169,11 +171,11 @@ func (s *Session) leave(ctx context.Context) error {
 	if !s.opened {
 		return nil
 	}
-	verb := "NOOP"
-	if s.c.caps["UNSELECT"] {
-		verb = "UNSELECT"
+	verb, send := "NOOP", s.client.Noop
+	if s.g.can("UNSELECT") {
+		verb, send = "UNSELECT", s.client.Unselect
 	}
-	err := s.c.run(ctx, verb, command(verb), nil)
+	err := s.do(ctx, verb, func() error { return send().Wait() })
 	if s.opened = verb == "NOOP"; errors.As(err, new(*Error)) {
 		return nil
 	}
@@ -184,41 +186,40 @@ func (s *Session) leave(ctx context.Context) error {
 // mailboxes. A server that does not know or misspells the answer has none; a
 // broken connection shows at the next command.
 func (s *Session) namespaces(ctx context.Context) {
-	if s.asked || !s.c.caps["NAMESPACE"] {
+	if s.asked || !s.g.can("NAMESPACE") {
 		return
 	}
 	s.asked = true
-	_ = s.c.run(ctx, "NAMESPACE", command("NAMESPACE"), func(r response) {
-		if r.kind != "NAMESPACE" {
-			return
-		}
-		personal, foreign, err := parseNamespace(r.rest)
+	_ = s.do(ctx, "NAMESPACE", func() error {
+		spaces, err := s.client.Namespace().Wait()
 		if err != nil {
-			s.c.anomaly("malformed NAMESPACE")
-			return
+			return err
 		}
-		for _, p := range foreign {
-			if !slices.Contains(personal, p) {
-				s.foreign = append(s.foreign, p)
+		for _, n := range slices.Concat(spaces.Other, spaces.Shared) {
+			own := func(p goimap.NamespaceDescriptor) bool { return p.Prefix == n.Prefix }
+			if !slices.ContainsFunc(spaces.Personal, own) {
+				s.foreign = append(s.foreign, n.Prefix)
 			}
 		}
+		return nil
 	})
 }
 
 // prefix is what stands before the user's own folders: "INBOX." on some
 // servers.
-func (s *Session) prefix(all []listed) string {
+func (s *Session) prefix(all []*goimap.ListData) string {
 	for _, l := range all {
-		if l.name == "INBOX" && l.delim != "" {
-			return "INBOX" + l.delim
+		if l.Mailbox == "INBOX" && l.Delim != 0 {
+			return "INBOX" + string(l.Delim)
 		}
 	}
 	return ""
 }
 
-// useOf reads the attributes of a LIST response; parseList has lowered them.
-func useOf(attrs []string) Use {
-	for _, a := range attrs {
+// useOf reads the attributes of a LIST response, in any case.
+func useOf(attrs []goimap.MailboxAttr) Use {
+	for _, attr := range attrs {
+		a := strings.ToLower(string(attr))
 		switch u := Use(strings.TrimPrefix(a, `\`)); u {
 		case UseSent, UseDrafts, UseJunk, UseTrash, UseAll, UseFlagged, UseImportant:
 			if strings.HasPrefix(a, `\`) {
@@ -235,7 +236,7 @@ func useOf(attrs []string) Use {
 
 // guessUses gives a use by name to top-level folders, for the uses that the
 // server gave to none.
-func guessUses(boxes []Mailbox, all []listed, prefix string) {
+func guessUses(boxes []Mailbox, all []*goimap.ListData, prefix string) {
 	told := map[Use]bool{}
 	for _, b := range boxes {
 		told[b.Use] = true
@@ -246,7 +247,7 @@ func guessUses(boxes []Mailbox, all []listed, prefix string) {
 		if prefix != "" && len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			name = name[len(prefix):]
 		}
-		if d := all[i].delim; b.Use != UseNone || b.Left != "" || d != "" && strings.Contains(name, d) {
+		if d := all[i].Delim; b.Use != UseNone || b.Left != "" || d != 0 && strings.ContainsRune(name, d) {
 			continue
 		}
 		if use := useNames()[strings.ToLower(name)]; use != UseNone && !told[use] {
@@ -257,7 +258,7 @@ func guessUses(boxes []Mailbox, all []listed, prefix string) {
 
 // choose says of each mailbox why it is not read.
 func (s *Session) choose(boxes []Mailbox) {
-	gmail := s.c.caps["X-GM-EXT-1"] && slices.ContainsFunc(boxes, func(b Mailbox) bool { return b.Use == UseAll && b.Left == "" })
+	gmail := s.g.can("X-GM-EXT-1") && slices.ContainsFunc(boxes, func(b Mailbox) bool { return b.Use == UseAll && b.Left == "" })
 	for i := range boxes {
 		b := &boxes[i]
 		if s.account.Sent != "" {
@@ -290,19 +291,15 @@ func (s *Session) choose(boxes []Mailbox) {
 	}
 }
 
-// state asks for the state of one mailbox, where LIST could not tell. A
+// status asks for the state of one mailbox, where LIST could not tell. A
 // refusal concerns that mailbox alone and shows when it is opened.
-func (s *Session) state(ctx context.Context, b *Mailbox) error {
-	err := s.c.run(ctx, "STATUS", command("STATUS ").str(b.Raw).text(" (MESSAGES UIDNEXT UIDVALIDITY)"), func(r response) {
-		if r.kind != "STATUS" {
-			return
+func (s *Session) status(ctx context.Context, b *Mailbox) error {
+	err := s.do(ctx, "STATUS", func() error {
+		st, err := s.client.Status(toLibrary(b.Raw), stateItems).Wait()
+		if err == nil {
+			b.state(st)
 		}
-		st, err := parseStatus(r.rest)
-		if err != nil {
-			s.c.anomaly("malformed STATUS")
-			return
-		}
-		b.UIDValidity, b.UIDNext, b.Messages = st.uidValidity, st.uidNext, st.messages
+		return err
 	})
 	if errors.As(err, new(*Error)) {
 		return nil

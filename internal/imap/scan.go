@@ -7,7 +7,9 @@ import (
 	"iter"
 	"slices"
 	"strconv"
-	"strings"
+	"time"
+
+	goimap "github.com/emersion/go-imap/v2"
 
 	"syncd/internal/ledger"
 	"syncd/internal/mail"
@@ -52,7 +54,7 @@ func (s *Session) Scan(ctx context.Context, b Mailbox, cur ledger.Cursor) iter.S
 
 // logAnomalies says which responses had to be dropped since before.
 func (s *Session) logAnomalies(ctx context.Context, before map[string]int, b Mailbox) {
-	for kind, n := range s.c.anomalies {
+	for kind, n := range s.Anomalies() {
 		if n > before[kind] {
 			s.log.WarnContext(ctx, "responses dropped", "account", s.account.Name, "mailbox", b.Raw, "kind", kind, "count", n-before[kind])
 		}
@@ -130,31 +132,66 @@ func (w *walk) open(ctx context.Context) (top uint32, err error) {
 
 // examine opens the mailbox read-only.
 func (w *walk) examine(ctx context.Context) (validity, next uint32, err error) {
-	w.s.opened = true
-	err = w.s.c.run(ctx, "EXAMINE", command("EXAMINE ").str(w.box.Raw), func(r response) {
-		switch r.kind {
-		case "EXISTS":
-			w.messages, w.counted = r.num, true
-		case "OK":
-			switch st := w.s.c.status(r); st.code {
-			case "UIDVALIDITY":
-				validity = value{text: []byte(st.arg)}.number()
-			case "UIDNEXT":
-				next = value{text: []byte(st.arg)}.number()
-			}
-		}
-	})
-	return validity, next, err
+	box, err := w.s.examine(ctx, w.box.Raw)
+	if err != nil {
+		return 0, 0, err
+	}
+	w.messages, w.counted = w.s.g.messages()
+	return box.UIDValidity, uint32(box.UIDNext), nil
 }
 
-// highest asks for the UID of the last message.
-func (w *walk) highest(ctx context.Context) (top uint32, err error) {
-	err = w.s.c.run(ctx, "FETCH", command("FETCH * (UID)"), func(r response) {
-		if f, ok := w.s.fetched(r); ok {
-			top = max(top, f.uid)
-		}
+// examine opens a mailbox; this is the only way in which one is opened.
+func (s *Session) examine(ctx context.Context, raw string) (box *goimap.SelectData, err error) {
+	s.opened = true
+	err = s.do(ctx, "EXAMINE", func() error {
+		box, err = s.client.Select(toLibrary(raw), &goimap.SelectOptions{ReadOnly: true}).Wait()
+		return err
 	})
+	return box, err
+}
+
+// highest asks for the UID of the last message; where that gives none, for all
+// of them.
+func (w *walk) highest(ctx context.Context) (top uint32, err error) {
+	see := func(f fetched) { top = max(top, f.uid) }
+	if w.counted {
+		err = w.s.fetch(ctx, goimap.SeqSetNum(w.messages), nil, see)
+	}
+	if err == nil && top == 0 {
+		err = w.s.fetch(ctx, goimap.UIDSet{{Start: 1}}, nil, see)
+	}
 	return top, err
+}
+
+// fetched is what a FETCH response says of one message, as far as syncd asks.
+type fetched struct {
+	uid      uint32
+	internal time.Time // zero if missing or unreadable
+	header   []byte
+}
+
+// fetch asks for UIDs and, with a section, for dates and headers. The guard lets
+// no response through that is without the header then.
+func (s *Session) fetch(ctx context.Context, set goimap.NumSet, section *goimap.FetchItemBodySection, each func(fetched)) error {
+	ask := &goimap.FetchOptions{UID: true}
+	if section != nil {
+		ask.InternalDate, ask.BodySection = true, []*goimap.FetchItemBodySection{section}
+	}
+	return s.do(ctx, "FETCH", func() error {
+		c := s.client.Fetch(set, ask)
+		for m := c.Next(); m != nil; m = c.Next() {
+			got, err := m.Collect()
+			if err != nil {
+				continue // Close says why
+			}
+			f := fetched{uid: uint32(got.UID), internal: got.InternalDate.UTC()}
+			for _, part := range got.BodySection {
+				f.header = part.Bytes
+			}
+			each(f)
+		}
+		return c.Close()
+	})
 }
 
 // newer reads upwards from the cursor, so that what was taken stays in one
@@ -210,7 +247,7 @@ type chunk struct {
 // whole range, so that a message whose UID was lost in a malformed answer is
 // still asked for. A range with few messages makes the next one larger.
 func (w *walk) chunks(ctx context.Context, low, high uint32, span *uint32) ([]chunk, error) {
-	before := w.s.c.anomalies["malformed FETCH"]
+	before := w.s.Anomalies()["malformed FETCH"]
 	uids, err := w.uids(ctx, low, high)
 	if err != nil {
 		return nil, err
@@ -218,7 +255,7 @@ func (w *walk) chunks(ctx context.Context, low, high uint32, span *uint32) ([]ch
 	if len(uids) < sparse {
 		*span = grow(*span)
 	}
-	if len(uids) == 0 && w.s.c.anomalies["malformed FETCH"] == before {
+	if len(uids) == 0 && w.s.Anomalies()["malformed FETCH"] == before {
 		return nil, nil
 	}
 	all := []chunk{{low: low, high: high}}
@@ -263,8 +300,8 @@ func (w *walk) give(b ledger.Batch) error {
 // compared with, and it costs a fiftieth of them.
 func (w *walk) uids(ctx context.Context, low, high uint32) ([]uint32, error) {
 	var uids []uint32
-	err := w.s.c.run(ctx, "FETCH", command(fmt.Sprintf("UID FETCH %d:%d (UID)", low, high)), func(r response) {
-		if f, ok := w.s.fetched(r); ok && f.uid >= low && f.uid <= high && len(uids) < maxPerSpan {
+	err := w.s.fetch(ctx, uidRange(low, high), nil, func(f fetched) {
+		if len(uids) < maxPerSpan {
 			uids = append(uids, f.uid)
 		}
 	})
@@ -275,34 +312,24 @@ func (w *walk) uids(ctx context.Context, low, high uint32) ([]uint32, error) {
 	return slices.Compact(uids), err
 }
 
-// fetched reads a FETCH response and counts one that cannot be read.
-func (s *Session) fetched(r response) (fetched, bool) {
-	if r.kind != "FETCH" {
-		return fetched{}, false
-	}
-	f, err := parseFetch(r.rest)
-	if err != nil {
-		s.c.anomaly("malformed FETCH")
-		return fetched{}, false
-	}
-	return f, true
+func uidRange(low, high uint32) goimap.UIDSet {
+	return goimap.UIDSet{{Start: goimap.UID(low), Stop: goimap.UID(high)}}
 }
 
-// fields are the header fields that are asked for.
-var fields = strings.ToUpper(strings.Join(mail.Fields, " "))
+// The sections that are asked for, both without setting \Seen: the fields that
+// matter, and the beginning of the whole header.
+var (
+	headerFields = &goimap.FetchItemBodySection{Specifier: goimap.PartSpecifierHeader, HeaderFields: mail.Fields, Peek: true}
+	headerStart  = &goimap.FetchItemBodySection{Specifier: goimap.PartSpecifierHeader, Partial: &goimap.SectionPartial{Size: singleBytes}, Peek: true}
+)
 
 // take reads the headers of a chunk and yields them.
 func (w *walk) take(ctx context.Context, c chunk) error {
 	var b ledger.Batch
 	seen := make(map[uint32]bool, len(c.uids))
-	ask := command(fmt.Sprintf("UID FETCH %d:%d (UID INTERNALDATE BODY.PEEK[HEADER.FIELDS (%s)])", c.low, c.high, fields))
-	err := w.s.c.run(ctx, "FETCH", ask, func(r response) {
-		f, ok := w.s.fetched(r)
-		// Without a header it is an update of flags that nobody asked for.
-		if ok && f.complete && f.uid >= c.low && f.uid <= c.high && !seen[f.uid] {
-			seen[f.uid] = true
-			w.add(&b, f)
-		}
+	err := w.s.fetch(ctx, uidRange(c.low, c.high), headerFields, func(f fetched) {
+		seen[f.uid] = true
+		w.add(&b, f)
 	})
 	if err != nil && (!errors.As(err, new(*Error)) || errors.Is(err, ErrUnavailable)) {
 		return err
@@ -325,12 +352,9 @@ func (w *walk) take(ctx context.Context, c chunk) error {
 // message still there.
 func (w *walk) alone(ctx context.Context, b *ledger.Batch, uid uint32) error {
 	found := false
-	ask := command(fmt.Sprintf("UID FETCH %d (UID INTERNALDATE BODY.PEEK[HEADER]<0.%d>)", uid, singleBytes))
-	refused := w.s.c.run(ctx, "FETCH", ask, func(r response) {
-		if f, ok := w.s.fetched(r); ok && f.complete && f.uid == uid && !found {
-			found = true
-			w.add(b, f)
-		}
+	refused := w.s.fetch(ctx, uidRange(uid, uid), headerStart, func(f fetched) {
+		found = true
+		w.add(b, f)
 	})
 	if found {
 		return nil

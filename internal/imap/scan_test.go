@@ -457,6 +457,22 @@ func TestWaitEndsByItself(t *testing.T) {
 	}
 }
 
+// TestWaitGoesOnWhenTheServerEndsIDLE holds that no DONE follows then.
+func TestWaitGoesOnWhenTheServerEndsIDLE(t *testing.T) {
+	peer := &imaptest.Script{Greeting: "* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n", Answers: []imaptest.Answer{
+		{Command: "EXAMINE", Reply: "* 1 EXISTS\r\n%T OK done\r\n"},
+		{Command: "IDLE", Reply: "+ idling\r\n%T OK that was long\r\n", Times: 1},
+		{Command: "IDLE", Reply: "+ idling\r\n* 2 EXISTS\r\n"},
+	}}
+	session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial})
+	if err := session.Wait(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"EXAMINE INBOX", "IDLE", "IDLE", "DONE"}, peer.Commands()); diff != "" {
+		t.Errorf("commands mismatch (-want +got):\n%s", diff)
+	}
+}
+
 // TestWaitNoticesADeadPeer holds IDLE to its limits: a peer that does not
 // answer DONE is given up.
 func TestWaitNoticesADeadPeer(t *testing.T) {

@@ -14,18 +14,17 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	goimap "github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/emersion/go-sasl"
 
 	"syncd/internal/auth"
@@ -70,7 +69,9 @@ type Account struct {
 type Session struct {
 	account Account
 	log     *slog.Logger
-	c       *conn
+	g       *guard
+	client  *imapclient.Client
+	broken  error
 	opened  bool     // a mailbox is
 	asked   bool     // for namespaces
 	foreign []string // prefixes of other people's and shared mailboxes
@@ -94,8 +95,8 @@ func Dial(ctx context.Context, a Account, creds *auth.Credentials, log *slog.Log
 	address := net.JoinHostPort(a.Host, strconv.Itoa(a.Port))
 	s := &Session{account: a, log: log}
 	if err := s.open(ctx, address, creds); err != nil {
-		if s.c != nil {
-			_ = s.c.close() // the first error is the one that matters
+		if s.g != nil {
+			_ = s.close() // the first error is the one that matters
 		}
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -131,6 +132,10 @@ func (s *Session) open(ctx context.Context, address string, creds *auth.Credenti
 			return err
 		}
 	}
+	s.client = imapclient.New(s.g, nil)
+	if err := s.do(ctx, "greeting", s.client.WaitGreeting); err != nil {
+		return err
+	}
 	if err := s.needCaps(ctx); err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func (s *Session) connect(ctx context.Context, address string) error {
 	if err != nil {
 		return s.explain(err)
 	}
-	s.c = newConn(raw, s.account.Timeout)
+	s.g = newGuard(raw, s.account.Timeout)
 	if tcp, ok := raw.RemoteAddr().(*net.TCPAddr); ok && s.account.TLS == None && !tcp.IP.IsLoopback() {
 		return fmt.Errorf("%w: tls = \"none\" is allowed for loopback only, and this is %s", ErrInsecure, tcp.IP)
 	}
@@ -163,72 +168,111 @@ func (s *Session) connect(ctx context.Context, address string) error {
 func (s *Session) handshake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.account.Timeout, fmt.Errorf("no TLS handshake within %s", s.account.Timeout))
 	defer cancel()
-	secure := tls.Client(s.c.raw, &tls.Config{ServerName: s.account.Host, RootCAs: s.account.RootCAs, MinVersion: tls.VersionTLS12})
+	secure := tls.Client(s.g.Conn, &tls.Config{ServerName: s.account.Host, RootCAs: s.account.RootCAs, MinVersion: tls.VersionTLS12})
 	if err := secure.HandshakeContext(ctx); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		return s.explain(err)
 	}
-	s.c.use(secure)
+	s.g.use(secure)
 	return nil
 }
 
-// greet reads the greeting (RFC 3501 section 7.1).
-func (s *Session) greet(ctx context.Context) (preauth bool, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = s.c.close() })
-	defer stop()
-	r, err := s.c.read()
-	if err != nil {
-		if s.account.TLS != TLS && s.c.bye == "" {
-			return false, fmt.Errorf("no IMAP greeting (does this port want tls = \"tls\"?): %w", s.c.explain(err))
-		}
-		return false, fmt.Errorf("no IMAP greeting: %w", s.c.explain(err))
+// do runs a command of the library to its end and says what became of it.
+func (s *Session) do(ctx context.Context, verb string, command func() error) error {
+	if s.broken != nil {
+		return s.broken
 	}
-	switch r.kind {
-	case "OK":
-		return false, nil
-	case "PREAUTH":
-		return true, nil
+	stop := context.AfterFunc(ctx, func() { _ = s.g.Close() }) // ends whatever waits
+	defer stop()
+	err := command()
+	var refused *goimap.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		return &Error{Command: verb, Status: string(refused.Type), Code: string(refused.Code), Text: strings.TrimSpace(refused.Text)}
+	case ctx.Err() != nil:
+		s.broken = context.Cause(ctx)
+	default:
+		s.broken = fmt.Errorf("%s: %w", verb, s.g.explain(err))
+	}
+	return s.broken
+}
+
+// greet reads the greeting.
+func (s *Session) greet(ctx context.Context) (preauth bool, err error) {
+	stop := context.AfterFunc(ctx, func() { _ = s.g.Close() })
+	defer stop()
+	kind, err := s.g.greet()
+	if err != nil {
+		why := s.g.explain(err)
+		if s.account.TLS != TLS && !errors.Is(why, ErrUnavailable) {
+			return false, fmt.Errorf("no IMAP greeting (does this port want tls = \"tls\"?): %w", why)
+		}
+		return false, fmt.Errorf("no IMAP greeting: %w", why)
+	}
+	switch kind {
+	case "OK", "PREAUTH":
+		return kind == "PREAUTH", nil
 	case "BYE":
-		return false, fmt.Errorf("%w: the server hung up: %s", ErrUnavailable, s.c.bye)
+		return false, s.g.explain(nil)
 	}
 	return false, errors.New("the greeting is not IMAP's")
 }
 
-// startTLS switches to TLS (RFC 3501 section 6.2.1).
+// startTLS switches to TLS (RFC 3501 section 6.2.1). It does so before there is
+// an imapclient, which would put TLS above the guard.
 func (s *Session) startTLS(ctx context.Context) error {
-	if err := s.needCaps(ctx); err != nil {
-		return err
+	stop := context.AfterFunc(ctx, func() { _ = s.g.Close() })
+	defer stop()
+	ask := func(verb string) error {
+		err := s.g.ask(verb)
+		if err == nil || errors.As(err, new(*Error)) {
+			return err
+		}
+		return fmt.Errorf("%s: %w", verb, s.g.explain(err))
 	}
-	if !s.c.caps["STARTTLS"] {
+	if !s.g.knows() {
+		if err := ask("CAPABILITY"); err != nil {
+			return err
+		}
+	}
+	if !s.g.can("STARTTLS") {
 		return fmt.Errorf("%w: the server does not offer STARTTLS", ErrInsecure)
 	}
-	if err := s.c.run(ctx, "STARTTLS", command("STARTTLS"), nil); err != nil {
+	if err := ask("STARTTLS"); err != nil {
 		return err
 	}
-	if s.c.r.Buffered() > 0 {
+	if s.g.r.Buffered() > 0 {
 		// Somebody put plaintext behind the OK to have it read as if it had
 		// come through TLS.
 		return fmt.Errorf("%w: plaintext after STARTTLS", ErrInsecure)
 	}
-	return s.handshake(ctx)
+	if err := s.handshake(ctx); err != nil {
+		return err
+	}
+	s.g.welcome("OK") // the server does not greet again
+	return nil
 }
 
 // needCaps asks for the capabilities unless the server told them.
 func (s *Session) needCaps(ctx context.Context) error {
-	if s.c.caps != nil {
+	if s.g.knows() {
 		return nil
 	}
-	err := s.c.run(ctx, "CAPABILITY", command("CAPABILITY"), nil)
-	return err
+	return s.do(ctx, "CAPABILITY", func() error {
+		_, err := s.client.Capability().Wait()
+		return err
+	})
 }
 
 // login authenticates by AUTHENTICATE PLAIN (RFC 4616), or by LOGIN where that
 // is all there is.
 func (s *Session) login(ctx context.Context, creds *auth.Credentials) error {
-	plain := s.c.caps["AUTH=PLAIN"]
-	if !plain && s.c.caps["LOGINDISABLED"] {
+	plain := s.g.can("AUTH=PLAIN")
+	if !plain && s.g.can("LOGINDISABLED") {
 		err := errors.New("the server offers no login with a password")
 		if s.account.TLS == None {
 			err = fmt.Errorf("%w: the server takes no password without TLS", ErrInsecure)
@@ -239,52 +283,17 @@ func (s *Session) login(ctx context.Context, creds *auth.Credentials) error {
 	if err != nil {
 		return err
 	}
-	before := s.c.caps
 	if plain {
-		err = s.authenticate(ctx, sasl.NewPlainClient("", creds.User(), password))
+		err = s.do(ctx, "AUTHENTICATE", func() error {
+			return s.client.Authenticate(sasl.NewPlainClient("", creds.User(), password))
+		})
 	} else {
-		err = s.c.run(ctx, "LOGIN", command("LOGIN ").str(creds.User()).text(" ").str(password), nil)
+		err = s.do(ctx, "LOGIN", func() error { return s.client.Login(creds.User(), password).Wait() })
 	}
 	if err != nil {
 		return redact(err, password)
 	}
-	// Capabilities change with the login. The list from before it counts only
-	// if the server tells it again.
-	if maps.Equal(before, s.c.caps) {
-		s.c.caps = nil
-	}
 	return s.needCaps(ctx)
-}
-
-// authenticate runs a SASL exchange (RFC 3501 section 6.2.2), with the initial
-// response in the command where SASL-IR allows it (RFC 4959).
-func (s *Session) authenticate(ctx context.Context, client sasl.Client) error {
-	mechanism, initial, err := client.Start()
-	if err != nil {
-		return err
-	}
-	l := command("AUTHENTICATE " + mechanism)
-	next := initial
-	if s.c.caps["SASL-IR"] {
-		l.text(" " + encodeSASL(initial))
-		next = nil
-	}
-	var failed error
-	err = s.c.run(ctx, "AUTHENTICATE", l, func(r response) {
-		if r.tag != "+" || failed != nil {
-			return
-		}
-		if next == nil { // a challenge that PLAIN does not have: give up
-			failed = s.c.write("*\r\n")
-			return
-		}
-		failed = s.c.write(encodeSASL(next) + "\r\n")
-		next = nil
-	})
-	if err == nil {
-		err = failed
-	}
-	return err
 }
 
 // redact keeps a password that the server repeated out of an error.
@@ -352,36 +361,37 @@ func loopbackHost(host string) bool {
 }
 
 // Capabilities lists what the server said it can do, in upper case.
-func (s *Session) Capabilities() []string {
-	return slices.Sorted(maps.Keys(s.c.caps))
-}
+func (s *Session) Capabilities() []string { return s.g.capabilityList() }
 
 // Anomalies counts, by kind, the responses that were dropped because they
 // could not be read.
-func (s *Session) Anomalies() map[string]int { return maps.Clone(s.c.anomalies) }
+func (s *Session) Anomalies() map[string]int { return s.g.anomalyCounts() }
 
 // Usable reports whether the connection still is: an *Error leaves it so.
-func (s *Session) Usable() bool { return s.c.broken == nil }
+func (s *Session) Usable() bool { return s.broken == nil }
 
 // Close says goodbye and closes the connection. A done ctx, or a server that
 // does not answer, shortens it.
 func (s *Session) Close(ctx context.Context) error {
 	if s.Usable() {
-		const patience = 2 * time.Second
-		s.c.timeout, s.c.wait = min(patience, s.c.timeout), min(patience, s.c.wait)
-		_ = s.c.run(ctx, "LOGOUT", command("LOGOUT"), nil) // closing is what counts
-		s.c.broken = net.ErrClosed
+		s.g.hurry(2 * time.Second)
+		_ = s.do(ctx, "LOGOUT", func() error { return s.client.Logout().Wait() }) // closing is what counts
+		s.broken = net.ErrClosed
 	}
-	if err := s.c.close(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := s.close(); err != nil {
 		return fmt.Errorf("account %q: close: %w", s.account.Name, err)
 	}
 	return nil
 }
 
-// encodeSASL writes a SASL response; "=" is an empty one (RFC 4959 section 3).
-func encodeSASL(b []byte) string {
-	if len(b) == 0 {
-		return "="
+// close closes the connection and waits until the library has let go of it.
+func (s *Session) close() error {
+	err := s.g.Close()
+	if s.client != nil {
+		<-s.client.Closed()
 	}
-	return base64.StdEncoding.EncodeToString(b)
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }

@@ -14,23 +14,36 @@ func displayName(raw string) string {
 	if !utf8.ValidString(raw) {
 		return strings.ToValidUTF8(raw, "\ufffd")
 	}
+	name, ok := decodeUTF7(raw)
+	if !ok {
+		name = raw
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, name)
+}
+
+func decodeUTF7(raw string) (name string, ok bool) {
 	var out strings.Builder
 	for rest := raw; ; {
 		plain, after, found := strings.Cut(rest, "&")
 		out.WriteString(plain)
 		if !found {
-			return printableName(out.String())
+			return out.String(), true
 		}
 		encoded, next, found := strings.Cut(after, "-")
 		if !found {
-			return printableName(raw)
+			return "", false
 		}
 		if encoded == "" {
 			out.WriteByte('&')
 		} else {
 			b, err := base64.RawStdEncoding.DecodeString(strings.ReplaceAll(encoded, ",", "/"))
 			if err != nil || len(b)%2 != 0 {
-				return printableName(raw)
+				return "", false
 			}
 			units := make([]uint16, 0, len(b)/2)
 			for i := 0; i < len(b); i += 2 {
@@ -40,13 +53,4 @@ func displayName(raw string) string {
 		}
 		rest = next
 	}
-}
-
-func printableName(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
 }

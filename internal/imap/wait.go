@@ -14,7 +14,7 @@ const idleFor = 9 * time.Minute
 // server has no IDLE it just waits.
 func (s *Session) Wait(ctx context.Context, d time.Duration) error {
 	end := time.Now().Add(d)
-	if !s.c.caps["IDLE"] {
+	if !s.g.can("IDLE") {
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		select {
@@ -24,30 +24,47 @@ func (s *Session) Wait(ctx context.Context, d time.Duration) error {
 			return nil
 		}
 	}
-	known := false // EXISTS of EXAMINE is no news
-	var count uint32
-	s.opened = true
-	if err := s.c.run(ctx, "EXAMINE", command("EXAMINE INBOX"), func(r response) {
-		if r.kind == "EXISTS" {
-			count, known = r.num, true
-		}
-	}); err != nil {
+	if _, err := s.examine(ctx, "INBOX"); err != nil {
 		return fmt.Errorf("account %q: wait: %w", s.account.Name, err)
 	}
-	for news := false; !news; {
+	before, known := s.g.messages() // EXISTS of EXAMINE is no news
+	news := func() bool {
+		now, counted := s.g.messages()
+		return counted && (!known || now > before)
+	}
+	for !news() {
 		left := time.Until(end)
 		if left <= 0 {
 			return nil
 		}
-		err := s.c.idle(ctx, min(left, idleFor), func(r response) bool {
-			if r.kind == "EXISTS" && (!known || r.num > count) {
-				news = true
-			}
-			return news
-		})
-		if err != nil {
+		if err := s.idle(ctx, min(left, idleFor), news); err != nil {
 			return fmt.Errorf("account %q: wait: %w", s.account.Name, err)
 		}
 	}
 	return nil
+}
+
+// idle waits in IDLE (RFC 2177) for news, or for d at most, or until the server
+// ends it.
+func (s *Session) idle(ctx context.Context, d time.Duration, news func() bool) error {
+	return s.do(ctx, "IDLE", func() error {
+		idle, err := s.client.Idle()
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		for over := false; !over && !news(); {
+			select {
+			case <-timer.C:
+				over = true
+			case <-s.client.Closed():
+				over = true
+			case <-s.g.news:
+				over = !s.g.busy()
+			}
+		}
+		_ = idle.Close() // Wait gives the same error
+		return idle.Wait()
+	})
 }

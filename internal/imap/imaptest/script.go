@@ -25,7 +25,7 @@ type Script struct {
 // Answer is what the peer says to a command.
 type Answer struct {
 	Command string // the beginning of the command without its tag, any case
-	Reply   string // with its line ends; %T stands for the tag
+	Reply   string // with its line ends; %T stands for the tag, for DONE for that of IDLE
 	// Make, if set, makes the reply to this very command.
 	Make   func(command string) string
 	Times  int  // how often it is used; 0: always
@@ -47,12 +47,17 @@ func (s *Script) Serve(c net.Conn) {
 		return
 	}
 	r := bufio.NewReader(c)
-	for {
+	for last := ""; ; {
 		line, err := r.ReadString('\n')
 		if err != nil {
 			return
 		}
-		tag, rest, _ := strings.Cut(strings.TrimRight(line, "\r\n"), " ")
+		line = strings.TrimRight(line, "\r\n")
+		tag, rest, tagged := strings.Cut(line, " ")
+		if !tagged {
+			tag, rest = last, line
+		}
+		last = tag
 		a := s.answer(rest)
 		if a.Make != nil {
 			a.Reply = a.Make(rest)

@@ -70,9 +70,9 @@ type status struct {
 	text   string
 }
 
-// status reads a status response. A code that cannot be read, such as
+// parseStatus reads a status response. A code that cannot be read, such as
 // Exchange's [Error="…" Proxy=…], is a code without meaning.
-func (c *conn) status(r response) status {
+func parseStatus(r response) status {
 	st := status{status: r.kind}
 	text := strings.TrimSpace(string(r.rest))
 	if strings.HasPrefix(text, "[") {
@@ -84,9 +84,6 @@ func (c *conn) status(r response) status {
 		}
 	}
 	st.text = printable(text)
-	if st.code == "CAPABILITY" {
-		c.capabilities(st.arg)
-	}
 	return st
 }
 
@@ -119,11 +116,4 @@ func printable(s string) string {
 		s = string(r[:maxText]) + "…"
 	}
 	return strings.TrimSpace(s)
-}
-
-func (c *conn) capabilities(list string) {
-	c.caps = map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		c.caps[strings.ToUpper(w)] = true
-	}
 }
