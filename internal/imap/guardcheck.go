@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -151,46 +152,73 @@ func (g *guard) respellFetch(r response) error {
 }
 
 func (g *guard) respellList(r response) error {
-	l, err := parseList(r.rest)
-	if err != nil {
+	s := &scanner{b: r.rest}
+	attrs, err1 := s.value(0)
+	delim, err2 := s.value(0)
+	name, err3 := s.name()
+	if err := cmp.Or(err1, err2, err3); err != nil {
 		return err
 	}
-	delim := "NIL"
-	if len(l.delim) == 1 && l.delim[0] > ' ' && l.delim[0] <= '~' {
-		delim = quote(l.delim)
+	g.out.WriteString("* LIST (")
+	sep := ""
+	for _, a := range attrs.list {
+		if word := bytes.TrimPrefix(a.text, []byte(`\`)); isAtom(string(word)) {
+			g.out.WriteString(sep + string(a.text))
+			sep = " "
+		}
 	}
-	_, err = fmt.Fprintf(&g.out, "* LIST (%s) %s %s\r\n", strings.Join(l.attrs, " "), delim, quote(libraryName(l.name)))
+	level := "NIL"
+	if d := delim.text; len(d) == 1 && d[0] > ' ' && d[0] <= '~' {
+		level = quote(string(d))
+	}
+	_, err := fmt.Fprintf(&g.out, ") %s %s\r\n", level, quote(libraryName(name)))
 	return err
 }
 
+// respellStatus passes on the items that are known and hold a number.
 func (g *guard) respellStatus(r response) error {
-	name, items, err := parseCounts(r.rest)
-	if err != nil {
-		return err
+	s := &scanner{b: r.rest}
+	name, err1 := s.name()
+	items, err2 := s.value(0)
+	if err := cmp.Or(err1, err2); err != nil || items.form != formList {
+		return errSyntax
 	}
-	_, err = fmt.Fprintf(&g.out, "* STATUS %s (%s)\r\n", quote(libraryName(name)), strings.Join(items, " "))
+	fmt.Fprintf(&g.out, "* STATUS %s (", quote(libraryName(name)))
+	sep := ""
+	for pair := range slices.Chunk(items.list, 2) {
+		item, n := strings.ToUpper(string(pair[0].text)), pair[len(pair)-1].number()
+		if n != 0 && slices.Contains([]string{"MESSAGES", "UIDNEXT", "UIDVALIDITY"}, item) {
+			fmt.Fprintf(&g.out, "%s%s %d", sep, item, n)
+			sep = " "
+		}
+	}
+	_, err := g.out.WriteString(")\r\n")
 	return err
 }
 
+// respellNamespace passes on the prefixes of the personal, the other users' and
+// the shared namespaces (RFC 2342 section 5).
 func (g *guard) respellNamespace(r response) error {
-	spaces, err := parseNamespace(r.rest)
-	if err != nil {
-		return err
-	}
-	g.out.WriteString("* NAMESPACE")
-	for _, prefixes := range spaces {
-		sep := " ("
-		for _, p := range prefixes {
-			fmt.Fprintf(&g.out, "%s(%s NIL)", sep, quote(p))
-			sep = ""
+	s := &scanner{b: r.rest}
+	line := "* NAMESPACE"
+	for range 3 {
+		v, err := s.value(0)
+		if err != nil {
+			return err
 		}
-		if sep != "" {
-			g.out.WriteString(" NIL")
+		prefixes := ""
+		for _, n := range v.list {
+			if len(n.list) > 0 && !bytes.ContainsAny(n.list[0].text, "\x00\r\n") {
+				prefixes += "(" + quote(string(n.list[0].text)) + " NIL)"
+			}
+		}
+		if prefixes == "" {
+			line += " NIL"
 		} else {
-			g.out.WriteByte(')')
+			line += " (" + prefixes + ")"
 		}
 	}
-	_, err = g.out.WriteString("\r\n")
+	_, err := g.out.WriteString(line + "\r\n")
 	return err
 }
 
@@ -405,37 +433,6 @@ func internalDate(b []byte) time.Time {
 	return time.Time{}
 }
 
-// listed is one LIST response.
-type listed struct {
-	attrs []string // lower case
-	delim string
-	name  string // as the server spells it
-}
-
-func parseList(b []byte) (listed, error) {
-	s := &scanner{b: b}
-	attrs, err := s.value(0)
-	if err != nil {
-		return listed{}, err
-	}
-	delim, err := s.value(0)
-	if err != nil {
-		return listed{}, err
-	}
-	name, err := s.name()
-	if err != nil {
-		return listed{}, err
-	}
-	l := listed{delim: string(delim.text), name: name}
-	for _, a := range attrs.list {
-		attr := strings.ToLower(string(a.text))
-		if word := strings.TrimPrefix(attr, `\`); isAtom(word) {
-			l.attrs = append(l.attrs, attr)
-		}
-	}
-	return l, nil
-}
-
 // maxName bounds the name of a mailbox, so that a command with it is written
 // in one piece.
 const maxName = 1000
@@ -452,45 +449,6 @@ func (s *scanner) name() (string, error) {
 		return "INBOX", nil
 	}
 	return string(v.text), nil
-}
-
-// parseCounts reads a STATUS response and gives the items in it that are known
-// and hold a number.
-func parseCounts(b []byte) (name string, items []string, err error) {
-	s := &scanner{b: b}
-	if name, err = s.name(); err != nil {
-		return "", nil, err
-	}
-	all, err := s.value(0)
-	if err != nil || all.form != formList {
-		return "", nil, errSyntax
-	}
-	for i := 0; i+1 < len(all.list); i += 2 {
-		item := strings.ToUpper(string(all.list[i].text))
-		n := all.list[i+1].number()
-		if n != 0 && slices.Contains([]string{"MESSAGES", "UIDNEXT", "UIDVALIDITY"}, item) {
-			items = append(items, fmt.Sprintf("%s %d", item, n))
-		}
-	}
-	return name, items, nil
-}
-
-// parseNamespace gives the prefixes of the personal, the other users' and the
-// shared namespaces (RFC 2342 section 5).
-func parseNamespace(b []byte) (spaces [3][]string, err error) {
-	s := &scanner{b: b}
-	for i := range spaces {
-		v, err := s.value(0)
-		if err != nil {
-			return spaces, err
-		}
-		for _, n := range v.list {
-			if len(n.list) > 0 && !bytes.ContainsAny(n.list[0].text, "\x00\r\n") {
-				spaces[i] = append(spaces[i], string(n.list[0].text))
-			}
-		}
-	}
-	return spaces, nil
 }
 
 // The library reads the names of mailboxes as modified UTF-7 and writes them so.

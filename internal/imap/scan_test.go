@@ -473,6 +473,24 @@ func TestWaitGoesOnWhenTheServerEndsIDLE(t *testing.T) {
 	}
 }
 
+// TestWaitTakesWhatComesBeforeIDLE wakes on mail that is told of between
+// EXAMINE and IDLE.
+func TestWaitTakesWhatComesBeforeIDLE(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peer := &imaptest.Script{Greeting: "* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hi\r\n", Answers: []imaptest.Answer{
+			{Command: "EXAMINE", Reply: "* 1 EXISTS\r\n%T OK done\r\n* 2 EXISTS\r\n"}, {Command: "IDLE", Reply: "+ idling\r\n"},
+		}}
+		session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial})
+		start := time.Now()
+		if err := session.Wait(t.Context(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("woke after %s, want at once", d)
+		}
+	})
+}
+
 // TestWaitNoticesADeadPeer holds IDLE to its limits: a peer that does not
 // answer DONE is given up.
 func TestWaitNoticesADeadPeer(t *testing.T) {

@@ -24,13 +24,13 @@ func (s *Session) Wait(ctx context.Context, d time.Duration) error {
 			return nil
 		}
 	}
-	if _, err := s.examine(ctx, "INBOX"); err != nil {
+	box, err := s.examine(ctx, "INBOX")
+	if err != nil {
 		return fmt.Errorf("account %q: wait: %w", s.account.Name, err)
 	}
-	before, known := s.g.messages() // EXISTS of EXAMINE is no news
-	news := func() bool {
+	news := func() bool { // EXISTS of EXAMINE is none
 		now, counted := s.g.messages()
-		return counted && (!known || now > before)
+		return counted && now > box.NumMessages
 	}
 	for !news() {
 		left := time.Until(end)
