@@ -178,6 +178,12 @@ func (g *guard) fail(err error) error {
 	return g.broken
 }
 
+// hangUp ends the connection.
+func (g *guard) hangUp(why error) {
+	_ = g.fail(why)
+	_ = g.Close() // whoever reads is told why
+}
+
 // anomaly counts something that a server should not have sent.
 func (g *guard) anomaly(kind string) {
 	g.mu.Lock()

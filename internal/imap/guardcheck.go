@@ -200,25 +200,23 @@ func (g *guard) respellStatus(r response) error {
 // the shared namespaces (RFC 2342 section 5).
 func (g *guard) respellNamespace(r response) error {
 	s := &scanner{b: r.rest}
-	line := "* NAMESPACE"
+	var line strings.Builder
+	line.WriteString("* NAMESPACE")
 	for range 3 {
 		v, err := s.value(0)
 		if err != nil {
 			return err
 		}
-		prefixes := ""
+		open, end := " (", " NIL"
 		for _, n := range v.list {
 			if len(n.list) > 0 && !bytes.ContainsAny(n.list[0].text, "\x00\r\n") {
-				prefixes += "(" + quote(string(n.list[0].text)) + " NIL)"
+				fmt.Fprintf(&line, "%s(%s NIL)", open, quote(string(n.list[0].text)))
+				open, end = "", ")"
 			}
 		}
-		if prefixes == "" {
-			line += " NIL"
-		} else {
-			line += " (" + prefixes + ")"
-		}
+		line.WriteString(end)
 	}
-	_, err := g.out.WriteString(line + "\r\n")
+	_, err := fmt.Fprintf(&g.out, "%s\r\n", line.String())
 	return err
 }
 

@@ -301,13 +301,10 @@ func (w *walk) give(b ledger.Batch) error {
 func (w *walk) uids(ctx context.Context, low, high uint32) ([]uint32, error) {
 	var uids []uint32
 	err := w.s.fetch(ctx, uidRange(low, high), nil, func(f fetched) {
-		if len(uids) < maxPerSpan {
-			uids = append(uids, f.uid)
+		if uids = append(uids, f.uid); len(uids) == maxPerSpan {
+			w.s.g.hangUp(errTooMany)
 		}
 	})
-	if len(uids) == maxPerSpan {
-		return nil, errTooMany
-	}
 	slices.Sort(uids)
 	return slices.Compact(uids), err
 }
