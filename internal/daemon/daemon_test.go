@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +37,13 @@ var now = time.Date(2026, 5, 13, 8, 30, 0, 0, time.UTC)
 
 func open(t *testing.T, s *demo.Stage, cfg *config.Config) *daemon.Daemon {
 	t.Helper()
+	return openAt(t, s, cfg, func() time.Time { return now })
+}
+
+func openAt(t *testing.T, s *demo.Stage, cfg *config.Config, clock func() time.Time) *daemon.Daemon {
+	t.Helper()
 	d, err := daemon.Open(t.Context(), daemon.Options{
-		Config: cfg, StateDir: s.StateDir, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		Config: cfg, StateDir: s.StateDir, Log: slog.New(slog.DiscardHandler), Now: clock,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,12 +94,7 @@ func TestSecondPassWritesNothing(t *testing.T) {
 
 func TestMailFailingStopsNothingElse(t *testing.T) {
 	s := stage(t)
-	cfg := *s.Config
-	cfg.Accounts = []config.Account{s.Config.Accounts[0]}
-	imap := *cfg.Accounts[0].IMAP
-	imap.Port = freePort(t)
-	cfg.Accounts[0].IMAP = &imap
-	d := open(t, s, &cfg)
+	d := open(t, s, mailAt(s, freePort(t)))
 	err := d.Pass(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `account "demo": 127.0.0.1:`) {
 		t.Errorf("Pass = %v, want the account and the host", err)
@@ -157,24 +156,7 @@ func TestCalendarIsMadeOnceAndNeverAgain(t *testing.T) {
 // like systemd's (sd_notify(3)).
 func TestRunTellsSystemd(t *testing.T) {
 	s := stage(t)
-	socket := filepath.Join(t.TempDir(), "notify")
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	t.Setenv("NOTIFY_SOCKET", socket)
-	said := make(chan string, 100)
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := l.Read(buf)
-			if err != nil {
-				return
-			}
-			said <- string(buf[:n])
-		}
-	}()
+	said := systemd(t)
 	d := open(t, s, s.Config)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

@@ -10,7 +10,6 @@ import (
 
 	"syncd/internal/caldav"
 	"syncd/internal/config"
-	"syncd/internal/ledger"
 	"syncd/internal/planner"
 	"syncd/internal/reconcile"
 	"syncd/internal/setup"
@@ -107,7 +106,11 @@ func (d *Daemon) plan(ctx context.Context, cfg *config.Config, ready bool) (plan
 	if !ready {
 		snap.FirstRunAt = time.Time{}
 	}
-	return planner.Plan(snap, cfg.Policy(), now), nil
+	health, err := d.ledger.Health(ctx)
+	if err != nil {
+		return planner.Result{}, err
+	}
+	return Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now), nil
 }
 
 // entryPolicy is what the configuration says about entries.
@@ -146,52 +149,6 @@ func (d *Daemon) firstSight(ctx context.Context, cal *calendar, listing caldav.L
 		}
 	}
 	return d.ledger.SetCalendarSeen(ctx, cal.url, shared, d.now())
-}
-
-// patience is how long the first run waits for a source that does not answer.
-const patience = time.Hour
-
-// horizon is how far back mail has to be in before anything is written.
-const horizon = 24 * 30 * 24 * time.Hour
-
-// firstRun reports whether the last 24 months of every source that answers are
-// in, and notes when that was first so. Until then nothing is written; nor
-// while a lost ledger is being read anew.
-func (d *Daemon) firstRun(ctx context.Context) (bool, error) {
-	covered, err := d.covered(ctx)
-	if err != nil || !covered {
-		return false, err
-	}
-	return true, d.ledger.SetFirstRun(ctx, d.now())
-}
-
-func (d *Daemon) covered(ctx context.Context) (bool, error) {
-	health, err := d.ledger.Health(ctx)
-	if err != nil {
-		return false, err
-	}
-	some := false
-	for _, h := range health {
-		silent := h.Error != "" && d.now().Sub(h.FailingSince) >= patience
-		switch {
-		case h.Source.Name == "" && h.Error != "" && !silent && !seenBefore(health, h.Source):
-			return false, nil // a server that may yet answer
-		case h.Source.Name == "" || silent:
-			continue
-		case !h.Complete && h.Reached.After(d.now().Add(-horizon)):
-			return false, nil
-		}
-		some = true
-	}
-	return some, nil
-}
-
-// seenBefore reports whether anything was ever read from this side of an
-// account: then its mailboxes or calendars say themselves how far they are.
-func seenBefore(health []ledger.SourceHealth, id ledger.SourceID) bool {
-	return slices.ContainsFunc(health, func(h ledger.SourceHealth) bool {
-		return h.Source.Name != "" && h.Source.Account == id.Account && h.Source.Type == id.Type
-	})
 }
 
 // calendar is the follow-up calendar, found.

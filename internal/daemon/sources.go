@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,11 +85,16 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session) error {
 	if err != nil {
 		return err
 	}
+	boxes = slices.DeleteFunc(boxes, func(b imap.Mailbox) bool { return b.Left != "" })
+	listed := make([]ledger.Listed, len(boxes))
+	for i, b := range boxes {
+		listed[i] = ledger.Listed{Name: b.Raw, Title: b.Name}
+	}
+	if err := d.ledger.SetListing(ctx, ledger.SourceID{Account: name, Type: ledger.Mailbox}, listed); err != nil {
+		return fmt.Errorf("account %q: %w", name, err)
+	}
 	var errs []error
 	for _, b := range boxes {
-		if b.Left != "" {
-			continue
-		}
 		if err := d.scanMailbox(ctx, name, s, b); err != nil {
 			errs = append(errs, err)
 			if !s.Usable() {
@@ -167,13 +173,24 @@ func (d *Daemon) meetings(ctx context.Context, a account) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var read []caldav.Collection
+	listed := []ledger.Listed{}
 	for _, c := range all {
 		skip, err := d.passOver(ctx, a, c)
-		if err == nil && !skip {
-			err = d.changes(ctx, a, s, c)
-		}
 		if err != nil {
+			return err
+		}
+		if !skip {
+			read = append(read, c)
+			listed = append(listed, ledger.Listed{Name: c.URL, Title: c.Name})
+		}
+	}
+	if err := d.ledger.SetListing(ctx, ledger.SourceID{Account: a.Name, Type: ledger.Calendar}, listed); err != nil {
+		return fmt.Errorf("account %q: %w", a.Name, err)
+	}
+	var errs []error
+	for _, c := range read {
+		if err := d.changes(ctx, a, s, c); err != nil {
 			errs = append(errs, err)
 		}
 	}

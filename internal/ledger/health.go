@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,6 +23,23 @@ type SourceHealth struct {
 	Reached      time.Time // how far back the mail has been read
 	Complete     bool
 	Sent         bool // holds sent mail
+	// Listed says that the server's latest listing holds it; of a connection,
+	// that there was one.
+	Listed  bool
+	Title   string   // as people see it; "" where no listing said
+	Notices []string // of a connection: what there is to tell, though it works
+}
+
+// Listed is a mailbox or calendar that is read, as its server lists it.
+type Listed struct {
+	Name  string // as in SourceID
+	Title string // as people see it
+}
+
+// side is what is known of one side of an account beyond its sources.
+type side struct {
+	Listed  []Listed `json:"listed"` // nil before the first listing
+	Notices []string `json:"notices"`
 }
 
 const cursorColumns = `uidvalidity, highest, lowest, reached_at, sync_token, ctag, complete`
@@ -139,18 +158,117 @@ func (l *Ledger) Health(ctx context.Context) ([]SourceHealth, error) {
 		if err != nil {
 			return err
 		}
-		return t.each(ctx, qHealthSkipped, nil, func(scan func(...any) error) error {
+		err = t.each(ctx, qHealthSkipped, nil, func(scan func(...any) error) error {
 			var id int64
 			var s Skip
 			err := scan(&id, &s.Where, &s.Reason)
 			out[at[id]].Skipped = append(out[at[id]].Skipped, s)
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		return addSides(ctx, t, out)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read health: %w", err)
 	}
 	return out, nil
+}
+
+// sideKey is where meta keeps a side: JSON.
+func sideKey(s SourceID) string { return "side:" + string(s.Type) + ":" + s.Account }
+
+func getSide(ctx context.Context, t *tx, s SourceID) (x side, err error) {
+	text, err := getMeta(ctx, t, sideKey(s))
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &x)
+	}
+	return x, err
+}
+
+// SetListing notes which mailboxes or calendars of a connection are read now.
+// Each is a source from then on, read or not; those that are not listed any
+// more keep what was read of them.
+func (l *Ledger) SetListing(ctx context.Context, s SourceID, all []Listed) error {
+	if all == nil {
+		all = []Listed{}
+	}
+	return l.changeSide(ctx, s, func(x *side) { x.Listed = all })
+}
+
+// SetNotices notes what there is to tell of a connection, though it works.
+func (l *Ledger) SetNotices(ctx context.Context, s SourceID, notices []string) error {
+	return l.changeSide(ctx, s, func(x *side) { x.Notices = notices })
+}
+
+func (l *Ledger) changeSide(ctx context.Context, s SourceID, change func(*side)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Name = ""
+	var old, x side
+	err := l.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		old, err = getSide(ctx, t, s)
+		return err
+	})
+	x = old
+	if change(&x); err == nil && !(slices.Equal(old.Listed, x.Listed) && (old.Listed == nil) == (x.Listed == nil) && slices.Equal(old.Notices, x.Notices)) {
+		err = l.write(ctx, func(ctx context.Context, t *tx) error { return putSide(ctx, t, s, x) })
+	}
+	if err != nil {
+		return fmt.Errorf("note listing of %s: %w", s.Type, err)
+	}
+	return nil
+}
+
+// What was never read and is not listed any more is forgotten: putSide adds
+// what is.
+var qDropUnread = query(`DELETE FROM source WHERE account = ? AND type = ? AND name <> '' AND complete = 0 AND uidvalidity = 0
+	AND total = 0 AND reached_at IS NULL
+	AND NOT EXISTS (SELECT 1 FROM copy AS c WHERE c.source_id = source.id)
+	AND NOT EXISTS (SELECT 1 FROM noise AS n WHERE n.source_id = source.id)
+	AND NOT EXISTS (SELECT 1 FROM object AS o WHERE o.source_id = source.id)
+	AND NOT EXISTS (SELECT 1 FROM skipped AS k WHERE k.source_id = source.id)`)
+
+func putSide(ctx context.Context, t *tx, s SourceID, x side) error {
+	if _, err := t.exec(ctx, qDropUnread, s.Account, s.Type); err != nil {
+		return err
+	}
+	for _, name := range append([]Listed{{}}, x.Listed...) {
+		if _, err := t.exec(ctx, qAddSource, s.Account, s.Type, name.Name); err != nil {
+			return err
+		}
+	}
+	text, err := toJSON(x)
+	if err != nil {
+		return err
+	}
+	return setMeta(ctx, t, sideKey(s), text)
+}
+
+// addSides fills in what the sides of the accounts say.
+func addSides(ctx context.Context, t *tx, all []SourceHealth) error {
+	sides := map[SourceID]side{}
+	for i := range all {
+		h := &all[i]
+		id := SourceID{Account: h.Source.Account, Type: h.Source.Type}
+		x, known := sides[id]
+		if !known {
+			var err error
+			if x, err = getSide(ctx, t, id); err != nil {
+				return err
+			}
+			sides[id] = x
+		}
+		if h.Source.Name == "" {
+			h.Listed, h.Notices = x.Listed != nil, x.Notices
+			continue
+		}
+		if n := slices.IndexFunc(x.Listed, func(l Listed) bool { return l.Name == h.Source.Name }); n >= 0 {
+			h.Listed, h.Title = true, x.Listed[n].Title
+		}
+	}
+	return nil
 }
 
 // FirstRun is when the first run was complete; zero while it is not.
@@ -189,7 +307,50 @@ func (l *Ledger) SetFirstRun(ctx context.Context, at time.Time) error {
 var (
 	qCalendarSeen    = query(`SELECT shared FROM calendar_seen WHERE url = ?`)
 	qSetCalendarSeen = query(`INSERT INTO calendar_seen (url, shared, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
+	qCalendarsSeen   = query(`SELECT url FROM calendar_seen ORDER BY at, url`)
 )
+
+// SeenCalendar is a follow-up calendar that was seen once.
+type SeenCalendar struct {
+	URL  string
+	Name string // when it was last seen; "" where only the journal knows of it
+}
+
+// CalendarsSeen lists the follow-up calendars there have been, oldest first.
+func (l *Ledger) CalendarsSeen(ctx context.Context) (all []SeenCalendar, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		err := t.each(ctx, qCalendarsSeen, nil, func(scan func(...any) error) error {
+			var c SeenCalendar
+			err := scan(&c.URL)
+			all = append(all, c)
+			return err
+		})
+		for i := range all {
+			if err == nil {
+				all[i].Name, err = getMeta(ctx, t, calendarKey(all[i].URL))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read calendars: %w", err)
+	}
+	return all, nil
+}
+
+// calendarKey is where meta keeps the name of a follow-up calendar.
+func calendarKey(url string) string { return "calendar:" + url }
+
+// SetCalendarName notes what a follow-up calendar is called now.
+func (l *Ledger) SetCalendarName(ctx context.Context, url, name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error { return setMeta(ctx, t, calendarKey(url), name) })
+	if err != nil {
+		return fmt.Errorf("note calendar: %w", err)
+	}
+	return nil
+}
 
 // CalendarSeen says whether the follow-up calendar was seen before, and whether
 // it held other events then.

@@ -65,6 +65,8 @@ type SourceType string
 const (
 	Mailbox  SourceType = "mailbox"
 	Calendar SourceType = "calendar"
+	// FollowUps is the calendar that syncd writes to.
+	FollowUps SourceType = "follow-ups"
 )
 
 // Cursor is the ledger's position in one source. It is stored with the rows it

@@ -1,0 +1,123 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"syncd/internal/config"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// patience is how long the first run waits for a source that does not answer.
+const patience = time.Hour
+
+// horizon is how far back mail has to be in before anything is written.
+const horizon = 24 * 30 * 24 * time.Hour
+
+// firstRun reports whether the last 24 months of every source that answers are
+// in, and notes when that was first so. Until then nothing is written; nor
+// while a lost ledger is being read anew.
+func (d *Daemon) firstRun(ctx context.Context) (bool, error) {
+	covered, err := d.covered(ctx)
+	if err != nil || !covered {
+		return false, err
+	}
+	return true, d.ledger.SetFirstRun(ctx, d.now())
+}
+
+// covered asks every side of every account of the configuration. One that was
+// not asked yet is waited for, and so is one that fails, for as long as
+// patience.
+func (d *Daemon) covered(ctx context.Context) (bool, error) {
+	health, err := d.ledger.Health(ctx)
+	if err != nil {
+		return false, err
+	}
+	some := false
+	for _, s := range d.sources() {
+		x := sideOf(health, s.id, d.now())
+		if !x.whole && !x.silent(d.now()) {
+			return false, nil
+		}
+		some = some || x.read > 0
+	}
+	return some, nil
+}
+
+// side is how far one side of an account has been read.
+type side struct {
+	connection ledger.SourceHealth
+	whole      bool // all that the server lists is in, back to the horizon
+	read       int  // mailboxes or calendars so far
+}
+
+// sideOf sums up a connection and what its server lists. What it does not list
+// any more is not waited for.
+func sideOf(health []ledger.SourceHealth, id ledger.SourceID, now time.Time) side {
+	var x side
+	missing := 0
+	for _, h := range health {
+		switch {
+		case h.Source.Account != id.Account || h.Source.Type != id.Type:
+		case h.Source.Name == "":
+			x.connection = h
+		case !h.Listed:
+		case h.Complete || id.Type == ledger.Mailbox && !h.Reached.IsZero() && !h.Reached.After(now.Add(-horizon)):
+			x.read++
+		default:
+			missing++
+		}
+	}
+	x.whole = x.connection.Listed && missing == 0
+	return x
+}
+
+// silent says that the server has not answered for so long that it is not
+// waited for.
+func (x side) silent(now time.Time) bool {
+	return x.connection.Error != "" && now.Sub(x.connection.FailingSince) >= patience
+}
+
+// Current says whether a source belongs to the configuration: what was read of
+// others stays in the ledger, but nobody waits for them.
+func Current(cfg *config.Config, id ledger.SourceID) bool {
+	a := cfg.AccountNamed(id.Account)
+	switch {
+	case a == nil:
+		return false
+	case id.Type == ledger.Mailbox:
+		return a.IMAP != nil
+	case id.Type == ledger.FollowUps:
+		return a.Name == cfg.Followups.Account
+	}
+	return a.CalDAV != nil
+}
+
+// Hold holds back what would be written blindly: while the mail of an account
+// is not in, nobody can say that there was no word since a meeting or a mail.
+// Rules about replies rest on the mail of an account itself, and have nothing
+// to say of one that was not read.
+func Hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
+	unread := ""
+	for _, a := range cfg.Accounts {
+		if a.IMAP != nil && !sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now).whole {
+			unread = a.Name
+		}
+	}
+	if unread == "" {
+		return r
+	}
+	var kept []planner.FollowUp
+	for _, f := range r.FollowUps {
+		if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting || f.Status != planner.StatusWrite {
+			kept = append(kept, f)
+			continue
+		}
+		f.Status = planner.StatusHeld
+		r.Held = append(r.Held, planner.Held{FollowUp: f, HeldBecause: fmt.Sprintf("the mail of the account %s could not be read yet", unread)})
+	}
+	r.FollowUps = kept
+	return r
+}
