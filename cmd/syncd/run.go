@@ -149,8 +149,14 @@ func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config)
 	fmt.Fprintf(a.stdout, "%s, %s, %s; %s in the calendar %q.\n",
 		count(t.Mail, "mail", "mails"), count(t.Meetings, "meeting", "meetings"), count(t.Contacts, "contact", "contacts"),
 		count(t.Open, "follow-up", "follow-ups"), cfg.Followups.Calendar)
-	for _, n := range d.Notices() {
-		fmt.Fprintln(a.stdout, n)
+	health, err := d.Ledger().Health(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range health {
+		for _, n := range h.Notices {
+			fmt.Fprintln(a.stdout, n)
+		}
 	}
 	return nil
 }

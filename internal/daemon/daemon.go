@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"syncd/internal/auth"
 	"syncd/internal/config"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
@@ -51,15 +50,13 @@ type Daemon struct {
 	mu       sync.Mutex // guards what a reload replaces
 	cfg      *config.Config
 	accounts []account
-
-	notices []string // of the last look at the calendar, for STATUS
 }
 
-// account is a configured account with its credentials, which live as long as
-// the configuration.
+// account is a configured account with its logins, which live as long as the
+// configuration.
 type account struct {
 	config.Account
-	mail, calendars *auth.Credentials
+	mail, calendars *login // one where they are the same
 	dav             *davSession
 }
 
@@ -104,7 +101,11 @@ func (d *Daemon) configure(c *config.Config) {
 	d.cfg, d.accounts = c, nil
 	for _, a := range c.Accounts {
 		acct := account{Account: a, dav: &davSession{}}
-		acct.mail, acct.calendars = a.Credentials()
+		mail, calendars := a.Credentials()
+		acct.mail, acct.calendars = newLogin(mail), newLogin(calendars)
+		if mail == calendars {
+			acct.calendars = acct.mail
+		}
 		d.accounts = append(d.accounts, acct)
 	}
 }
@@ -120,6 +121,9 @@ func (d *Daemon) config() *config.Config {
 // with its account.
 func (d *Daemon) Pass(ctx context.Context) error {
 	var errs []error
+	var down error // why the server of the follow-up calendar cannot be asked
+	calendars := d.followUpsID()
+	calendars.Type = ledger.Calendar
 	for _, s := range d.sources() {
 		err := s.pass(ctx)
 		if ctx.Err() != nil {
@@ -128,24 +132,34 @@ func (d *Daemon) Pass(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, err)
 		}
-		d.record(ctx, s, err)
+		if _, ok := errors.AsType[unreachable](err); ok && s.id == calendars {
+			down = err
+		}
+		d.record(ctx, s.id, err)
 	}
-	if err := d.followUps(ctx); err != nil {
+	if down != nil { // once is enough, a wrong password above all
+		d.record(ctx, d.followUpsID(), down)
+	} else if err := d.followUps(ctx); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
+// followUpsID is the follow-up calendar as a source.
+func (d *Daemon) followUpsID() ledger.SourceID {
+	return ledger.SourceID{Account: d.config().Followups.Account, Type: ledger.FollowUps}
+}
+
 // record keeps in the ledger how a source did, for status.
-func (d *Daemon) record(ctx context.Context, s source, err error) {
+func (d *Daemon) record(ctx context.Context, id ledger.SourceID, err error) {
 	var e error
 	if err == nil {
-		e = d.ledger.SourceOK(ctx, s.id, d.now())
+		e = d.ledger.SourceOK(ctx, id, d.now())
 	} else {
-		e = d.ledger.SourceFailed(ctx, s.id, d.now(), err.Error())
+		e = d.ledger.SourceFailed(ctx, id, d.now(), err.Error())
 	}
-	if e != nil {
-		d.log.ErrorContext(ctx, "source state not kept", "account", s.id.Account, "error", e)
+	if e != nil && ctx.Err() == nil {
+		d.log.ErrorContext(ctx, "source state not kept", "account", id.Account, "error", e)
 	}
 }
 
@@ -180,21 +194,34 @@ func (d *Daemon) status(ctx context.Context) string {
 	if err != nil {
 		return err.Error()
 	}
+	said := []string{fmt.Sprintf("%d follow-ups in the calendar", totals.Open)}
 	var failing []string
 	for _, h := range health {
-		if h.Error != "" && !slices.Contains(failing, h.Source.Account) {
-			failing = append(failing, h.Source.Account)
+		if !Current(d.config(), h.Source) {
+			continue
 		}
+		if h.Error != "" {
+			failing = append(failing, h.Source.Account+" "+Side(h.Source.Type))
+		}
+		said = append(said, h.Notices...)
 	}
-	text := fmt.Sprintf("%d follow-ups in the calendar", totals.Open)
 	if len(failing) > 0 {
-		text += "; failing: " + strings.Join(failing, ", ")
+		said = slices.Insert(said, 1, "failing: "+strings.Join(failing, ", "))
 	}
-	return strings.Join(append([]string{text}, d.notes()...), "; ")
+	return strings.Join(said, "; ")
 }
 
-// Notices are what the last look at the calendar had to say to the user.
-func (d *Daemon) Notices() []string { return d.notes() }
+// Side is what a user calls one side of an account.
+func Side(t ledger.SourceType) string {
+	switch t {
+	case ledger.Mailbox:
+		return "mail"
+	case ledger.Calendar:
+		return "calendars"
+	case ledger.FollowUps:
+	}
+	return "follow-ups"
+}
 
 // Plan is what follows from the ledger as it is now.
 func (d *Daemon) Plan(ctx context.Context) (planner.Result, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,12 +21,17 @@ const (
 	rounds     = 4
 )
 
-// followUps plans and makes the calendar agree.
+// followUps plans and makes the calendar agree, and notes how that went.
 func (d *Daemon) followUps(ctx context.Context) error {
-	cfg := d.config()
-	if cfg.Followups.Account == "" {
-		return nil
+	err := d.look(ctx, d.config())
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	d.record(ctx, d.followUpsID(), err)
+	return err
+}
+
+func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
 	ready, err := d.firstRun(ctx)
 	if err != nil {
 		return err
@@ -79,7 +83,9 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar, r
 		in.Placed = append(in.Placed, old...)
 	}
 	delta := reconcile.Diff(in)
-	d.note(delta.Notices)
+	if err := d.ledger.SetNotices(ctx, d.followUpsID(), delta.Notices); err != nil {
+		return false, err
+	}
 	if delta.Stop != nil {
 		return false, fmt.Errorf("account %q: calendar %q: %s", cfg.Followups.Account, cfg.Followups.Calendar, delta.Stop.Reason)
 	}
@@ -120,19 +126,6 @@ func entryPolicy(cfg *config.Config) reconcile.Policy {
 		AllDay:    cfg.Followups.AllDay,
 		Link:      cfg.Followups.Link,
 	}
-}
-
-// note keeps what the last look at the calendar had to say, for status.
-func (d *Daemon) note(notices []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.notices = notices
-}
-
-func (d *Daemon) notes() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.notices)
 }
 
 // firstSight notes, once, whether the calendar held other events when it was

@@ -10,28 +10,27 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
-	"syncd/internal/caldav"
 	"syncd/internal/config"
-	"syncd/internal/imap"
 )
 
 const (
 	stopWithin = 5 * time.Second // SPEC section 12
 	settle     = 2 * time.Second // a burst of changes is one look
 	atLeast    = time.Hour       // the calendar is looked at this often
-	refusals   = 3               // wrong passwords before a loop stops
 )
 
 // Run keeps reading and writing until ctx is done. reload gives the
 // configuration anew each time it is asked for; a wrong one is logged and the
 // old one kept.
 func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) error {
-	defer d.notify(ctx, daemon.SdNotifyStopping)
 	for {
 		gen, cancel := context.WithCancel(ctx)
 		running := d.start(gen)
 		d.notify(ctx, daemon.SdNotifyReady+"\nSTATUS=running")
 		again := d.waitReload(ctx, reload, load)
+		if !again {
+			d.notify(ctx, daemon.SdNotifyStopping)
+		}
 		cancel()
 		if !wait(running, stopWithin) {
 			return errors.New("a loop did not stop in time")
@@ -69,50 +68,35 @@ func (d *Daemon) waitReload(ctx context.Context, reload <-chan struct{}, load fu
 // start starts every loop. The group is done when all have returned.
 func (d *Daemon) start(ctx context.Context) *sync.WaitGroup {
 	var running sync.WaitGroup
+	w := newWatch()
+	supervised := func(l Loop) { running.Go(func() { supervise(ctx, d.log, w, l) }) }
 	for _, s := range d.sources() {
-		refused := 0
-		running.Go(func() {
-			supervise(ctx, d.log, Loop{
-				Name: string(s.id.Type), Account: s.id.Account,
-				Do: func(ctx context.Context) error {
-					err := s.loop(ctx)
-					if err == nil && ctx.Err() == nil {
-						refused = 0
-						d.record(ctx, s, nil)
-					}
-					if wrongPassword(err) {
-						if refused++; refused >= refusals {
-							return fmt.Errorf("%w; %w", err, errPermanent)
-						}
-					}
-					return err
-				},
-				Failed: func(ctx context.Context, err error) { d.record(ctx, s, err) },
-			})
+		supervised(Loop{
+			Name: string(s.id.Type), Account: s.id.Account,
+			Do:     s.loop,
+			Worked: func(ctx context.Context) { d.record(ctx, s.id, nil) },
+			Failed: func(ctx context.Context, err error) { d.record(ctx, s.id, err) },
 		})
 	}
-	running.Go(func() {
-		supervise(ctx, d.log, Loop{Name: "follow-ups", Do: d.followUpLoop})
-	})
-	running.Go(func() {
-		supervise(ctx, d.log, Loop{Name: "upkeep", Do: func(ctx context.Context) error {
-			sleep(ctx, 24*time.Hour)
-			return d.ledger.Upkeep(ctx)
-		}})
-	})
-	running.Go(func() { d.watchdog(ctx) })
+	supervised(Loop{Name: "follow-ups", Do: d.followUpLoop})
+	supervised(Loop{Name: "upkeep", Do: func(ctx context.Context, p *pulse) error {
+		rest(ctx, p, 24*time.Hour)
+		return d.ledger.Upkeep(ctx)
+	}})
+	running.Go(func() { d.watchdog(ctx, w) })
 	return &running
 }
 
 // followUpLoop looks at the follow-ups once, then waits until that can matter
 // again: the ledger changed, the plan changes by itself, or an hour passed.
-func (d *Daemon) followUpLoop(ctx context.Context) error {
+func (d *Daemon) followUpLoop(ctx context.Context, p *pulse) error {
 	changed := d.ledger.Changed()
 	err := d.followUps(ctx)
 	d.notify(ctx, "STATUS="+d.status(ctx))
 	if err != nil {
 		return err
 	}
+	p.Worked()
 	result, err := d.Plan(ctx)
 	if err != nil {
 		return err
@@ -121,6 +105,7 @@ func (d *Daemon) followUpLoop(ctx context.Context) error {
 	if next := result.Next; !next.IsZero() {
 		pause = min(pause, max(next.Sub(d.now()), settle))
 	}
+	p.Within(pause)
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -133,14 +118,14 @@ func (d *Daemon) followUpLoop(ctx context.Context) error {
 }
 
 // watchdog tells systemd that the daemon lives, as often as it asks to hear it,
-// while the ledger can be read.
-func (d *Daemon) watchdog(ctx context.Context) {
+// while the ledger can be read and every loop is inside its deadline.
+func (d *Daemon) watchdog(ctx context.Context, w *watch) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		return
 	}
 	for ctx.Err() == nil {
-		if _, err := d.ledger.FirstRun(ctx); err == nil {
+		if _, err := d.ledger.FirstRun(ctx); err == nil && w.allWell() {
 			d.notify(ctx, daemon.SdNotifyWatchdog)
 		}
 		sleep(ctx, every/2)
@@ -157,10 +142,6 @@ func (d *Daemon) notify(ctx context.Context, state string) {
 // reloading is what Type=notify-reload wants to hear (sd_notify(3)).
 func reloading() string {
 	return fmt.Sprintf("%s\n%s", daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
-}
-
-func wrongPassword(err error) bool {
-	return errors.Is(err, imap.ErrAuth) || errors.Is(err, caldav.ErrAuth)
 }
 
 // wait reports whether the group is done within d.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
 	"syncd/internal/caldav"
+	"syncd/internal/config"
 	"syncd/internal/imap"
 	"syncd/internal/ledger"
 	"syncd/internal/setup"
@@ -17,8 +19,8 @@ import (
 // source is one side of an account: its mail or its calendars.
 type source struct {
 	id   ledger.SourceID
-	pass func(ctx context.Context) error // read what is new, once
-	loop func(ctx context.Context) error // keep reading; returns on failure
+	pass func(ctx context.Context) error           // read what is new, once
+	loop func(ctx context.Context, p *pulse) error // keep reading; returns on failure
 }
 
 // poll is how often all folders and calendars are looked at.
@@ -33,19 +35,20 @@ func (d *Daemon) sources() []source {
 		if a.IMAP != nil {
 			all = append(all, source{
 				id:   ledger.SourceID{Account: a.Name, Type: ledger.Mailbox},
-				pass: func(ctx context.Context) error { return d.mail(ctx, a, false) },
-				loop: func(ctx context.Context) error { return d.mail(ctx, a, true) },
+				pass: func(ctx context.Context) error { return d.mail(ctx, a, nil) },
+				loop: func(ctx context.Context, p *pulse) error { return d.mail(ctx, a, p) },
 			})
 		}
 		if a.CalDAV != nil {
 			all = append(all, source{
 				id:   ledger.SourceID{Account: a.Name, Type: ledger.Calendar},
-				pass: func(ctx context.Context) error { return d.meetings(ctx, a) },
-				loop: func(ctx context.Context) error {
-					if err := d.meetings(ctx, a); err != nil {
+				pass: func(ctx context.Context) error { return d.meetings(ctx, a, nil) },
+				loop: func(ctx context.Context, p *pulse) error {
+					if err := d.meetings(ctx, a, p); err != nil {
 						return err
 					}
-					sleep(ctx, jittered(poll))
+					p.Worked() // before the pause: status tells of it at once
+					rest(ctx, p, jittered(poll))
 					return nil
 				},
 			})
@@ -54,25 +57,32 @@ func (d *Daemon) sources() []source {
 	return all
 }
 
-// mail scans an account's mail, and goes on waiting for more if stay is set.
-func (d *Daemon) mail(ctx context.Context, a account, stay bool) (err error) {
-	s, err := setup.Mail(ctx, a.Account, a.mail, d.log)
-	if errors.Is(err, imap.ErrAuth) {
-		a.mail.Forget() // it may have changed where it comes from
-	}
+// rest is sleep, announced.
+func rest(ctx context.Context, p *pulse, d time.Duration) {
+	p.Within(d)
+	sleep(ctx, d)
+}
+
+// mail scans an account's mail, and goes on waiting for more where there is a
+// loop to go on for.
+func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
+	var s *imap.Session
+	err = a.mail.try(ledger.Mailbox, func() (err error) {
+		s, err = setup.Mail(ctx, a.Account, a.mail.Credentials, d.log)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	for {
-		if err := d.scan(ctx, a.Name, s); err != nil {
+		if err := d.scan(ctx, a.Name, s, p); err != nil || p == nil {
 			return err
 		}
-		if !stay {
-			return nil
-		}
-		d.record(ctx, source{id: ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}}, nil)
-		if err := s.Wait(ctx, jittered(poll)); err != nil {
+		p.Worked()
+		pause := jittered(poll)
+		p.Within(pause)
+		if err := s.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -80,7 +90,7 @@ func (d *Daemon) mail(ctx context.Context, a account, stay bool) (err error) {
 
 // scan takes what is new in every mailbox. A mailbox that fails does not stop
 // the next, unless the connection failed with it.
-func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session) error {
+func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *pulse) error {
 	boxes, err := s.Mailboxes(ctx)
 	if err != nil {
 		return err
@@ -95,7 +105,7 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session) error {
 	}
 	var errs []error
 	for _, b := range boxes {
-		if err := d.scanMailbox(ctx, name, s, b); err != nil {
+		if err := d.scanMailbox(ctx, name, s, b, p); err != nil {
 			errs = append(errs, err)
 			if !s.Usable() {
 				break
@@ -105,7 +115,7 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session) error {
 	return errors.Join(errs...)
 }
 
-func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox) error {
+func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox, p *pulse) error {
 	id := ledger.SourceID{Account: name, Type: ledger.Mailbox, Name: b.Raw}
 	cursor, err := d.ledger.Cursor(ctx, id)
 	if err != nil {
@@ -113,6 +123,7 @@ func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, 
 	}
 	done := 0
 	for batch, err := range s.Scan(ctx, b, cursor) {
+		p.Within(0)
 		if err != nil {
 			return err
 		}
@@ -142,33 +153,46 @@ func (k *davSession) close() {
 	k.s = nil
 }
 
+// unreachable says that an account's calendars could not even be listed.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
 // calendars lists the calendars of an account. Where that fails, the server is
 // looked for anew the next time.
 func (d *Daemon) calendars(ctx context.Context, a account) (*caldav.Session, []caldav.Collection, error) {
 	a.dav.mu.Lock()
 	defer a.dav.mu.Unlock()
-	var err error
-	if a.dav.s == nil {
-		if a.dav.s, err = setup.Calendars(ctx, d.config(), a.Account, a.calendars, d.log); err != nil {
-			a.dav.s = nil
-		}
-	}
 	var all []caldav.Collection
-	if err == nil {
-		if all, err = a.dav.s.Calendars(ctx); err != nil {
-			a.dav.s.Close()
-			a.dav.s = nil
+	err := a.calendars.try(ledger.Calendar, func() (err error) {
+		all, err = a.dav.list(ctx, d.config(), a, d.log)
+		return err
+	})
+	if err != nil {
+		return nil, nil, unreachable{err}
+	}
+	return a.dav.s, all, nil
+}
+
+func (k *davSession) list(ctx context.Context, cfg *config.Config, a account, log *slog.Logger) ([]caldav.Collection, error) {
+	if k.s == nil {
+		s, err := setup.Calendars(ctx, cfg, a.Account, a.calendars.Credentials, log)
+		if err != nil {
+			return nil, err
 		}
+		k.s = s
 	}
-	if errors.Is(err, caldav.ErrAuth) {
-		a.calendars.Forget()
+	all, err := k.s.Calendars(ctx)
+	if err != nil {
+		k.s.Close()
+		k.s = nil
 	}
-	return a.dav.s, all, err
+	return all, err
 }
 
 // meetings reads what changed in every calendar of an account but the
 // follow-up calendar, unless that one is shared.
-func (d *Daemon) meetings(ctx context.Context, a account) error {
+func (d *Daemon) meetings(ctx context.Context, a account, p *pulse) error {
 	s, all, err := d.calendars(ctx, a)
 	if err != nil {
 		return err
@@ -190,7 +214,7 @@ func (d *Daemon) meetings(ctx context.Context, a account) error {
 	}
 	var errs []error
 	for _, c := range read {
-		if err := d.changes(ctx, a, s, c); err != nil {
+		if err := d.changes(ctx, a, s, c, p); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -207,7 +231,7 @@ func (d *Daemon) passOver(ctx context.Context, a account, c caldav.Collection) (
 	return !setup.IsRead(a.Account, c), nil
 }
 
-func (d *Daemon) changes(ctx context.Context, a account, s *caldav.Session, c caldav.Collection) error {
+func (d *Daemon) changes(ctx context.Context, a account, s *caldav.Session, c caldav.Collection, p *pulse) error {
 	id := ledger.SourceID{Account: a.Name, Type: ledger.Calendar, Name: c.URL}
 	cursor, err := d.ledger.Cursor(ctx, id)
 	if err != nil {
@@ -219,8 +243,9 @@ func (d *Daemon) changes(ctx context.Context, a account, s *caldav.Session, c ca
 	}
 	done := 0
 	for batch, err := range s.Changes(ctx, c, cursor, known, d.now(), d.config().Me.Zone) {
+		p.Within(0)
 		if err != nil {
-			return err
+			return fmt.Errorf("account %q: %w", a.Name, err)
 		}
 		if err := d.ledger.Append(ctx, batch); err != nil {
 			return fmt.Errorf("account %q: %w", a.Name, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -13,11 +14,11 @@ import (
 type Loop struct {
 	Name    string // for the log
 	Account string // "" where the loop belongs to none
-	Do      func(ctx context.Context) error
-	// Failed and Recovered are told of the first failure, of each doubling and
-	// of the end of a run of failures. Either may be nil.
-	Failed    func(ctx context.Context, err error)
-	Recovered func(ctx context.Context)
+	Do      func(ctx context.Context, p *pulse) error
+	// Worked is told each time that the loop did what it is for, Failed of
+	// every failure. Either may be nil.
+	Worked func(ctx context.Context)
+	Failed func(ctx context.Context, err error)
 }
 
 // errPermanent marks an error that trying again cannot mend.
@@ -29,54 +30,133 @@ type retryAfter interface{ RetryAfter() time.Duration }
 const (
 	firstPause = time.Second
 	longPause  = 15 * time.Minute
+	steady     = time.Minute      // a loop that fails sooner after it worked is no better than before
+	oneStep    = 15 * time.Minute // longer than anything a loop does without a word
 )
 
 // supervise runs a loop until ctx is done. After a failure it pauses, twice as
 // long each time up to 15 minutes, and logs the first failure and every
 // doubling. An error that is errPermanent ends this loop alone.
-func supervise(ctx context.Context, log *slog.Logger, l Loop) {
-	log = log.With("loop", l.Name, "account", l.Account)
-	failures := 0
+func supervise(ctx context.Context, log *slog.Logger, w *watch, l Loop) {
+	r := &run{log: log.With("loop", l.Name, "account", l.Account)}
+	p := &pulse{watch: w, worked: func() {
+		if l.Worked != nil {
+			l.Worked(ctx)
+		}
+		r.worked(ctx)
+	}}
+	defer w.drop(p)
 	for ctx.Err() == nil {
-		started := time.Now()
-		err := l.Do(ctx)
-		switch {
-		case ctx.Err() != nil:
+		p.Within(0)
+		err := l.Do(ctx, p)
+		if ctx.Err() != nil {
 			return
-		case err == nil:
-			if failures > 0 {
-				log.InfoContext(ctx, "loop recovered", "failures", failures)
-				l.recovered(ctx)
-			}
-			failures = 0
+		}
+		if err == nil {
+			p.Worked()
 			continue
-		case errors.Is(err, errPermanent):
-			log.ErrorContext(ctx, "loop stopped", "error", err)
-			l.failed(ctx, err)
+		}
+		if l.Failed != nil {
+			l.Failed(ctx, err)
+		}
+		if errors.Is(err, errPermanent) {
+			r.log.ErrorContext(ctx, "loop stopped", "error", err)
 			return
 		}
-		if time.Since(started) > longPause {
-			failures = 0 // it worked for long: a new fault, not the old one
-		}
-		failures++
-		if failures&(failures-1) == 0 {
-			log.WarnContext(ctx, "loop failed", "error", err, "failures", failures)
-		}
-		l.failed(ctx, err)
-		sleep(ctx, pause(failures, err))
+		d := r.failed(ctx, err)
+		p.Within(d)
+		sleep(ctx, d)
 	}
 }
 
-func (l Loop) failed(ctx context.Context, err error) {
-	if l.Failed != nil {
-		l.Failed(ctx, err)
+// run is how a loop has fared.
+type run struct {
+	log      *slog.Logger
+	failures int       // in a row
+	short    int       // how often in a row it failed soon after it had worked
+	workedAt time.Time // zero since the last failure
+}
+
+func (r *run) worked(ctx context.Context) {
+	if r.failures > 0 {
+		r.log.InfoContext(ctx, "loop recovered", "failures", r.failures)
+	}
+	r.failures = 0
+	if r.workedAt.IsZero() {
+		r.workedAt = time.Now()
 	}
 }
 
-func (l Loop) recovered(ctx context.Context) {
-	if l.Recovered != nil {
-		l.Recovered(ctx)
+// failed notes a failure and says how long to wait.
+func (r *run) failed(ctx context.Context, err error) time.Duration {
+	switch {
+	case r.workedAt.IsZero():
+	case time.Since(r.workedAt) < steady:
+		r.short++
+	default:
+		r.short = 0
 	}
+	r.workedAt = time.Time{}
+	r.failures++
+	n := max(r.failures, r.short)
+	if n&(n-1) == 0 {
+		r.log.WarnContext(ctx, "loop failed", "error", err, "failures", n)
+	}
+	return pause(n, err)
+}
+
+// pulse is how a loop says that it lives. A nil one is told in vain: a single
+// pass needs none.
+type pulse struct {
+	watch  *watch
+	worked func()
+}
+
+// Worked says that the loop did what it is for.
+func (p *pulse) Worked() {
+	if p != nil {
+		p.worked()
+	}
+}
+
+// Within says that the loop will be heard of again after d and the time that a
+// step of its work may take.
+func (p *pulse) Within(d time.Duration) {
+	if p != nil {
+		p.watch.set(p, time.Now().Add(d+oneStep))
+	}
+}
+
+// watch knows until when each loop will be heard of again.
+type watch struct {
+	mu    sync.Mutex
+	until map[*pulse]time.Time
+}
+
+func newWatch() *watch { return &watch{until: map[*pulse]time.Time{}} }
+
+func (w *watch) set(p *pulse, t time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.until[p] = t
+}
+
+func (w *watch) drop(p *pulse) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.until, p)
+}
+
+// allWell reports whether no loop has missed its time.
+func (w *watch) allWell() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, t := range w.until {
+		if time.Now().After(t) {
+			return false
+		}
+	}
+	return true
 }
 
 // pause is how long to wait after so many failures in a row: 1 s doubling to 15

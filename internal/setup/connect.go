@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -24,7 +25,11 @@ func Mail(ctx context.Context, a config.Account, login *auth.Credentials, log *s
 		Name: a.Name, Host: a.IMAP.Host, Port: a.IMAP.Port, TLS: imap.TLSMode(a.IMAP.TLS),
 		Folders: matcher(a.Folders), ExcludeFolders: matcher(a.ExcludeFolders), Sent: a.Sent, RootCAs: roots,
 	}
-	return imap.Dial(ctx, account, login, log)
+	s, err := imap.Dial(ctx, account, login, log)
+	if said, ok := errors.AsType[*imap.Error](err); ok && errors.Is(err, imap.ErrAuth) {
+		return nil, fmt.Errorf("account %q: %s: user name or password refused: %w", a.Name, a.IMAP.Host, said)
+	}
+	return s, err
 }
 
 // Calendars finds the calendars of an account.
