@@ -312,8 +312,8 @@ var (
 
 // SeenCalendar is a follow-up calendar that was seen once.
 type SeenCalendar struct {
-	URL  string
-	Name string // when it was last seen; "" where only the journal knows of it
+	URL   string
+	Names []string // it has had; none where only the journal knows of it
 }
 
 // CalendarsSeen lists the follow-up calendars there have been, oldest first.
@@ -327,7 +327,7 @@ func (l *Ledger) CalendarsSeen(ctx context.Context) (all []SeenCalendar, err err
 		})
 		for i := range all {
 			if err == nil {
-				all[i].Name, err = getMeta(ctx, t, calendarKey(all[i].URL))
+				all[i].Names, err = calendarNames(ctx, t, all[i].URL)
 			}
 		}
 		return err
@@ -338,14 +338,32 @@ func (l *Ledger) CalendarsSeen(ctx context.Context) (all []SeenCalendar, err err
 	return all, nil
 }
 
-// calendarKey is where meta keeps the name of a follow-up calendar.
+// calendarKey is where meta keeps the names of a follow-up calendar: JSON.
 func calendarKey(url string) string { return "calendar:" + url }
 
-// SetCalendarName notes what a follow-up calendar is called now.
-func (l *Ledger) SetCalendarName(ctx context.Context, url, name string) error {
+func calendarNames(ctx context.Context, t *tx, url string) (names []string, err error) {
+	text, err := getMeta(ctx, t, calendarKey(url))
+	if err == nil && text != "" {
+		err = json.Unmarshal([]byte(text), &names)
+	}
+	return names, err
+}
+
+// AddCalendarName notes what a follow-up calendar is called now.
+func (l *Ledger) AddCalendarName(ctx context.Context, url, name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.write(ctx, func(ctx context.Context, t *tx) error { return setMeta(ctx, t, calendarKey(url), name) })
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		names, err := calendarNames(ctx, t, url)
+		if err != nil || slices.Contains(names, name) {
+			return err
+		}
+		text, err := toJSON(append(names, name))
+		if err != nil {
+			return err
+		}
+		return setMeta(ctx, t, calendarKey(url), text)
+	})
 	if err != nil {
 		return fmt.Errorf("note calendar: %w", err)
 	}

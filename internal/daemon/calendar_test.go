@@ -1,0 +1,280 @@
+package daemon_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"syncd/internal/config"
+	"syncd/internal/daemon"
+	"syncd/internal/demo"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// byHand does with the stage's calendars what the user does in another program.
+func byHand(t *testing.T, s *demo.Stage, method, at, body string) string {
+	t.Helper()
+	base, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := http.NewRequestWithContext(t.Context(), method, base.Scheme+"://"+base.Host+at, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.SetBasicAuth(s.User, s.Password)
+	q.Header.Set("Content-Type", "text/calendar; charset=utf-8")
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	answer, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode >= 300 {
+		t.Fatalf("%s %s: %s, %v", method, at, r.Status, err)
+	}
+	return string(answer)
+}
+
+// makeByHand makes a calendar beside the follow-up calendar.
+func makeByHand(t *testing.T, s *demo.Stage, name, title string) (at string) {
+	t.Helper()
+	at = path.Join(path.Dir(strings.TrimSuffix(s.Path(), "/")), name) + "/"
+	byHand(t, s, "MKCALENDAR", at, fmt.Sprintf(`<C:mkcalendar xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:set><D:prop><D:displayname>%s</D:displayname></D:prop></D:set></C:mkcalendar>`, title))
+	return at
+}
+
+// trial is a daemon whose clock the test moves.
+type trial struct {
+	*daemon.Daemon
+	stage *demo.Stage
+	clock time.Time
+}
+
+func newTrial(t *testing.T) *trial {
+	t.Helper()
+	r := &trial{stage: stage(t), clock: now}
+	r.start(t, r.stage.Config)
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *trial) start(t *testing.T, cfg *config.Config) {
+	t.Helper()
+	var err error
+	r.Daemon, err = daemon.Open(t.Context(), daemon.Options{
+		Config: cfg, StateDir: r.stage.StateDir, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return r.clock },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restart opens the ledger with another configuration.
+func (r *trial) restart(t *testing.T, change func(*config.Config)) {
+	t.Helper()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := *r.stage.Config
+	change(&cfg)
+	r.start(t, &cfg)
+}
+
+func (r *trial) placements(t *testing.T) []ledger.Placement {
+	t.Helper()
+	all, err := r.Ledger().Placements(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// later passes twice, far enough apart that a deletion would be believed.
+func (r *trial) later(t *testing.T) {
+	t.Helper()
+	for range 2 {
+		r.clock = r.clock.Add(15 * time.Minute)
+		if err := r.Pass(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// outcomes counts how follow-ups ended; those that are open are under "".
+func outcomes(all []ledger.Placement) map[planner.Outcome]int {
+	n := map[planner.Outcome]int{}
+	for _, p := range all {
+		n[p.Outcome]++
+	}
+	return n
+}
+
+// TestMovedToAnotherCalendar moves an event to another calendar: it is the
+// user's from then on, no dismissal, and never touched (SPEC section 8.1).
+func TestMovedToAnotherCalendar(t *testing.T) {
+	r := newTrial(t)
+	moved := r.placements(t)[0]
+	to := path.Join(path.Dir(path.Dir(moved.Href)), "work", "moved.ics")
+	body := byHand(t, r.stage, http.MethodGet, moved.Href, "")
+	byHand(t, r.stage, http.MethodDelete, moved.Href, "")
+	byHand(t, r.stage, http.MethodPut, to, body)
+	writes := len(r.stage.Writes())
+	r.later(t)
+	for _, p := range r.placements(t) {
+		if p.UID == moved.UID && (p.State != ledger.TakenOver || p.Outcome != "") {
+			t.Errorf("the moved event is %s, %q; want that it was taken over", p.State, p.Outcome)
+		}
+	}
+	for _, w := range r.stage.Writes()[writes:] {
+		t.Errorf("written after the move: %s", w)
+	}
+	if byHand(t, r.stage, http.MethodGet, to, "") != body {
+		t.Error("the moved event was touched")
+	}
+}
+
+// TestDeletedIsDismissed is the other side of it: gone everywhere.
+func TestDeletedIsDismissed(t *testing.T) {
+	r := newTrial(t)
+	gone := r.placements(t)[0]
+	byHand(t, r.stage, http.MethodDelete, gone.Href, "")
+	r.later(t)
+	for _, p := range r.placements(t) {
+		if p.UID == gone.UID && p.Outcome != planner.Dismissed {
+			t.Errorf("the deleted event is %q, want dismissed", p.Outcome)
+		}
+	}
+}
+
+// TestNoneIsDismissedInAnotherCalendar names another calendar: what was written
+// to the first ends as withdrawn and stays there.
+func TestNoneIsDismissedInAnotherCalendar(t *testing.T) {
+	r := newTrial(t)
+	before := len(r.placements(t))
+	r.restart(t, func(c *config.Config) { c.Followups.Calendar, c.Followups.CreateCalendar = "Second", true })
+	r.later(t)
+	r.clock = r.clock.AddDate(0, 0, 1)
+	r.later(t)
+	got := outcomes(r.placements(t))
+	if got[planner.Withdrawn] != before || got[planner.Dismissed] != 0 || got[""] == 0 {
+		t.Errorf("outcomes %v; want the %d of the first calendar withdrawn, and new ones open", got, before)
+	}
+	if n := len(entries(t, r.stage)); n != before {
+		t.Errorf("the first calendar holds %d events, want the %d that were there", n, before)
+	}
+}
+
+// TestCalendarThatBearsTheName removes the calendar and puts another of the
+// same name in its place, unasked: nothing is written and nothing dismissed
+// until the user names it by its URL.
+func TestCalendarThatBearsTheName(t *testing.T) {
+	r := newTrial(t)
+	before := len(r.placements(t))
+	r.stage.RemoveCalendar("follow-ups")
+	at := makeByHand(t, r.stage, "other", "Follow-ups")
+	writes := len(r.stage.Writes())
+	for range 3 {
+		r.clock = r.clock.Add(15 * time.Minute)
+		err := r.Pass(t.Context())
+		if err == nil || !strings.Contains(err.Error(), `the calendar "Follow-ups" is not the one that was written to before`) {
+			t.Errorf("Pass = %v", err)
+		}
+	}
+	if got := outcomes(r.placements(t)); got[""] != before {
+		t.Errorf("outcomes %v, want all %d open", got, before)
+	}
+	if w := r.stage.Writes()[writes:]; len(w) != 0 {
+		t.Errorf("written: %q", w)
+	}
+	base, err := url.Parse(r.stage.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.restart(t, func(c *config.Config) { c.Followups.Calendar = base.Scheme + "://" + base.Host + at })
+	r.later(t)
+	if got := outcomes(r.placements(t)); got[planner.Withdrawn] != before || got[planner.Dismissed] != 0 {
+		t.Errorf("outcomes %v, want %d withdrawn", got, before)
+	}
+}
+
+// TestTwoCalendarsOfOneName has a second calendar of the name, which the server
+// lists first.
+func TestTwoCalendarsOfOneName(t *testing.T) {
+	r := newTrial(t)
+	before := outcomes(r.placements(t))
+	makeByHand(t, r.stage, "a-first", "Follow-ups")
+	r.later(t)
+	if got := outcomes(r.placements(t)); got[""] != before[""] || len(got) != 1 {
+		t.Errorf("outcomes %v, want %v", got, before)
+	}
+}
+
+// TestAnotherInstanceKeepsTheUsersWord puts an event of another syncd into the
+// calendar and marks one of ours as done: nothing is written, and the mark is
+// kept all the same.
+func TestAnotherInstanceKeepsTheUsersWord(t *testing.T) {
+	r := newTrial(t)
+	ours := r.placements(t)[0]
+	body := byHand(t, r.stage, http.MethodGet, ours.Href, "")
+	byHand(t, r.stage, http.MethodPut, ours.Href, strings.Replace(body, "SUMMARY:", "SUMMARY:done ", 1))
+	foreign := strings.ReplaceAll(body, "UID:"+ours.UID, "UID:syncd-abcdef-9r4mysph3q5pjmin-0")
+	byHand(t, r.stage, http.MethodPut, path.Dir(ours.Href)+"/foreign.ics", foreign)
+	writes := len(r.stage.Writes())
+	err := r.Pass(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `account "demo": calendar "Follow-ups": another syncd writes to this calendar: instance abcdef`) {
+		t.Errorf("Pass = %v", err)
+	}
+	i := slices.IndexFunc(r.placements(t), func(p ledger.Placement) bool { return p.UID == ours.UID })
+	if p := r.placements(t)[i]; p.Outcome != planner.Done {
+		t.Errorf("the event marked done is %q", p.Outcome)
+	}
+	if w := r.stage.Writes()[writes:]; len(w) != 0 {
+		t.Errorf("written beside another instance: %q", w)
+	}
+}
+
+// TestFollowUpCalendarInStatus looks for the calendar's troubles where status
+// finds them.
+func TestFollowUpCalendarInStatus(t *testing.T) {
+	r := newTrial(t)
+	health := func() ledger.SourceHealth {
+		all, err := r.Ledger().Health(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(all, func(h ledger.SourceHealth) bool { return h.Source.Type == ledger.FollowUps })
+		if i < 0 {
+			t.Fatal("the follow-up calendar is no source")
+		}
+		return all[i]
+	}
+	if h := health(); h.Error != "" || h.OKAt.IsZero() {
+		t.Errorf("after a good pass: %+v", h)
+	}
+	for _, p := range r.placements(t)[1:] {
+		byHand(t, r.stage, http.MethodDelete, p.Href, "")
+	}
+	r.stage.RemoveCalendar("follow-ups")
+	if err := r.Pass(t.Context()); err == nil {
+		t.Error("Pass = nil without the calendar")
+	}
+	if h := health(); !strings.Contains(h.Error, `the calendar "Follow-ups" is gone`) {
+		t.Errorf("without the calendar: %q", h.Error)
+	}
+}
