@@ -300,7 +300,7 @@ func (d *decoder) checkCeiling(path, key string, value, ceiling int) {
 	case value > ceiling:
 		d.fail(path, "%s is %d, but at most %d is possible", key, value, ceiling)
 	case value < 1:
-		d.fail(path, "%s is %d, but at least 1 is needed; to write nothing for a while, use syncd pause", key, value)
+		d.fail(path, "%s is %d, but at least 1 is needed; to write nothing for a while, stop syncd", key, value)
 	}
 }
 

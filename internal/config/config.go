@@ -254,35 +254,6 @@ func (c *Config) Policy() planner.Policy {
 	return p
 }
 
-// CircleOf returns the circle whose members an address is one of, by name, and
-// "" if it is in none. Where it is in several, an address written out wins over a
-// pattern, then the shorter interval, then the name.
-func (c *Config) CircleOf(address string) string {
-	best, exact := "", false
-	for _, name := range c.circleNames() {
-		for _, g := range c.Circles[name].Members {
-			if !g.Match(address) {
-				continue
-			}
-			literal := Glob(g).literal()
-			if best == "" || literal && !exact || literal == exact && c.Circles[name].Interval < c.Circles[best].Interval {
-				best, exact = name, literal
-			}
-		}
-	}
-	return best
-}
-
-// Ignored reports whether an address is to be left out altogether.
-func (c *Config) Ignored(address string) bool {
-	for _, g := range c.People.Ignore {
-		if g.Match(address) {
-			return true
-		}
-	}
-	return false
-}
-
 // AccountNamed returns the account with a name, nil if there is none.
 func (c *Config) AccountNamed(name string) *Account {
 	for i := range c.Accounts {

@@ -205,28 +205,41 @@ func TestMyAddressesAndDomains(t *testing.T) {
 	}
 }
 
-func TestCircleOfAndIgnored(t *testing.T) {
+// The first member that matches an address decides about its circle.
+func TestCircleMembers(t *testing.T) {
 	c := mustLoad(t, smallest+`
 [circles.close]
 members = ["*@acme.example"]
 [circles.light]
 members = ["bo@acme.example", "c?o@example.com"]
-[people]
-ignore = ["*@shop.example", "dan@example.com"]
 `)
-	for address, want := range map[string]string{
-		"eve@acme.example": "close", "BO@acme.example": "light", "cho@example.com": "light", "chao@example.com": "",
-	} {
-		if got := c.CircleOf(address); got != want {
-			t.Errorf("CircleOf(%s) = %q; want %q", address, got, want)
-		}
+	want := []config.Member{
+		{Pattern: "bo@acme.example", Circle: "light"}, {Pattern: "*@acme.example", Circle: "close"}, {Pattern: "c?o@example.com", Circle: "light"},
 	}
-	for address, want := range map[string]bool{
-		"x@shop.example": true, "Dan@example.com": true, "dana@example.com": false, "x@shop.example.net": false,
-	} {
-		if got := c.Ignored(address); got != want {
-			t.Errorf("Ignored(%s) = %t; want %t", address, got, want)
-		}
+	if diff := cmp.Diff(want, c.CircleMembers()); diff != "" {
+		t.Errorf("CircleMembers mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// Mail bears domains in A-labels, so the configuration has to as well.
+func TestInternationalDomains(t *testing.T) {
+	c := mustLoad(t, `[me]
+addresses = ["Ana@Bücher.example"]
+not_me = ["office@bücher.example"]
+internal_domains = ["Grün.example"]
+[people]
+ignore = ["*@straße.example", "*@*.bücher.example"]
+[circles.close]
+members = ["jö@bücher.example"]
+`+smallest)
+	got := []any{c.Me.Addresses[0], c.Me.NotMe, c.Me.InternalDomains, c.People.Ignore, c.Circles["close"].Members}
+	want := []any{
+		config.Address("ana@xn--bcher-kva.example"), []config.Address{"office@xn--bcher-kva.example"},
+		[]config.Domain{"xn--grn-ioa.example"}, []config.AddressGlob{"*@xn--strae-oqa.example", "*@*.xn--bcher-kva.example"},
+		[]config.AddressGlob{"jö@xn--bcher-kva.example"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("mismatch (-want +got):\n%s", diff)
 	}
 }
 

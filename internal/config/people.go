@@ -13,7 +13,8 @@ type Member struct {
 }
 
 // CircleMembers returns the members of all circles so that the first that
-// matches an address decides: see CircleOf.
+// matches an address decides: an address written out before a pattern, then the
+// shorter interval, then the name.
 func (c *Config) CircleMembers() []Member {
 	var literals, patterns []Member
 	names := c.circleNames()

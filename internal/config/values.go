@@ -167,7 +167,24 @@ func (d *Date) UnmarshalText(text []byte) error {
 
 func (*Date) wants() string { return "a date, like 2027-01-01" }
 
-// Address is a mail address, in lower case.
+// asciiDomain writes a domain in lower case and A-labels (RFC 5890 section
+// 2.3.2.1), as mail bears it. Labels with a wildcard stay as they are.
+func asciiDomain(domain string) (string, error) {
+	labels := strings.Split(strings.ToLower(domain), ".")
+	for i, l := range labels {
+		if strings.ContainsAny(l, "*?") {
+			continue
+		}
+		a, err := idna.Lookup.ToASCII(l)
+		if err != nil {
+			return "", err
+		}
+		labels[i] = a
+	}
+	return strings.Join(labels, "."), nil
+}
+
+// Address is a mail address, in lower case with the domain in A-labels.
 type Address string
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -176,7 +193,12 @@ func (a *Address) UnmarshalText(text []byte) error {
 	if err != nil || parsed.Name != "" || parsed.Address != string(text) {
 		return fmt.Errorf("%q is not a mail address; write it like \"ana@example.org\"", text)
 	}
-	*a = Address(strings.ToLower(string(text)))
+	at := strings.LastIndexByte(string(text), '@')
+	domain, err := asciiDomain(string(text[at+1:]))
+	if err != nil {
+		return fmt.Errorf("%q is not a mail address: no domain is called %q", text, text[at+1:])
+	}
+	*a = Address(strings.ToLower(string(text[:at+1])) + domain)
 	return nil
 }
 
@@ -185,19 +207,20 @@ func (*Address) wants() string { return `a mail address, like "ana@example.org"`
 // domain returns what stands behind the @.
 func (a Address) domain() Domain { return Domain(a[strings.LastIndexByte(string(a), '@')+1:]) }
 
-// Domain is a domain name, in lower case.
+// Domain is a domain name, in lower case and A-labels.
 type Domain string
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Domain) UnmarshalText(text []byte) error {
 	s := strings.ToLower(string(text))
-	if _, err := idna.Lookup.ToASCII(s); err != nil || s == "" || strings.ContainsAny(s, "@*/: ") {
+	ascii, err := idna.Lookup.ToASCII(s)
+	if err != nil || s == "" || strings.ContainsAny(s, "@*/: ") {
 		if at := strings.LastIndexByte(s, '@'); at >= 0 && at < len(s)-1 {
 			return fmt.Errorf("%q is not a domain; write what stands behind the @, here %q", text, s[at+1:])
 		}
 		return fmt.Errorf("%q is not a domain; write it like \"example.org\"", text)
 	}
-	*d = Domain(s)
+	*d = Domain(ascii)
 	return nil
 }
 
@@ -263,14 +286,14 @@ func (g *AddressGlob) UnmarshalText(text []byte) error {
 	if !ok || local == "" || domain == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '<' || r == '>' }) || strings.Contains(domain, "@") {
 		return fmt.Errorf("%q is not an address or a pattern for addresses; write it like \"ana@example.org\" or \"*@example.org\"", text)
 	}
+	if domain, err := asciiDomain(domain); err == nil {
+		s = local + "@" + domain // else a pattern that no domain fits is the user's to see
+	}
 	*g = AddressGlob(s)
 	return nil
 }
 
 func (*AddressGlob) wants() string { return `an address or a pattern for some, like "*@example.org"` }
-
-// Match reports whether an address fits the pattern.
-func (g AddressGlob) Match(address string) bool { return Glob(g).Match(address) }
 
 // Path is the path of a file. In the configuration it may begin with ~/, and a
 // relative one starts at the folder of the configuration.
