@@ -77,7 +77,7 @@ func (c *Credentials) Password(ctx context.Context) (string, error) {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		return "", fmt.Errorf("account %q: %w: %w", c.account, ErrUnavailable, err)
+		return "", fmt.Errorf("%w: %w", ErrUnavailable, err) // who connects names the account
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -87,7 +87,7 @@ func TestPasswordErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := auth.NewCredentials("work", "ana", test.secret).Password(t.Context())
-			if want := `account "work": password not available: ` + test.want; err == nil || err.Error() != want {
+			if want := `password not available: ` + test.want; err == nil || err.Error() != want {
 				t.Fatalf("Password() error = %v; want %s", err, want)
 			}
 			if !errors.Is(err, auth.ErrUnavailable) || errors.Is(err, auth.ErrCommand) != test.command {
@@ -104,7 +104,7 @@ func TestPasswordErrors(t *testing.T) {
 func TestPasswordNeedsSystemd(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	_, err := auth.NewCredentials("work", "ana", auth.Credential("mail")).Password(t.Context())
-	want := `account "work": password not available: credential "mail": CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with LoadCredential=mail:PATH`
+	want := `password not available: credential "mail": CREDENTIALS_DIRECTORY is not set; systemd sets it for a unit with LoadCredential=mail:PATH`
 	if err == nil || err.Error() != want {
 		t.Errorf("Password() error = %v; want %s", err, want)
 	}
