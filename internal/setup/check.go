@@ -66,11 +66,23 @@ func (c *checker) you(ctx context.Context) {
 	}
 	c.say(Finding{Topic: "organisation", Text: text})
 	zone := Finding{Topic: "time", Text: "your time zone is " + c.cfg.Me.Zone.String()}
-	if c.cfg.Me.Zone == time.UTC || c.cfg.Me.Zone.String() == "UTC" {
+	if isUTC(c.cfg.Me.Zone) {
 		zone.Text += "; if you do not live by UTC, set timezone in [me]"
 		zone.Warn = true
 	}
 	c.say(zone)
+}
+
+// isUTC reports whether a zone is UTC under whatever name: Debian calls it
+// Etc/UTC. London and Abidjan are not, for all that their clocks may agree.
+func isUTC(zone *time.Location) bool {
+	for _, month := range []time.Month{time.January, time.July} {
+		name, offset := time.Date(2026, month, 1, 12, 0, 0, 0, zone).Zone()
+		if name != "UTC" || offset != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *checker) identities(ctx context.Context) {

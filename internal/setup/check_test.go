@@ -1,0 +1,161 @@
+package setup_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"syncd/internal/caldav/caldavtest"
+	"syncd/internal/config"
+	"syncd/internal/imap/imaptest"
+	"syncd/internal/setup"
+)
+
+// servers are a mail and a calendar server of one user.
+type servers struct {
+	mail      *imaptest.Server
+	port      int
+	calendars *caldavtest.Server
+}
+
+func start(t *testing.T, calendars ...caldavtest.Calendar) *servers {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &servers{mail: imaptest.New("robin", "right"), port: l.Addr().(*net.TCPAddr).Port}
+	go s.mail.Serve(l)
+	t.Cleanup(func() { l.Close(); s.mail.Close() })
+	s.calendars, err = caldavtest.Start(t.Context(), caldavtest.Options{User: "robin", Password: "right", Calendars: calendars})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.calendars.Close() })
+	return s
+}
+
+// check runs Check on a configuration for the servers and returns its findings,
+// a line each.
+func (s *servers) check(t *testing.T, login, more string) string {
+	t.Helper()
+	cfg, err := config.Parse("config.toml", fmt.Appendf(nil, `[me]
+addresses = ["robin@example.org"]
+timezone = "Etc/UTC"
+[[account]]
+name = "home"
+user = "robin"
+%s
+imap = { host = "127.0.0.1", port = %d, tls = "none" }
+caldav = { url = "%s/" }
+%s`, login, s.port, s.calendars.URL, more), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	err = setup.Check(t.Context(), cfg, nil, slog.New(slog.DiscardHandler), func(f setup.Finding) {
+		mark := ""
+		switch {
+		case f.Failed:
+			mark = "failed "
+		case f.Warn:
+			mark = "warn "
+		}
+		fmt.Fprintf(&out, "%s%s %s: %s\n", mark, f.Account, f.Topic, f.Text)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func want(t *testing.T, got string, lines ...string) {
+	t.Helper()
+	for _, l := range lines {
+		if !strings.Contains(got, l) {
+			t.Errorf("no finding %q in:\n%s", l, got)
+		}
+	}
+}
+
+const right = `password = "right"`
+
+func TestCheck(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"}, caldavtest.Calendar{Name: "w", Title: "Work"})
+	s.mail.Create("Sent", `\Sent`)
+	s.mail.Create("Trash", `\Trash`)
+	got := s.check(t, right, "")
+	want(t, got, "robin@example.org is you: configured", "home mail: 127.0.0.1 answers, and the login as robin works",
+		"2 are read: Sent, INBOX", "1 are left out: Trash (", "your sent mail is in Sent",
+		`the calendar "Follow-ups" gets the follow-ups`, "1 are read for meetings: Work", "warn  time: your time zone is Etc/UTC")
+	if strings.Contains(got, "failed") {
+		t.Errorf("something failed:\n%s", got)
+	}
+}
+
+func TestCheckFindsNoSentMail(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	want(t, s.check(t, right, ""), "warn home sent: no folder with your sent mail was found")
+}
+
+func TestCheckCalendars(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "w", Title: "Work"}, caldavtest.Calendar{Name: "r", Title: "Public", ReadOnly: true})
+	want(t, s.check(t, right, ""), `failed home follow-ups: there is no calendar "Follow-ups"; there are: `, `"Work"`, "create_calendar = true")
+	want(t, s.check(t, right, "[followups]\ncreate_calendar = true\n"), "home follow-ups: the calendar \"Follow-ups\" is not there yet; it will be made")
+	want(t, s.check(t, right, "[followups]\ncalendar = \"Public\"\n"), `failed home follow-ups: the calendar "Public" cannot be written to`)
+}
+
+// Each line names the account once, and the cause.
+func TestCheckNamesTheCause(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	for login, causes := range map[string][2]string{
+		`password = "wrong"`:             {"user name or password refused", "user name or password refused"},
+		`password_env = "SYNCD_NOT_SET"`: {"password not available", "password not available"},
+	} {
+		got := s.check(t, login, "")
+		for i, topic := range []string{"mail", "calendars"} {
+			found := false
+			for line := range strings.Lines(got) {
+				if !strings.HasPrefix(line, "failed home "+topic+": ") {
+					continue
+				}
+				found = true
+				if strings.Count(line, `account "home"`) != 1 || !strings.Contains(line, causes[i]) {
+					t.Errorf("%s: %s", login, line)
+				}
+			}
+			if !found {
+				t.Errorf("%s: nothing failed about %s:\n%s", login, topic, got)
+			}
+		}
+		if strings.Contains(got, "there is no calendar") {
+			t.Errorf("%s: a calendar is missed where none could be looked for:\n%s", login, got)
+		}
+	}
+}
+
+func TestCheckWarnsOfUTC(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	for zone, warns := range map[string]bool{
+		"UTC": true, "Etc/UTC": true, "Etc/Universal": true, "Europe/London": false, "Africa/Abidjan": false, "Europe/Berlin": false,
+	} {
+		z, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Parse("config.toml", fmt.Appendf(nil, "[me]\naddresses = [\"robin@example.org\"]\ntimezone = %q\n[[account]]\nuser = \"robin\"\npassword = \"right\"\ncaldav = { url = \"%s/\" }\n", z, s.calendars.URL), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := false
+		err = setup.Check(t.Context(), cfg, nil, slog.New(slog.DiscardHandler), func(f setup.Finding) {
+			warned = warned || f.Warn && f.Topic == "time"
+		})
+		if err != nil || warned != warns {
+			t.Errorf("%s: warned %v, want %v; %v", zone, warned, warns, err)
+		}
+	}
+}
