@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"syncd/internal/config"
 	"syncd/internal/ledger"
 	"syncd/internal/setup"
 )
@@ -40,7 +42,7 @@ func (a *app) check(ctx context.Context) error {
 	}
 	failed := false
 	enc := json.NewEncoder(a.stdout)
-	err = setup.Check(ctx, cfg, l, a.logger("error", "text"), func(f setup.Finding) {
+	err = setup.Check(ctx, cfg, l, a.logger(slog.LevelError, config.LogText), func(f setup.Finding) {
 		failed = failed || f.Failed
 		if a.json {
 			_ = enc.Encode(f) // stdout that is gone is nobody's to tell

@@ -17,7 +17,7 @@ func isConfigError(err error) bool {
 func (a *app) configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
-		Short: "the configuration that holds, with every default",
+		Short: "the configuration in force, with every default",
 		Long:  "Prints the configuration with every default filled in. Secrets are masked.",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

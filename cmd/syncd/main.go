@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,7 +48,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, now func(
 	case errors.Is(err, errNamed):
 		return 1
 	case isConfigError(err):
-		fmt.Fprintf(stderr, "%v\n", err)
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintf(stderr, "syncd: %s\n", strings.TrimSuffix(line, "\n"))
+		}
 		return 2
 	}
 	fmt.Fprintf(stderr, "syncd: %v\n", err)
@@ -102,9 +105,21 @@ func (a *app) root() *cobra.Command {
 		a.contactsCommand(), a.contactCommand(), a.whyCommand(), a.exportCommand(),
 		a.demoCommand(), a.configCommand(), a.versionCommand(),
 	)
+	root.SetUsageTemplate(examplesLast(root.UsageTemplate()))
 	root.InitDefaultCompletionCmd()
 	wrapArgs(root)
 	return root
+}
+
+// examplesLast moves the examples of cobra's usage text to its end.
+func examplesLast(template string) string {
+	const begin = "{{if .HasExample}}"
+	before, rest, found := strings.Cut(template, begin)
+	examples, after, ended := strings.Cut(rest, "{{end}}")
+	if !found || !ended {
+		return template
+	}
+	return strings.TrimRight(before+after, "\n") + begin + examples + "{{end}}\n"
 }
 
 // wrapArgs makes wrong arguments of a command or one below it a usage error.
@@ -171,11 +186,9 @@ func (a *app) close(c io.Closer) {
 }
 
 // logger writes the log to stderr as the configuration says.
-func (a *app) logger(level, format string) *slog.Logger {
-	var l slog.Level
-	_ = l.UnmarshalText([]byte(level)) // config has checked it
-	opts := &slog.HandlerOptions{Level: l}
-	if format == "json" {
+func (a *app) logger(level slog.Level, format config.LogFormat) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == config.LogJSON {
 		return slog.New(slog.NewJSONHandler(a.stderr, opts))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, opts))

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -15,6 +19,7 @@ import (
 
 	"syncd/internal/config"
 	"syncd/internal/daemon"
+	"syncd/internal/ledger"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -25,7 +30,11 @@ func (a *app) runCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			d, err := a.open(ctx, daemon.Options{})
+			cfg, err := a.load()
+			if err != nil {
+				return err
+			}
+			d, err := a.open(ctx, cfg, daemon.Options{Log: a.logger(cfg.Log.Level.Level(), cfg.Log.Format)})
 			if err != nil {
 				return err
 			}
@@ -58,20 +67,26 @@ func onHangup(reload chan<- struct{}) (stop func()) {
 	return func() { signal.Stop(hangup); close(done) }
 }
 
-// open loads the configuration and opens the daemon on it.
-func (a *app) open(ctx context.Context, o daemon.Options) (*daemon.Daemon, error) {
-	cfg, err := a.load()
-	if err != nil {
-		return nil, err
-	}
+// open opens the daemon on the user's ledger.
+func (a *app) open(ctx context.Context, cfg *config.Config, o daemon.Options) (*daemon.Daemon, error) {
+	var err error
 	if o.StateDir, err = a.state(); err != nil {
 		return nil, err
 	}
 	o.Config = cfg
-	if o.Log == nil {
-		o.Log = a.logger(string(cfg.Log.Level), string(cfg.Log.Format))
+	d, err := daemon.Open(ctx, o)
+	if errors.Is(err, ledger.ErrLocked) {
+		return nil, fmt.Errorf("syncd run is at work on this ledger%s; it reads by itself, or stop it first", holder(err))
 	}
-	return daemon.Open(ctx, o)
+	return d, err
+}
+
+// holder names the process that has the ledger, as far as the error does.
+func holder(err error) string {
+	if _, process, ok := strings.Cut(err.Error(), ledger.ErrLocked.Error()+" by "); ok {
+		return " (" + process + ")"
+	}
+	return ""
 }
 
 func (a *app) syncCommand() *cobra.Command {
@@ -96,7 +111,7 @@ func (a *app) sync(ctx context.Context, at string) error {
 		return err
 	}
 	// What matters is on stdout, and what failed on stderr.
-	o := daemon.Options{Progress: a.progress(), Log: a.logger("error", string(cfg.Log.Format))}
+	o := daemon.Options{Progress: a.progress(), Log: a.logger(slog.LevelError, cfg.Log.Format)}
 	if at != "" {
 		t, err := parseTime(at, cfg.Me.Zone)
 		if err != nil {
@@ -107,12 +122,15 @@ func (a *app) sync(ctx context.Context, at string) error {
 		}
 		o.Now = func() time.Time { return t }
 	}
-	d, err := a.open(ctx, o)
+	d, err := a.open(ctx, cfg, o)
 	if err != nil {
 		return err
 	}
 	err = d.Pass(ctx)
 	a.endProgress()
+	if ctx.Err() != nil {
+		return errors.Join(errors.New("stopped before the end; the next pass goes on from here"), d.Close())
+	}
 	if err := errors.Join(err, a.summary(ctx, d, cfg), d.Close()); err != nil {
 		return a.named(err)
 	}
@@ -127,14 +145,16 @@ func (a *app) named(err error) error {
 	return errNamed
 }
 
-// flatten takes joined errors apart.
+var joined = reflect.TypeOf(errors.Join(io.EOF))
+
+// flatten takes apart what errors.Join has put together, and nothing else that
+// wraps several errors in one line.
 func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
+	if reflect.TypeOf(err) != joined {
 		return []error{err}
 	}
 	var all []error
-	for _, e := range joined.Unwrap() {
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
 		all = append(all, flatten(e)...)
 	}
 	return all

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"syncd/internal/demo"
+)
+
+// writeConfig writes the configuration for a stage, with mail at a port.
+func writeConfig(path string, s *demo.Stage, port int) error {
+	a := s.Config.Accounts[0]
+	return os.WriteFile(path, fmt.Appendf(nil, `[me]
+name = %q
+addresses = [%q]
+timezone = "UTC"
+
+[[account]]
+name = "demo"
+user = %q
+password = %q
+imap = { host = "127.0.0.1", port = %d, tls = "none" }
+caldav = { url = %q }
+
+[followups]
+calendar = "Follow-ups"
+`, demo.MyName, demo.MyAddress, s.User, s.Password, port, a.CalDAV.URL), 0o600)
+}
+
+// process is syncd as a process of its own on the demo's servers.
+type process struct {
+	stage         *demo.Stage
+	config, state string
+	cmd           *exec.Cmd
+	lines         chan string // of stderr; closed at its end
+}
+
+func newProcess(t *testing.T) *process {
+	t.Helper()
+	now := time.Now().UTC()
+	s, err := demo.Start(t.Context(), demo.Options{Seed: 1, Now: now, Zone: "UTC"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.Advance(now); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{stage: s, config: filepath.Join(t.TempDir(), "config.toml"), state: filepath.Join(t.TempDir(), "state")}
+	if err := writeConfig(p.config, s, s.Config.Accounts[0].IMAP.Port); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *process) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), "syncd", append([]string{"--config", p.config, "--state", p.state}, args...)...)
+}
+
+func (p *process) start(t *testing.T, args ...string) {
+	t.Helper()
+	p.cmd = p.command(t, args...)
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.lines = make(chan string, 1000)
+	go func() {
+		defer close(p.lines)
+		for in := bufio.NewScanner(stderr); in.Scan(); {
+			p.lines <- in.Text()
+		}
+	}()
+}
+
+// waitFor reads stderr until a line holds want.
+func (p *process) waitFor(t *testing.T, want string) {
+	t.Helper()
+	hung := time.After(time.Minute)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if strings.Contains(line, want) {
+				return
+			}
+			if !ok {
+				t.Fatalf("it ended without a line with %q", want)
+			}
+		case <-hung:
+			t.Fatalf("no line with %q", want)
+		}
+	}
+}
+
+// stop sends SIGTERM and returns what was said after it and how long it took.
+func (p *process) stop(t *testing.T) (rest []string, took time.Duration, err error) {
+	t.Helper()
+	at := time.Now()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for line := range p.lines {
+		rest = append(rest, line)
+	}
+	err = p.cmd.Wait()
+	return rest, time.Since(at), err
+}
+
+// TestRunAsAProcess runs the daemon: it keeps others off its ledger, takes a new
+// configuration and no wrong one, and ends at once when it is told to.
+func TestRunAsAProcess(t *testing.T) {
+	p := newProcess(t)
+	ready := systemd(t)
+	p.start(t, "run")
+	select {
+	case <-ready:
+	case <-time.After(time.Minute):
+		t.Fatal("it never looked at the calendar")
+	}
+
+	out, err := p.command(t, "sync").CombinedOutput()
+	want := fmt.Sprintf("syncd: syncd run is at work on this ledger (process %d); it reads by itself, or stop it first\n", p.cmd.Process.Pid)
+	if string(out) != want || p.cmd.ProcessState != nil || exitCode(err) != 1 {
+		t.Errorf("sync beside run: %v\n%swant %s", err, out, want)
+	}
+
+	right, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ file, says string }{
+		{"[me]\nname = 7\n", "configuration not reloaded; the old one stays"},
+		{string(right), "configuration reloaded"},
+	} {
+		if err := os.WriteFile(p.config, []byte(c.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		p.waitFor(t, c.says)
+	}
+
+	rest, took, err := p.stop(t)
+	if err != nil || took > 5*time.Second {
+		t.Errorf("SIGTERM: it ended after %s with %v", took, err)
+	}
+	for _, line := range rest {
+		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "syncd:") {
+			t.Errorf("said at the end: %s", line)
+		}
+	}
+}
+
+// systemd listens as systemd does (sd_notify(3)) until the daemon has looked at
+// the calendar once.
+func systemd(t *testing.T) <-chan struct{} {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "notify")
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	t.Setenv("NOTIFY_SOCKET", socket)
+	looked := make(chan struct{})
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := l.Read(buf)
+			if err != nil {
+				return
+			}
+			if strings.Contains(string(buf[:n]), "in the calendar") {
+				close(looked)
+				return
+			}
+		}
+	}()
+	return looked
+}
+
+// TestSyncIsStopped stops a pass that waits for a mail server: one calm line.
+func TestSyncIsStopped(t *testing.T) {
+	p := newProcess(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := writeConfig(p.config, p.stage, l.Addr().(*net.TCPAddr).Port); err != nil {
+		t.Fatal(err)
+	}
+	p.start(t, "sync")
+	c, err := l.Accept() // and no greeting
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	rest, took, err := p.stop(t)
+	if exitCode(err) != 1 || took > 5*time.Second {
+		t.Errorf("SIGTERM: it ended after %s with %v, want exit 1", took, err)
+	}
+	if len(rest) != 1 || rest[0] != "syncd: stopped before the end; the next pass goes on from here" {
+		t.Errorf("stderr: %q", rest)
+	}
+}
+
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // as Wait returns it
+		return exit.ExitCode()
+	}
+	return -1
+}
