@@ -26,13 +26,14 @@ type followUpJSON struct {
 	Evidence    []evidenceJSON `json:"evidence"`
 	UID         string         `json:"uid"`
 	Href        string         `json:"href"`
-	Written     *time.Time     `json:"written,omitempty"`
-	Ended       *time.Time     `json:"ended,omitempty"`
-	EndWhy      string         `json:"end_why,omitempty"`
+	Written     *time.Time     `json:"written"`
+	Ended       *time.Time     `json:"ended"`
+	EndWhy      string         `json:"end_why"`
+	EndedBy     *evidenceJSON  `json:"ended_by"`
 }
 
 type evidenceJSON struct {
-	At      time.Time            `json:"at"`
+	At      *time.Time           `json:"at"` // null where only the key tells of it
 	Type    planner.EvidenceType `json:"type"`
 	ID      string               `json:"id"`
 	Subject string               `json:"subject"`
@@ -45,7 +46,7 @@ type followUpsJSON struct {
 
 func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledger.Placement) followUpJSON {
 	j := followUpJSON{
-		Code: f.Key.Code(), Rule: f.Rule, Contact: contactJSON(f.Contact), Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
+		Code: f.Key.Code(), Rule: f.Rule, Contact: maybe(f.Contact), Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
 		Status: string(f.Status), HeldBecause: heldBecause, Why: why(f.Because), Evidence: evidence(f.Evidence),
 	}
 	if p, ok := placed[f.Key]; ok {
@@ -57,17 +58,36 @@ func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledge
 // rowJSON is an entry that was written, open or ended.
 func rowJSON(r ledger.FollowUpRow) followUpJSON {
 	j := followUpJSON{
-		Code: r.Key.Code(), Rule: r.Key.Rule, Contact: contactJSON(r.Contact), Name: r.Name, Title: r.Title(), Due: utc(r.Due), Slot: utc(r.Slot),
-		Status: string(planner.StatusOpen), Why: strings.Join(r.Because, " "), Evidence: evidence(r.Evidence), UID: r.UID, Href: r.Href,
+		Code: r.Key.Code(), Rule: r.Key.Rule, Contact: maybe(r.Contact), Name: r.Name, Title: r.Title(), Due: utc(r.Due), Slot: utc(r.Slot),
+		Status: string(planner.StatusOpen), Why: strings.Join(r.Because, " "), Evidence: evidence(restsOn(r.Placement)), UID: r.UID, Href: r.Href,
 		Written: utc(r.CreatedAt), Ended: utc(r.EndedAt), EndWhy: r.EndWhy,
 	}
 	if !r.Open() {
 		j.Status = string(r.Outcome)
 	}
+	if !r.EndedBy.IsZero() {
+		j.EndedBy = &evidence([]planner.Evidence{r.EndedBy})[0]
+	}
 	return j
 }
 
-func contactJSON(id planner.ContactID) *string {
+// restsOn is the evidence of an entry. The journal keeps of it what the key
+// says.
+func restsOn(p ledger.Placement) []planner.Evidence {
+	if len(p.Evidence) > 0 || p.Key.Evidence == "" {
+		return p.Evidence
+	}
+	e := planner.Evidence{ID: p.Key.Evidence, Address: p.Key.Who}
+	switch p.Key.Rule {
+	case planner.FirstMeeting:
+		e.Type = planner.Meeting
+	case planner.ReplyOwed, planner.Awaiting:
+		e.Type = planner.Mail
+	}
+	return []planner.Evidence{e}
+}
+
+func maybe(id planner.ContactID) *string {
 	if id == "" {
 		return nil
 	}
@@ -78,7 +98,7 @@ func contactJSON(id planner.ContactID) *string {
 func evidence(all []planner.Evidence) []evidenceJSON {
 	out := make([]evidenceJSON, len(all))
 	for i, e := range all {
-		out[i] = evidenceJSON{At: e.At.UTC(), Type: e.Type, ID: e.ID, Subject: e.Subject, Account: e.Account}
+		out[i] = evidenceJSON{At: utc(e.At), Type: e.Type, ID: e.ID, Subject: e.Subject, Account: e.Account}
 	}
 	return out
 }

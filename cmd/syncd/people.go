@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syncd/internal/config"
+	"syncd/internal/daemon"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -52,24 +54,57 @@ func (a *app) people(ctx context.Context) (*people, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}, result: planner.Plan(snap, cfg.Policy(), now)}
+	health, err := l.Health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}}
+	p.result = daemon.Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now)
 	for _, s := range p.result.States {
 		p.states[s.Contact] = s
 	}
 	return p, nil
 }
 
-// fill adds what the planner knows of a contact.
-func (p *people) fill(r *ledger.ContactRow) {
-	if s, ok := p.states[r.ID]; ok {
-		r.State, r.Circle = stateText(s, p.cfg.Me.Zone), s.Circle
+// contactJSON is a contact as --json prints it. The keys are stable.
+type contactJSON struct {
+	ID        planner.ContactID `json:"id"`
+	Name      string            `json:"name"`
+	Addresses []string          `json:"addresses"`
+	Circle    string            `json:"circle"`
+	Stage     int               `json:"stage"`
+	State     planner.StateName `json:"state"` // "" for someone nothing is planned for
+	Until     *time.Time        `json:"until"`
+	Reason    string            `json:"reason"`
+	Internal  bool              `json:"internal"`
+	Out       int               `json:"out"`
+	In        int               `json:"in"`
+	Met       int               `json:"met"`
+	FirstAt   *time.Time        `json:"first_at"`
+	LastOut   *time.Time        `json:"last_out"`
+	LastIn    *time.Time        `json:"last_in"`
+	LastMet   *time.Time        `json:"last_met"`
+	Candidate bool              `json:"candidate"`
+	Role      bool              `json:"role"`
+	Muted     bool              `json:"muted"`
+	Reported  bool              `json:"reported"`
+}
+
+// json is a contact with what the planner knows of it.
+func (p *people) json(r ledger.ContactRow) contactJSON {
+	s := p.states[r.ID]
+	return contactJSON{
+		ID: r.ID, Name: r.Name, Addresses: r.Addresses, Circle: cmp.Or(s.Circle, r.Circle), Stage: r.Stage,
+		State: s.State, Until: utc(s.Until), Reason: s.Why, Internal: r.Internal, Out: r.Out, In: r.In, Met: r.Met,
+		FirstAt: utc(r.FirstAt), LastOut: utc(r.LastOut), LastIn: utc(r.LastIn), LastMet: utc(r.LastMet),
+		Candidate: r.Candidate, Role: r.Role, Muted: r.Muted, Reported: r.Reported,
 	}
 }
 
 // stateText is a state with what belongs to it: "waiting until 2 May 2026".
-func stateText(s planner.State, zone *time.Location) string {
+func stateText(s planner.State, now time.Time, zone *time.Location) string {
 	text := string(s.State)
-	if !s.Until.IsZero() {
+	if s.Until.After(now) {
 		text += " until " + s.Until.In(zone).Format("2 Jan 2006")
 	}
 	if s.State == planner.StateClosed && s.Why != "" {
@@ -93,15 +128,14 @@ func (a *app) contacts(ctx context.Context, all bool) error {
 		if err != nil {
 			return err
 		}
-		p.fill(&c)
 		if a.json {
-			if err := enc.Encode(c); err != nil {
+			if err := enc.Encode(p.json(c)); err != nil {
 				return err
 			}
 			continue
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, strings.Join(c.Addresses, ", "), c.Out, c.In, c.Met,
-			day(latest(c.LastOut, c.LastIn, c.LastMet), p.cfg.Me.Zone), c.State)
+			day(latest(c.LastOut, c.LastIn, c.LastMet), p.cfg.Me.Zone), stateText(p.states[c.ID], a.now(), p.cfg.Me.Zone))
 	}
 	return w.Flush()
 }
@@ -125,7 +159,7 @@ func day(t time.Time, zone *time.Location) string {
 func (a *app) contactCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:     "contact WHO",
-		Short:   "one person: clocks, state, and what happened",
+		Short:   "one person: how you are in touch, and what happened",
 		Long:    "WHO is an address, a name or the id that other commands print.",
 		Args:    cobra.ExactArgs(1),
 		Example: "  syncd contact ana@example.org\n  syncd contact \"Ana Muster\"",
@@ -145,11 +179,18 @@ func (a *app) contact(ctx context.Context, who string) error {
 	if err != nil {
 		return err
 	}
-	p.fill(&d.ContactRow)
 	if a.json {
-		return printJSON(a.stdout, d)
+		return printJSON(a.stdout, struct {
+			contactJSON
+			Timeline []ledger.InteractionRow `json:"timeline"`
+		}{p.json(d.ContactRow), d.Timeline})
 	}
-	zone := p.cfg.Me.Zone
+	a.printContact(p, d)
+	return nil
+}
+
+func (a *app) printContact(p *people, d ledger.ContactDetail) {
+	zone, state := p.cfg.Me.Zone, p.states[d.ID]
 	name := d.Name
 	if name == "" {
 		name = strings.Join(d.Addresses, ", ")
@@ -158,16 +199,15 @@ func (a *app) contact(ctx context.Context, who string) error {
 	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s\n", count(d.Out, "time", "times"), day(d.LastOut, zone))
 	fmt.Fprintf(a.stdout, "  they wrote   %s, last %s\n", count(d.In, "time", "times"), day(d.LastIn, zone))
 	fmt.Fprintf(a.stdout, "  you met      %s, last %s\n", count(d.Met, "time", "times"), day(d.LastMet, zone))
-	if d.Circle != "" {
-		fmt.Fprintf(a.stdout, "  circle       %s\n", d.Circle)
+	if circle := cmp.Or(state.Circle, d.Circle); circle != "" {
+		fmt.Fprintf(a.stdout, "  circle       %s\n", circle)
 	}
-	if d.State != "" {
-		fmt.Fprintf(a.stdout, "  state        %s\n", d.State)
+	if state.State != "" {
+		fmt.Fprintf(a.stdout, "  state        %s\n", stateText(state, a.now(), zone))
 	}
 	for _, i := range d.Timeline {
 		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i), i.Subject)
 	}
-	return nil
 }
 
 // arrow names an interaction from the user's side.
@@ -184,6 +224,7 @@ func arrow(i ledger.InteractionRow) string {
 }
 
 func (a *app) exportCommand() *cobra.Command {
+	var all bool
 	c := &cobra.Command{
 		Use:       "export interactions|contacts|followups",
 		Short:     "everything the ledger holds, as JSON lines",
@@ -193,13 +234,14 @@ func (a *app) exportCommand() *cobra.Command {
 		Long: `Prints JSON lines with stable keys. "export hash" prints one line that sums up
 what the servers said: it is the same after the ledger was lost and read anew.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.export(cmd.Context(), args[0])
+			return a.export(cmd.Context(), args[0], all)
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "contacts: also people who only wrote to you")
 	return c
 }
 
-func (a *app) export(ctx context.Context, what string) error {
+func (a *app) export(ctx context.Context, what string, all bool) error {
 	p, err := a.people(ctx)
 	if err != nil {
 		return err
@@ -215,9 +257,8 @@ func (a *app) export(ctx context.Context, what string) error {
 			}
 		}
 	case "contacts":
-		for r, err := range p.Contacts(ctx, true) {
-			p.fill(&r)
-			if err = firstError(err, func() error { return enc.Encode(r) }); err != nil {
+		for r, err := range p.Contacts(ctx, all) {
+			if err = firstError(err, func() error { return enc.Encode(p.json(r)) }); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"syncd/internal/daemon"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -49,7 +50,11 @@ func (a *app) plan(ctx context.Context, at string, all bool) error {
 	if err != nil {
 		return err
 	}
-	v := view(planner.Plan(snap, cfg.Policy(), now), now, all)
+	health, err := l.Health(ctx)
+	if err != nil {
+		return err
+	}
+	v := view(daemon.Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now), now, all)
 	if !a.json {
 		v.print(a.stdout, cfg.Me.Zone)
 		return nil

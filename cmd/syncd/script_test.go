@@ -1,13 +1,22 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"log/slog"
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"syncd/internal/daemon"
+	"syncd/internal/demo"
 )
 
 // TestMain makes the test binary the program itself where it is called syncd.
@@ -29,7 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "ledger": makeLedger, "keys": keys},
 	})
 }
 
@@ -50,4 +59,91 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s exits with %d, want %d", slices.Concat(args[1:]), got, want)
 	}
+}
+
+// makeLedger puts a ledger into state and its configuration into config.toml:
+// the demo's mailbox, after the last five business days before 14 May 2025. The
+// servers are gone then.
+func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ts.Defer(cancel)
+	now := time.Date(2025, 5, 14, 19, 0, 0, 0, time.UTC)
+	stage, err := demo.Start(ctx, demo.Options{Seed: 1, Now: now, Zone: "UTC"})
+	ts.Check(err)
+	ts.Check(writeConfig(ts.MkAbs("config.toml"), stage, stage.Config.Accounts[0].IMAP.Port))
+	var clock time.Time
+	d, err := daemon.Open(ctx, daemon.Options{
+		Config: stage.Config, StateDir: ts.MkAbs("state"), Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return clock },
+	})
+	ts.Check(err)
+	for _, clock = range demo.Passes(now) {
+		ts.Check(stage.Advance(clock))
+		ts.Check(d.Pass(ctx))
+	}
+	for r, err := range d.Ledger().FollowUps(ctx) {
+		ts.Check(err)
+		name := "OPEN"
+		if !r.Open() {
+			name = "ENDED"
+		}
+		ts.Setenv(name, r.Key.Code())
+	}
+	ts.Check(errors.Join(d.Close(), stage.Close()))
+}
+
+// documented are the keys that stay (SPEC section 10).
+var documented = map[string][]string{
+	"contact": {
+		"id", "name", "addresses", "circle", "stage", "state", "until", "reason", "internal", "out", "in", "met",
+		"first_at", "last_out", "last_in", "last_met",
+	},
+	"interaction": {
+		"id", "at", "kind", "direction", "direct", "weight", "addresses", "contacts", "subject", "thread", "evidence", "supersedes",
+	},
+	"follow-up": {
+		"code", "rule", "contact", "name", "title", "due", "slot", "status", "held_because", "why", "evidence", "uid", "href",
+		"written", "ended", "end_why", "ended_by",
+	},
+	"source": {
+		"account", "type", "name", "id", "configured", "listed", "last_success", "lag_seconds", "error", "failing_since", "notices",
+		"read", "total", "noise", "skipped", "reached", "complete",
+	},
+}
+
+// keys holds every object on stdout, or in the list of that name there, to the
+// documented keys: keys contact, keys interaction timeline.
+func keys(ts *testscript.TestScript, _ bool, args []string) {
+	want := documented[args[0]]
+	n := 0
+	for dec := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout"))); ; {
+		var doc map[string]json.RawMessage
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		ts.Check(err)
+		all := []map[string]json.RawMessage{doc}
+		if len(args) > 1 {
+			ts.Check(json.Unmarshal(doc[args[1]], &all))
+		}
+		for _, o := range all {
+			n++
+			for _, k := range want {
+				if _, ok := o[k]; !ok {
+					ts.Fatalf("a %s without %s: %v", args[0], k, o)
+				}
+			}
+			if e, ok := o["evidence"]; ok && args[0] == "interaction" {
+				var evidence struct{ Type, ID, Account, Folder *string }
+				ts.Check(json.Unmarshal(e, &evidence))
+				if evidence.Type == nil || evidence.ID == nil || evidence.Account == nil || evidence.Folder == nil {
+					ts.Fatalf("evidence %s lacks a key", e)
+				}
+			}
+		}
+	}
+	if n == 0 {
+		ts.Fatalf("no %s at all", args[0])
+	}
+	ts.Logf("%d of %s", n, args[0])
 }

@@ -1,30 +1,43 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"syncd/internal/config"
+	"syncd/internal/daemon"
 	"syncd/internal/ledger"
 )
 
-// sourceJSON is a source as status --json prints it.
+// sourceJSON is a source as status --json prints it: the connection to one side
+// of an account, whose name is empty, or what was read through it.
 type sourceJSON struct {
 	Account     string         `json:"account"`
 	Type        string         `json:"type"`
-	Name        string         `json:"name"`
+	Name        string         `json:"name"` // as people see it
+	ID          string         `json:"id"`   // as the server spells it
+	Configured  bool           `json:"configured"`
+	Listed      bool           `json:"listed"` // the server lists it
 	LastSuccess *time.Time     `json:"last_success"`
 	LagSeconds  *int           `json:"lag_seconds"`
-	Error       string         `json:"error,omitempty"`
-	FailingFrom *time.Time     `json:"failing_since,omitempty"`
+	Error       string         `json:"error"`
+	FailingFrom *time.Time     `json:"failing_since"`
+	Notices     []string       `json:"notices"`
 	Read        int            `json:"read"`
 	Total       int            `json:"total"`
-	Noise       map[string]int `json:"noise,omitempty"`
-	Skipped     []ledger.Skip  `json:"skipped,omitempty"`
-	Reached     *time.Time     `json:"reached,omitempty"`
+	Noise       map[string]int `json:"noise"`
+	Skipped     []skipJSON     `json:"skipped"`
+	Reached     *time.Time     `json:"reached"`
 	Complete    bool           `json:"complete"`
+}
+
+type skipJSON struct {
+	Where  string `json:"where"`
+	Reason string `json:"reason"`
 }
 
 type statusJSON struct {
@@ -36,8 +49,8 @@ type statusJSON struct {
 func (a *app) statusCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "status",
-		Short: "how every source does, and what is open",
-		Long:  "Says when each source was last read, what is wrong with it, how far a first scan\nhas come, and what could not be read. Exits with 1 if a source is failing.",
+		Short: "how each mailbox and calendar is doing",
+		Long:  "Says when each mailbox and calendar was last read, what is wrong with it, how\nfar a first scan has come, and what could not be read. Exits with 1 if a source is failing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.status(cmd.Context())
@@ -51,28 +64,18 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	defer a.close(l)
-	s := statusJSON{Sources: []sourceJSON{}}
-	if s.Totals, err = l.Totals(ctx); err != nil {
-		return err
+	cfg, zone := (*config.Config)(nil), config.SystemZone("/")
+	if found, err := a.load(); err == nil { // without one everything counts
+		cfg, zone = found, found.Me.Zone
 	}
-	first, err := l.FirstRun(ctx)
+	s, failing, err := a.collect(ctx, l, cfg)
 	if err != nil {
 		return err
-	}
-	s.FirstRun = utc(first)
-	health, err := l.Health(ctx)
-	if err != nil {
-		return err
-	}
-	failing := false
-	for _, h := range health {
-		failing = failing || h.Error != ""
-		s.Sources = append(s.Sources, a.source(h))
 	}
 	if a.json {
 		err = printJSON(a.stdout, s)
 	} else {
-		a.printStatus(s)
+		a.printStatus(s, zone)
 	}
 	if err == nil && failing {
 		return errNamed
@@ -80,11 +83,35 @@ func (a *app) status(ctx context.Context) error {
 	return err
 }
 
-func (a *app) source(h ledger.SourceHealth) sourceJSON {
+// collect asks the ledger how everything is.
+func (a *app) collect(ctx context.Context, l *ledger.Ledger, cfg *config.Config) (s statusJSON, failing bool, err error) {
+	s.Sources = []sourceJSON{}
+	if s.Totals, err = l.Totals(ctx); err != nil {
+		return s, false, err
+	}
+	first, err := l.FirstRun(ctx)
+	if err != nil {
+		return s, false, err
+	}
+	s.FirstRun = utc(first)
+	health, err := l.Health(ctx)
+	for _, h := range health {
+		j := a.source(h, cfg == nil || daemon.Current(cfg, h.Source))
+		failing = failing || j.Configured && h.Error != ""
+		s.Sources = append(s.Sources, j)
+	}
+	return s, failing, err
+}
+
+func (a *app) source(h ledger.SourceHealth, configured bool) sourceJSON {
 	j := sourceJSON{
-		Account: h.Source.Account, Type: string(h.Source.Type), Name: h.Source.Name, LastSuccess: utc(h.OKAt), Error: h.Error,
-		FailingFrom: utc(h.FailingSince), Read: h.Read, Total: h.Total, Noise: h.Noise, Skipped: h.Skipped,
+		Account: h.Source.Account, Type: string(h.Source.Type), Name: cmp.Or(h.Title, h.Source.Name), ID: h.Source.Name,
+		Configured: configured, Listed: h.Listed, LastSuccess: utc(h.OKAt), Error: h.Error, FailingFrom: utc(h.FailingSince),
+		Notices: append([]string{}, h.Notices...), Read: h.Read, Total: h.Total, Noise: h.Noise, Skipped: []skipJSON{},
 		Reached: utc(h.Reached), Complete: h.Complete,
+	}
+	for _, k := range h.Skipped {
+		j.Skipped = append(j.Skipped, skipJSON(k))
 	}
 	if !h.OKAt.IsZero() {
 		lag := int(a.now().Sub(h.OKAt).Seconds())
@@ -93,25 +120,16 @@ func (a *app) source(h ledger.SourceHealth) sourceJSON {
 	return j
 }
 
-func (a *app) printStatus(s statusJSON) {
+func (a *app) printStatus(s statusJSON, zone *time.Location) {
 	if s.FirstRun == nil {
 		fmt.Fprintln(a.stdout, "The first scan is not complete: nothing is written to the calendar yet.")
 	}
 	for _, x := range s.Sources {
-		if x.Name == "" {
-			a.printConnection(x)
-			continue
-		}
-		fmt.Fprintf(a.stdout, "  %s: %d read", x.Name, x.Read)
-		if n := sum(x.Noise); n > 0 {
-			fmt.Fprintf(a.stdout, ", %d from machines and lists", n)
-		}
-		if !x.Complete && x.Reached != nil {
-			fmt.Fprintf(a.stdout, ", back to %s so far", x.Reached.Format("2 Jan 2006"))
-		}
-		fmt.Fprintln(a.stdout)
-		for _, k := range x.Skipped {
-			fmt.Fprintf(a.stdout, "    could not read %s: %s\n", k.Where, k.Reason)
+		switch {
+		case x.ID == "":
+			a.printConnection(x, zone)
+		case x.Configured:
+			a.printSource(x, zone)
 		}
 	}
 	t := s.Totals
@@ -119,17 +137,41 @@ func (a *app) printStatus(s statusJSON) {
 		count(t.Contacts, "contact", "contacts"), count(t.Open, "follow-up", "follow-ups"))
 }
 
-// printConnection heads what belongs to one side of an account.
-func (a *app) printConnection(x sourceJSON) {
-	side := "mail"
-	if x.Type == string(ledger.Calendar) {
-		side = "calendars"
+// printSource is about one mailbox or calendar.
+func (a *app) printSource(x sourceJSON, zone *time.Location) {
+	fmt.Fprintf(a.stdout, "  %s: %d read", x.Name, x.Read)
+	if n := sum(x.Noise); n > 0 {
+		fmt.Fprintf(a.stdout, ", %d from machines and lists", n)
 	}
 	switch {
+	case !x.Listed:
+		fmt.Fprint(a.stdout, ", not read any more")
+	case !x.Complete && x.Reached != nil:
+		fmt.Fprintf(a.stdout, ", back to %s so far", x.Reached.In(zone).Format("2 Jan 2006"))
+	case !x.Complete:
+		fmt.Fprint(a.stdout, ", not begun")
+	}
+	fmt.Fprintln(a.stdout)
+	for _, k := range x.Skipped {
+		fmt.Fprintf(a.stdout, "    could not read %s: %s\n", k.Where, k.Reason)
+	}
+}
+
+// printConnection heads what belongs to one side of an account.
+func (a *app) printConnection(x sourceJSON, zone *time.Location) {
+	fmt.Fprintf(a.stdout, "%s, %s: ", x.Account, daemon.Side(ledger.SourceType(x.Type)))
+	switch {
+	case !x.Configured:
+		fmt.Fprintln(a.stdout, "not in the configuration any more")
 	case x.Error != "":
-		fmt.Fprintf(a.stdout, "%s, %s: failing since %s: %s\n", x.Account, side, x.FailingFrom.Local().Format("2 Jan 15:04"), x.Error)
+		fmt.Fprintf(a.stdout, "failing since %s: %s\n", x.FailingFrom.In(zone).Format("2 Jan 15:04"), x.Error)
 	case x.LastSuccess != nil:
-		fmt.Fprintf(a.stdout, "%s, %s: read %s\n", x.Account, side, x.LastSuccess.Local().Format("2 Jan 15:04"))
+		fmt.Fprintf(a.stdout, "read %s\n", x.LastSuccess.In(zone).Format("2 Jan 15:04"))
+	default:
+		fmt.Fprintln(a.stdout, "being read for the first time")
+	}
+	for _, n := range x.Notices {
+		fmt.Fprintln(a.stdout, "  "+n)
 	}
 }
 

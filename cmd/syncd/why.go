@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,34 +32,38 @@ func (a *app) why(ctx context.Context, code string) error {
 		return err
 	}
 	defer a.close(p)
-	if f, held, ok := find(p.result, code); ok {
+	code = strings.ToLower(strings.TrimSpace(code))
+	f, held, ended, ok := find(p.result, code)
+	if ok && !ended {
 		return a.printChain(ctx, p, f, held)
 	}
-	placed, err := p.FindPlacements(ctx, code)
-	if err != nil {
+	placed, err := p.FindFollowUps(ctx, code)
+	switch {
+	case err != nil:
 		return err
+	case len(placed) > 0:
+		return a.printPlaced(p, placed)
+	case ok:
+		return a.printChain(ctx, p, f, held)
 	}
-	if len(placed) == 0 {
-		return fmt.Errorf("there is no follow-up %q; syncd plan --all lists them", code)
-	}
-	return a.printPlaced(p, placed)
+	return fmt.Errorf("there is no follow-up %q; syncd plan --all lists them", code)
 }
 
-// find looks a code up in the plan.
-func find(r planner.Result, code string) (f planner.FollowUp, held string, ok bool) {
+// find looks a code up in the plan. ended says that it is over.
+func find(r planner.Result, code string) (f planner.FollowUp, held string, ended, ok bool) {
 	for _, f := range r.FollowUps {
 		if f.Key.Code() == code {
-			return f, "", true
+			return f, "", false, true
 		}
 	}
 	for _, h := range r.Held {
 		if h.Key.Code() == code {
 			f := h.FollowUp
 			f.Status = planner.StatusHeld
-			return f, h.HeldBecause, true
+			return f, h.HeldBecause, h.End != nil, true
 		}
 	}
-	return planner.FollowUp{}, "", false
+	return planner.FollowUp{}, "", false, false
 }
 
 func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, held string) error {
@@ -120,29 +127,52 @@ func (p *people) sayings(who planner.ContactID, rule planner.Rule) []string {
 
 func (a *app) printEvidence(all []planner.Evidence, p *people) {
 	for _, e := range all {
-		fmt.Fprintf(a.stdout, "  evidence  %s %s of %s: %s\n            %s\n", e.Type, e.Account, e.At.In(p.cfg.Me.Zone).Format("2 Jan 2006 15:04"), e.Subject, e.ID)
+		fmt.Fprintf(a.stdout, "  evidence  %s\n            %s\n", a.evidenceText(e, p.cfg.Me.Zone), e.ID)
 	}
 }
 
-func (a *app) printPlaced(p *people, placed []ledger.Placement) error {
+// evidenceText says what a piece of evidence is, as far as is known.
+func (a *app) evidenceText(e planner.Evidence, zone *time.Location) string {
+	text := strings.TrimSpace(string(e.Type) + " " + e.Account)
+	if !e.At.IsZero() {
+		text += " of " + e.At.In(zone).Format("2 Jan 2006 15:04")
+	}
+	if e.Subject != "" {
+		text += ": " + e.Subject
+	}
+	return cmp.Or(text, "not known any more")
+}
+
+func (a *app) printPlaced(p *people, placed []ledger.FollowUpRow) error {
 	if a.json {
 		out := followUpsJSON{FollowUps: []followUpJSON{}}
 		for _, x := range placed {
-			out.FollowUps = append(out.FollowUps, rowJSON(ledger.FollowUpRow{Placement: x}))
+			out.FollowUps = append(out.FollowUps, rowJSON(x))
 		}
 		return printJSON(a.stdout, out)
 	}
 	zone := p.cfg.Me.Zone
 	for _, x := range placed {
-		fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  written   %s, for %s\n", x.Seen.Summary, x.Key.Rule,
-			x.CreatedAt.In(zone).Format("2 Jan 2006 15:04"), x.Slot.In(zone).Format("2 Jan 2006 15:04"))
+		fmt.Fprintf(a.stdout, "%s\n  rule      %s\n", x.Title(), x.Key.Rule)
+		if x.Contact != "" {
+			fmt.Fprintf(a.stdout, "  contact   %s (%s)\n", x.Name, x.Contact)
+		}
+		fmt.Fprintf(a.stdout, "  written   %s, for %s\n", x.CreatedAt.In(zone).Format("2 Jan 2006 15:04"), x.Slot.In(zone).Format("2 Jan 2006 15:04"))
 		for _, r := range x.Because {
 			fmt.Fprintf(a.stdout, "  why       %s\n", r)
 		}
-		a.printEvidence(x.Evidence, p)
-		if !x.Open() {
-			fmt.Fprintf(a.stdout, "  ended     %s: %s (%s)\n", x.EndedAt.In(zone).Format("2 Jan 2006 15:04"), x.EndWhy, x.Outcome)
-		}
+		a.printEvidence(restsOn(x.Placement), p)
+		a.printEnd(x, zone)
 	}
 	return nil
+}
+
+func (a *app) printEnd(x ledger.FollowUpRow, zone *time.Location) {
+	if x.Open() {
+		return
+	}
+	fmt.Fprintf(a.stdout, "  ended     %s: %s (%s)\n", x.EndedAt.In(zone).Format("2 Jan 2006 15:04"), cmp.Or(x.EndWhy, "the reason is not known any more"), x.Outcome)
+	if !x.EndedBy.IsZero() {
+		fmt.Fprintf(a.stdout, "  by        %s\n            %s\n", a.evidenceText(x.EndedBy, zone), x.EndedBy.ID)
+	}
 }

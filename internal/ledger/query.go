@@ -14,30 +14,31 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/idna"
+
 	"syncd/internal/planner"
 )
 
-// ContactRow is a contact as commands print it. State and the automatic circle
-// are the planner's to say; the caller fills them in.
+// ContactRow is a contact as commands print it. The automatic circle is the
+// planner's to say; the caller fills it in.
 type ContactRow struct {
-	ID        planner.ContactID `json:"id"`
-	Name      string            `json:"name"`
-	Addresses []string          `json:"addresses"`
-	Circle    string            `json:"circle"`
-	Stage     int               `json:"stage"`
-	State     string            `json:"state"`
-	Internal  bool              `json:"internal"`
-	Out       int               `json:"out"`
-	In        int               `json:"in"`
-	Met       int               `json:"met"`
-	FirstAt   time.Time         `json:"first_at,omitzero"`
-	LastOut   time.Time         `json:"last_out,omitzero"`
-	LastIn    time.Time         `json:"last_in,omitzero"`
-	LastMet   time.Time         `json:"last_met,omitzero"`
-	Candidate bool              `json:"candidate,omitempty"`
-	Role      bool              `json:"role,omitempty"`
-	Muted     bool              `json:"muted,omitempty"`
-	Reported  bool              `json:"reported,omitempty"` // last_out is self-reported
+	ID        planner.ContactID
+	Name      string
+	Addresses []string
+	Circle    string
+	Stage     int
+	Internal  bool
+	Out       int
+	In        int
+	Met       int
+	FirstAt   time.Time // zero if there is none, as those below
+	LastOut   time.Time
+	LastIn    time.Time
+	LastMet   time.Time
+	Candidate bool
+	Role      bool
+	Muted     bool
+	Reported  bool // LastOut is self-reported
 }
 
 func contactRow(c planner.Contact, candidate bool) ContactRow {
@@ -209,8 +210,7 @@ var ErrNobody = errors.New("no such contact")
 var (
 	qContactByCode    = query(`SELECT id FROM contact WHERE code = ?`)
 	qContactByAddress = query(`SELECT contact_id FROM address WHERE address = ? AND contact_id IS NOT NULL`)
-	qContactByName    = query(`SELECT id FROM contact WHERE lower(name) = ? LIMIT 20`)
-	qContactsLikeName = query(`SELECT id FROM contact WHERE gate = 1 AND instr(lower(name), ?) > 0 LIMIT 20`)
+	qContactNames     = query(`SELECT id, name, gate FROM contact WHERE name <> '' ORDER BY code`)
 	qContactFacts     = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_until FROM contact WHERE id = ?`)
 	qContactTimeline  = query(`SELECT DISTINCT i.id FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
 		CROSS JOIN interaction AS i ON i.id = p.interaction_id
@@ -223,7 +223,7 @@ const maxTimeline = 200
 // ContactDetail is one contact with what happened.
 type ContactDetail struct {
 	ContactRow
-	Timeline []InteractionRow `json:"timeline"` // newest first, at most 200
+	Timeline []InteractionRow // newest first, at most 200
 }
 
 // Contact finds a contact or candidate by address, id or name. It returns
@@ -254,31 +254,72 @@ func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err 
 	return d, nil
 }
 
+// maxFound is how many contacts of one name an error lists.
+const maxFound = 20
+
 func findContact(ctx context.Context, t *tx, who string) (int64, error) {
-	lower := strings.ToLower(who)
+	lower := asciiDomain(strings.ToLower(who))
 	for _, c := range []struct{ q, arg string }{
 		{qContactByCode, lower},
 		{qContactByAddress, lower},
 		{qContactByAddress, fold(lower)},
-		{qContactByName, lower},
-		{qContactsLikeName, lower},
 	} {
-		if c.arg == "" {
-			break
-		}
 		ids, err := t.ids(ctx, c.q, c.arg)
 		if err != nil {
 			return 0, err
 		}
-		switch len(ids) {
-		case 0:
-		case 1:
+		if len(ids) > 0 {
 			return ids[0], nil
-		default:
-			return 0, ambiguous(ctx, t, who, ids)
 		}
 	}
+	ids, err := named(ctx, t, who)
+	switch {
+	case err != nil:
+		return 0, err
+	case len(ids) == 1:
+		return ids[0], nil
+	case len(ids) > 1:
+		return 0, ambiguous(ctx, t, who, ids)
+	}
 	return 0, fmt.Errorf("%w: %q", ErrNobody, who)
+}
+
+// named finds people by their name, and where nobody has it, contacts by a part
+// of theirs. SQLite knows the case of ASCII letters only, so names are compared
+// here.
+func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
+	if who == "" {
+		return nil, nil
+	}
+	var likely []int64
+	who = strings.ToLower(who)
+	err = t.each(ctx, qContactNames, nil, func(scan func(...any) error) error {
+		var id int64
+		var name string
+		var contact bool
+		err := scan(&id, &name, &contact)
+		switch name = strings.ToLower(name); {
+		case name == who && len(ids) < maxFound:
+			ids = append(ids, id)
+		case contact && len(likely) < maxFound && strings.Contains(name, who):
+			likely = append(likely, id)
+		}
+		return err
+	})
+	if len(ids) == 0 {
+		ids = likely
+	}
+	return ids, err
+}
+
+// asciiDomain writes the domain of an address as mail does, in A-labels; what is
+// no address stays.
+func asciiDomain(address string) string {
+	local, domain := cutAddress(address)
+	if a, err := idna.Lookup.ToASCII(domain); err == nil && domain != "" {
+		return local + "@" + a
+	}
+	return address
 }
 
 func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
@@ -411,6 +452,29 @@ func (l *Ledger) FollowUps(ctx context.Context) iter.Seq2[FollowUpRow, error] {
 			}
 		}
 	}
+}
+
+// FindFollowUps gives the entries, old ones included, whose code or UID begins
+// with prefix.
+func (l *Ledger) FindFollowUps(ctx context.Context, prefix string) (rows []FollowUpRow, err error) {
+	placed, err := l.FindPlacements(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		for _, p := range placed {
+			r, err := followUpRow(ctx, t, p)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, r)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find follow-up: %w", err)
+	}
+	return rows, nil
 }
 
 var qNameByCode = query(`SELECT name FROM contact WHERE code = ?`)
