@@ -83,6 +83,7 @@ func restsOn(p ledger.Placement) []planner.Evidence {
 		e.Type = planner.Meeting
 	case planner.ReplyOwed, planner.Awaiting:
 		e.Type = planner.Mail
+	case planner.Fade, planner.Cadence: // either
 	}
 	return []planner.Evidence{e}
 }

@@ -150,11 +150,12 @@ var joined = reflect.TypeOf(errors.Join(io.EOF))
 // flatten takes apart what errors.Join has put together, and nothing else that
 // wraps several errors in one line.
 func flatten(err error) []error {
-	if reflect.TypeOf(err) != joined {
+	parts, ok := err.(interface{ Unwrap() []error })
+	if !ok || reflect.TypeOf(err) != joined {
 		return []error{err}
 	}
 	var all []error
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+	for _, e := range parts.Unwrap() {
 		all = append(all, flatten(e)...)
 	}
 	return all

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 
 	"syncd/internal/daemon"
 	"syncd/internal/demo"
+	"syncd/internal/ledger"
 )
 
 // TestMain makes the test binary the program itself where it is called syncd.
@@ -80,6 +82,7 @@ func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(stage.Advance(clock))
 		ts.Check(d.Pass(ctx))
 	}
+	ts.Check(d.Ledger().Append(ctx, stranger(now)))
 	for r, err := range d.Ledger().FollowUps(ctx) {
 		ts.Check(err)
 		name := "OPEN"
@@ -89,6 +92,17 @@ func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Setenv(name, r.Key.Code())
 	}
 	ts.Check(errors.Join(d.Close(), stage.Close()))
+}
+
+// stranger is a mail of somebody who is no contact.
+func stranger(now time.Time) ledger.Batch {
+	return ledger.Batch{
+		Source: ledger.SourceID{Account: "demo", Type: ledger.Mailbox, Name: "Deleted"}, At: now,
+		Cursor: ledger.Cursor{UIDValidity: 1, Highest: 1, Lowest: 1, Complete: true},
+		Mail: []ledger.Mail{{UID: 1, ID: "1@stranger.example", At: now.AddDate(0, 0, -2), Subject: "Hello", Delivered: true, People: []ledger.Participant{
+			{Address: "sam@stranger.example", Name: "Sam Stranger", Role: ledger.RoleFrom}, {Address: demo.MyAddress, Role: ledger.RoleTo},
+		}}},
+	}
 }
 
 // documented are the keys that stay (SPEC section 10).
@@ -146,4 +160,17 @@ func keys(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("no %s at all", args[0])
 	}
 	ts.Logf("%d of %s", n, args[0])
+}
+
+// TestFlatten takes joined errors apart, and no error that wraps two in a line.
+func TestFlatten(t *testing.T) {
+	two := fmt.Errorf("%w: %w", errors.New("refused"), io.EOF)
+	var got []string
+	for _, err := range flatten(errors.Join(errors.Join(io.ErrUnexpectedEOF, two), io.ErrClosedPipe)) {
+		got = append(got, err.Error())
+	}
+	want := []string{"unexpected EOF", "refused: EOF", "io: read/write on closed pipe"}
+	if !slices.Equal(got, want) {
+		t.Errorf("flatten = %q, want %q", got, want)
+	}
 }

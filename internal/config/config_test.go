@@ -234,8 +234,10 @@ members = ["jö@bücher.example"]
 `+smallest)
 	got := []any{c.Me.Addresses[0], c.Me.NotMe, c.Me.InternalDomains, c.People.Ignore, c.Circles["close"].Members}
 	want := []any{
-		config.Address("ana@xn--bcher-kva.example"), []config.Address{"office@xn--bcher-kva.example"},
-		[]config.Domain{"xn--grn-ioa.example"}, []config.AddressGlob{"*@xn--strae-oqa.example", "*@*.xn--bcher-kva.example"},
+		config.Address("ana@xn--bcher-kva.example"),
+		[]config.Address{"office@xn--bcher-kva.example"},
+		[]config.Domain{"xn--grn-ioa.example"},
+		[]config.AddressGlob{"*@xn--strae-oqa.example", "*@*.xn--bcher-kva.example"},
 		[]config.AddressGlob{"jö@xn--bcher-kva.example"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

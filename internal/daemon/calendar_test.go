@@ -249,32 +249,52 @@ func TestAnotherInstanceKeepsTheUsersWord(t *testing.T) {
 	}
 }
 
-// TestFollowUpCalendarInStatus looks for the calendar's troubles where status
-// finds them.
-func TestFollowUpCalendarInStatus(t *testing.T) {
+// followUpsHealth is what status has to say of the follow-up calendar.
+func (r *trial) followUpsHealth(t *testing.T) ledger.SourceHealth {
+	t.Helper()
+	all, err := r.Ledger().Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(h ledger.SourceHealth) bool { return h.Source.Type == ledger.FollowUps })
+	if i < 0 {
+		t.Fatal("the follow-up calendar is no source")
+	}
+	return all[i]
+}
+
+func TestMissingCalendarInStatus(t *testing.T) {
 	r := newTrial(t)
-	health := func() ledger.SourceHealth {
-		all, err := r.Ledger().Health(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		i := slices.IndexFunc(all, func(h ledger.SourceHealth) bool { return h.Source.Type == ledger.FollowUps })
-		if i < 0 {
-			t.Fatal("the follow-up calendar is no source")
-		}
-		return all[i]
-	}
-	if h := health(); h.Error != "" || h.OKAt.IsZero() {
+	if h := r.followUpsHealth(t); h.Error != "" || h.OKAt.IsZero() {
 		t.Errorf("after a good pass: %+v", h)
-	}
-	for _, p := range r.placements(t)[1:] {
-		byHand(t, r.stage, http.MethodDelete, p.Href, "")
 	}
 	r.stage.RemoveCalendar("follow-ups")
 	if err := r.Pass(t.Context()); err == nil {
 		t.Error("Pass = nil without the calendar")
 	}
-	if h := health(); !strings.Contains(h.Error, `the calendar "Follow-ups" is gone`) {
+	if h := r.followUpsHealth(t); !strings.Contains(h.Error, `the calendar "Follow-ups" is gone`) {
 		t.Errorf("without the calendar: %q", h.Error)
+	}
+}
+
+// TestWaitInStatus deletes all events at once: that is believed after a day, and
+// status says so until then.
+func TestWaitInStatus(t *testing.T) {
+	r := newTrial(t)
+	for outcomes(r.placements(t))[""] < 4 {
+		r.clock = r.clock.AddDate(0, 0, 1)
+		if err := r.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range r.placements(t) {
+		if p.Open() {
+			byHand(t, r.stage, http.MethodDelete, p.Href, "")
+		}
+	}
+	r.later(t)
+	h := r.followUpsHealth(t)
+	if h.Error != "" || len(h.Notices) != 1 || !strings.Contains(h.Notices[0], "vanished from the calendar within an hour") {
+		t.Errorf("error %q, notices %q", h.Error, h.Notices)
 	}
 }

@@ -105,6 +105,9 @@ func TestSlowMailIsWaitedFor(t *testing.T) {
 	if w := s.Writes(); len(w) != 0 {
 		t.Errorf("written before any mail was read: %q", w)
 	}
+	if health, err := d.Ledger().Health(t.Context()); err != nil || health[0].Source.Type != ledger.Calendar || health[0].OKAt.IsZero() {
+		t.Errorf("the calendars were read, and status does not say so: %+v, %v", health, err)
+	}
 	release()
 	waitFor(t, said, "STATUS=3 follow-ups")
 	cancel()

@@ -189,6 +189,32 @@ func TestRunTellsSystemd(t *testing.T) {
 	}
 }
 
+// TestStopIsToldAtOnce stops the daemon while a loop is still busy: systemd hears
+// of it then, not when the last loop has ended.
+func TestStopIsToldAtOnce(t *testing.T) {
+	s := stage(t)
+	said := systemd(t)
+	busy, release := make(chan struct{}, 1000), make(chan struct{})
+	d, err := daemon.Open(t.Context(), daemon.Options{
+		Config: s.Config, StateDir: s.StateDir, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		Progress: func(daemon.Progress) { busy <- struct{}{}; <-release },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx, nil, nil) }()
+	<-busy
+	cancel()
+	waitFor(t, said, "STOPPING=1")
+	close(release)
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}
+
 // waitFor reads until a message holds want.
 func waitFor(t *testing.T, said <-chan string, want string) {
 	t.Helper()

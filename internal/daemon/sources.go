@@ -93,7 +93,7 @@ func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
 func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *pulse) error {
 	boxes, err := s.Mailboxes(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("account %q: list the mailboxes: %w", name, err)
 	}
 	boxes = slices.DeleteFunc(boxes, func(b imap.Mailbox) bool { return b.Left != "" })
 	listed := make([]ledger.Listed, len(boxes))

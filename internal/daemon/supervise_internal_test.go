@@ -149,7 +149,7 @@ func TestWatch(t *testing.T) {
 			return nil
 		}}
 		gone := Loop{Name: "gone", Do: func(context.Context, *pulse) error { return errPermanent }}
-		hangs := Loop{Name: "hangs", Do: func(ctx context.Context, p *pulse) error {
+		hangs := Loop{Name: "hangs", Do: func(ctx context.Context, _ *pulse) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}}

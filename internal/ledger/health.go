@@ -176,6 +176,10 @@ func (l *Ledger) Health(ctx context.Context) ([]SourceHealth, error) {
 	return out, nil
 }
 
+func (x side) same(y side) bool {
+	return (x.Listed == nil) == (y.Listed == nil) && slices.Equal(x.Listed, y.Listed) && slices.Equal(x.Notices, y.Notices)
+}
+
 // sideKey is where meta keeps a side: JSON.
 func sideKey(s SourceID) string { return "side:" + string(s.Type) + ":" + s.Account }
 
@@ -212,7 +216,7 @@ func (l *Ledger) changeSide(ctx context.Context, s SourceID, change func(*side))
 		return err
 	})
 	x = old
-	if change(&x); err == nil && !(slices.Equal(old.Listed, x.Listed) && (old.Listed == nil) == (x.Listed == nil) && slices.Equal(old.Notices, x.Notices)) {
+	if change(&x); err == nil && !x.same(old) {
 		err = l.write(ctx, func(ctx context.Context, t *tx) error { return putSide(ctx, t, s, x) })
 	}
 	if err != nil {

@@ -145,7 +145,7 @@ func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Creden
 	c.say(Finding{Account: a.Name, Topic: "mail", Text: fmt.Sprintf("%s answers, and the login as %s works", a.IMAP.Host, login.User())})
 	boxes, err := s.Mailboxes(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("account %q: list the mailboxes: %w", a.Name, err)
 	}
 	var read, left, sent []string
 	for _, b := range boxes {
