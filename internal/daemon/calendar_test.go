@@ -214,12 +214,30 @@ func TestCalendarThatBearsTheName(t *testing.T) {
 }
 
 // TestTwoCalendarsOfOneName has a second calendar of the name, which the server
-// lists first.
+// lists first: it is one to read from, as any other.
 func TestTwoCalendarsOfOneName(t *testing.T) {
 	r := newTrial(t)
 	before := outcomes(r.placements(t))
-	makeByHand(t, r.stage, "a-first", "Follow-ups")
+	at := makeByHand(t, r.stage, "a-first", "Follow-ups")
+	byHand(t, r.stage, http.MethodPut, at+"m.ics", strings.ReplaceAll(`BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//example//EN
+BEGIN:VEVENT
+UID:m@example.org
+DTSTAMP:20260504T090000Z
+DTSTART:20260505T090000Z
+DTEND:20260505T100000Z
+SUMMARY:Review
+ORGANIZER:mailto:robin@valedesign.example
+ATTENDEE:mailto:sam@example.org
+END:VEVENT
+END:VCALENDAR
+`, "\n", "\r\n"))
+	met := meetings(t, r.Ledger())
 	r.later(t)
+	if got := meetings(t, r.Ledger()); got != met+1 {
+		t.Errorf("%d meetings, want %d: the other calendar of the name was not read", got, met+1)
+	}
 	if got := outcomes(r.placements(t)); got[""] != before[""] || len(got) != 1 {
 		t.Errorf("outcomes %v, want %v", got, before)
 	}

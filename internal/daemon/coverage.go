@@ -95,14 +95,15 @@ func Current(cfg *config.Config, id ledger.SourceID) bool {
 	return a.CalDAV != nil
 }
 
-// Hold holds back what would be written blindly: while the mail of an account
-// is not in, nobody can say that there was no word since a meeting or a mail.
-// Rules about replies rest on the mail of an account itself, and have nothing
-// to say of one that was not read.
+// Hold holds back what would be written blindly: while nothing was read of an
+// account's mail, nobody can say that there was no word since a meeting or a
+// mail. Rules about replies rest on the mail of an account itself, and have
+// nothing to say of one that was not read.
 func Hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
 	unread := ""
 	for _, a := range cfg.Accounts {
-		if a.IMAP != nil && !sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now).whole {
+		x := sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now)
+		if a.IMAP != nil && !x.whole && x.read == 0 {
 			unread = a.Name
 		}
 	}

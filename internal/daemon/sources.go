@@ -197,10 +197,14 @@ func (d *Daemon) meetings(ctx context.Context, a account, p *pulse) error {
 	if err != nil {
 		return err
 	}
+	own, err := d.ownCalendar(ctx, a, all)
+	if err != nil {
+		return err
+	}
 	var read []caldav.Collection
 	listed := []ledger.Listed{}
 	for _, c := range all {
-		skip, err := d.passOver(ctx, a, c)
+		skip, err := d.passOver(ctx, a, c, own)
 		if err != nil {
 			return err
 		}
@@ -221,10 +225,23 @@ func (d *Daemon) meetings(ctx context.Context, a account, p *pulse) error {
 	return errors.Join(errs...)
 }
 
-// passOver says whether a calendar is not read for meetings.
-func (d *Daemon) passOver(ctx context.Context, a account, c caldav.Collection) (bool, error) {
+// ownCalendar is the URL of the follow-up calendar if it is one of these.
+func (d *Daemon) ownCalendar(ctx context.Context, a account, all []caldav.Collection) (string, error) {
 	cfg := d.config()
-	if cfg.Followups.Account == a.Name && setup.IsFollowUps(cfg, c) {
+	if cfg.Followups.Account != a.Name {
+		return "", nil
+	}
+	seen, err := d.ledger.CalendarsSeen(ctx)
+	if err != nil {
+		return "", err
+	}
+	c, _ := pick(cfg, all, seen)
+	return c.URL, nil
+}
+
+// passOver says whether a calendar is not read for meetings.
+func (d *Daemon) passOver(ctx context.Context, a account, c caldav.Collection, own string) (bool, error) {
+	if c.URL == own {
 		_, shared, err := d.ledger.CalendarSeen(ctx, c.URL)
 		return !shared, err
 	}
