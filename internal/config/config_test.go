@@ -228,7 +228,7 @@ addresses = ["Ana@Bücher.example"]
 not_me = ["office@bücher.example"]
 internal_domains = ["Grün.example"]
 [people]
-ignore = ["*@straße.example", "*@*.bücher.example"]
+ignore = ["*@straße.example", "*@*.bücher.example", "*@Shop_1.example", "bo@[192.0.2.1]"]
 [circles.close]
 members = ["jö@bücher.example"]
 `+smallest)
@@ -237,7 +237,7 @@ members = ["jö@bücher.example"]
 		config.Address("ana@xn--bcher-kva.example"),
 		[]config.Address{"office@xn--bcher-kva.example"},
 		[]config.Domain{"xn--grn-ioa.example"},
-		[]config.AddressGlob{"*@xn--strae-oqa.example", "*@*.xn--bcher-kva.example"},
+		[]config.AddressGlob{"*@xn--strae-oqa.example", "*@*.xn--bcher-kva.example", "*@shop_1.example", "bo@[192.0.2.1]"},
 		[]config.AddressGlob{"jö@xn--bcher-kva.example"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -168,20 +168,16 @@ func (d *Date) UnmarshalText(text []byte) error {
 func (*Date) wants() string { return "a date, like 2027-01-01" }
 
 // asciiDomain writes a domain in lower case and A-labels (RFC 5890 section
-// 2.3.2.1), as mail bears it. Labels with a wildcard stay as they are.
-func asciiDomain(domain string) (string, error) {
+// 2.3.2.1), as mail bears it. Labels that cannot be, such as one with a
+// wildcard, stay as they are.
+func asciiDomain(domain string) string {
 	labels := strings.Split(strings.ToLower(domain), ".")
 	for i, l := range labels {
-		if strings.ContainsAny(l, "*?") {
-			continue
+		if a, err := idna.Lookup.ToASCII(l); err == nil {
+			labels[i] = a
 		}
-		a, err := idna.Lookup.ToASCII(l)
-		if err != nil {
-			return "", err
-		}
-		labels[i] = a
 	}
-	return strings.Join(labels, "."), nil
+	return strings.Join(labels, ".")
 }
 
 // Address is a mail address, in lower case with the domain in A-labels.
@@ -194,11 +190,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is not a mail address; write it like \"ana@example.org\"", text)
 	}
 	at := strings.LastIndexByte(string(text), '@')
-	domain, err := asciiDomain(string(text[at+1:]))
-	if err != nil {
-		return fmt.Errorf("%q is not a mail address: no domain is called %q", text, text[at+1:])
-	}
-	*a = Address(strings.ToLower(string(text[:at+1])) + domain)
+	*a = Address(strings.ToLower(string(text[:at+1])) + asciiDomain(string(text[at+1:])))
 	return nil
 }
 
@@ -286,10 +278,7 @@ func (g *AddressGlob) UnmarshalText(text []byte) error {
 	if !ok || local == "" || domain == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '<' || r == '>' }) || strings.Contains(domain, "@") {
 		return fmt.Errorf("%q is not an address or a pattern for addresses; write it like \"ana@example.org\" or \"*@example.org\"", text)
 	}
-	if domain, err := asciiDomain(domain); err == nil {
-		s = local + "@" + domain // else a pattern that no domain fits is the user's to see
-	}
-	*g = AddressGlob(s)
+	*g = AddressGlob(local + "@" + asciiDomain(domain))
 	return nil
 }
 

@@ -4,7 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +113,34 @@ func TestMailFailingStopsNothingElse(t *testing.T) {
 	}
 	if got := entries(t, s); len(got) != 0 {
 		t.Errorf("%d follow-ups written on a first run without mail, want none", len(got))
+	}
+}
+
+// TestCalendarFailingNamesTheAccountOnce has one calendar that cannot be read.
+func TestCalendarFailingNamesTheAccountOnce(t *testing.T) {
+	s := stage(t)
+	server, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: server.Scheme, Host: server.Host})
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.Contains(q.URL.Path, "/work/") {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		proxy.ServeHTTP(w, q)
+	}))
+	defer front.Close()
+	cfg := *s.Config
+	cfg.Accounts = slices.Clone(cfg.Accounts)
+	dav := *cfg.Accounts[0].CalDAV
+	dav.URL = config.URL(front.URL + "/")
+	cfg.Accounts[0].CalDAV = &dav
+	d := open(t, s, &cfg)
+	err = d.Pass(t.Context())
+	if err == nil || strings.Count(err.Error(), `account "demo"`) != 1 || !strings.Contains(err.Error(), `account "demo": read calendar http://`) {
+		t.Errorf("Pass = %v, want one line with the account, the calendar and the cause", err)
 	}
 }
 
