@@ -62,7 +62,7 @@ func (d *Daemon) openCalendar(ctx context.Context, cfg *config.Config) (*calenda
 	if err != nil {
 		return nil, err
 	}
-	c, found := pick(cfg, all, seen)
+	c, found := setup.FollowUps(cfg, all, seen)
 	switch {
 	case !found:
 		if c, err = d.makeCalendar(ctx, cfg, s, all, seen); err != nil {
@@ -74,28 +74,6 @@ func (d *Daemon) openCalendar(ctx context.Context, cfg *config.Config) (*calenda
 	s.Own(c)
 	all = slices.DeleteFunc(all, func(other caldav.Collection) bool { return other.URL == c.URL })
 	return &calendar{Calendar: reconcile.In(s, c), Collection: c, account: a.Name, session: s, others: all, seen: seen}, nil
-}
-
-// pick chooses among the calendars that the configuration can mean: the one
-// that was written to last, else the first.
-func pick(cfg *config.Config, all []caldav.Collection, seen []ledger.SeenCalendar) (c caldav.Collection, found bool) {
-	var meant []caldav.Collection
-	for _, c := range all {
-		if setup.IsFollowUps(cfg, c) {
-			meant = append(meant, c)
-		}
-	}
-	if len(meant) == 0 {
-		return c, false
-	}
-	for _, old := range slices.Backward(seen) {
-		for _, c := range meant {
-			if c.URL == old.URL {
-				return c, true
-			}
-		}
-	}
-	return meant[0], true
 }
 
 func (d *Daemon) followUpAccount(cfg *config.Config) (account, error) {
@@ -114,7 +92,7 @@ func (d *Daemon) followUpAccount(cfg *config.Config) (account, error) {
 func (d *Daemon) makeCalendar(ctx context.Context, cfg *config.Config, s *caldav.Session, all []caldav.Collection, seen []ledger.SeenCalendar) (caldav.Collection, error) {
 	name := cfg.Followups.Calendar
 	switch {
-	case gone(name, all, seen):
+	case setup.Gone(name, all, seen):
 		return caldav.Collection{}, fmt.Errorf("account %q: the calendar %q is gone; nothing is written until it is back, or another one is named in [followups]",
 			cfg.Followups.Account, name)
 	case !cfg.Followups.CreateCalendar || strings.Contains(name, "://"):
@@ -130,15 +108,6 @@ func (d *Daemon) makeCalendar(ctx context.Context, cfg *config.Config, s *caldav
 		return caldav.Collection{}, fmt.Errorf("account %q: create the calendar %q: %w", cfg.Followups.Account, name, err)
 	}
 	return c, nil
-}
-
-// gone reports whether a calendar that is not there was seen once. Of one that
-// only the journal knows the name is not known.
-func gone(name string, all []caldav.Collection, seen []ledger.SeenCalendar) bool {
-	return slices.ContainsFunc(seen, func(old ledger.SeenCalendar) bool {
-		there := slices.ContainsFunc(all, func(c caldav.Collection) bool { return c.URL == old.URL })
-		return slices.Contains(old.Names, name) || old.URL == name || old.URL == name+"/" || len(old.Names) == 0 && !there
-	})
 }
 
 // arrive notes the calendar when it is seen for the first time. If follow-ups

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,32 +25,59 @@ type login struct {
 	mu      sync.Mutex
 	refused map[ledger.SourceType]int
 	worked  map[ledger.SourceType]bool
-	last    error // the latest refusal
+	last    error         // the latest refusal
+	flying  int           // tries that are under way
+	landed  chan struct{} // closed when one of them ends
 }
 
 func newLogin(c *auth.Credentials) *login {
-	return &login{Credentials: c, refused: map[ledger.SourceType]int{}, worked: map[ledger.SourceType]bool{}}
+	return &login{
+		Credentials: c, refused: map[ledger.SourceType]int{}, worked: map[ledger.SourceType]bool{},
+		landed: make(chan struct{}),
+	}
 }
 
 // try connects, unless the credential was refused too often: then it returns
 // that refusal again.
-func (g *login) try(side ledger.SourceType, connect func() error) error {
-	if err := g.shut(side); err != nil {
-		return err
-	}
-	err := connect()
-	g.note(side, err)
-	if wrongPassword(err) {
-		if shut := g.shut(side); shut != nil {
-			return shut
+func (g *login) try(ctx context.Context, side ledger.SourceType, connect func() error) error {
+	for {
+		wait, err := g.begin(side)
+		if err != nil {
+			return err
+		}
+		if wait == nil {
+			break
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
-	return err
+	return g.end(side, connect())
 }
 
-func (g *login) note(side ledger.SourceType, err error) {
+// begin counts a try in. If those that are under way may be the last, it says
+// for what to wait before asking again.
+func (g *login) begin(side ledger.SourceType) (wait <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	switch n := g.against(side); {
+	case n >= refusals:
+		return nil, g.shut()
+	case !g.worked[side] && n+g.flying >= refusals:
+		return g.landed, nil
+	}
+	g.flying++
+	return nil, nil
+}
+
+func (g *login) end(side ledger.SourceType, err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.flying--
+	close(g.landed)
+	g.landed = make(chan struct{})
 	switch {
 	case err == nil:
 		g.refused[side], g.worked[side] = 0, true
@@ -57,23 +85,23 @@ func (g *login) note(side ledger.SourceType, err error) {
 		g.Forget() // it may have changed where it comes from
 		g.refused[side]++
 		g.last = err
+		if g.against(side) >= refusals {
+			return g.shut()
+		}
 	}
+	return err
 }
 
-// shut is the error of a side that is not tried any more. Where the credential
+// against counts the refusals that speak against a side. Where the credential
 // has worked, what another server says of it does not count.
-func (g *login) shut(side ledger.SourceType) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	n := g.refused[side]
-	if !g.worked[side] {
-		n = g.refused[ledger.Mailbox] + g.refused[ledger.Calendar]
+func (g *login) against(side ledger.SourceType) int {
+	if g.worked[side] {
+		return g.refused[side]
 	}
-	if n < refusals {
-		return nil
-	}
-	return fmt.Errorf("%w; %w", g.last, errPermanent)
+	return g.refused[ledger.Mailbox] + g.refused[ledger.Calendar]
 }
+
+func (g *login) shut() error { return fmt.Errorf("%w; %w", g.last, errPermanent) }
 
 func wrongPassword(err error) bool {
 	return errors.Is(err, imap.ErrAuth) || errors.Is(err, caldav.ErrAuth)

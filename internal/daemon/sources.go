@@ -67,7 +67,7 @@ func rest(ctx context.Context, p *pulse, d time.Duration) {
 // loop to go on for.
 func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
 	var s *imap.Session
-	err = a.mail.try(ledger.Mailbox, func() (err error) {
+	err = a.mail.try(ctx, ledger.Mailbox, func() (err error) {
 		s, err = setup.Mail(ctx, a.Account, a.mail.Credentials, d.log)
 		return err
 	})
@@ -164,7 +164,7 @@ func (d *Daemon) calendars(ctx context.Context, a account) (*caldav.Session, []c
 	a.dav.mu.Lock()
 	defer a.dav.mu.Unlock()
 	var all []caldav.Collection
-	err := a.calendars.try(ledger.Calendar, func() (err error) {
+	err := a.calendars.try(ctx, ledger.Calendar, func() (err error) {
 		all, err = a.dav.list(ctx, d.config(), a, d.log)
 		return err
 	})
@@ -235,7 +235,7 @@ func (d *Daemon) ownCalendar(ctx context.Context, a account, all []caldav.Collec
 	if err != nil {
 		return "", err
 	}
-	c, _ := pick(cfg, all, seen)
+	c, _ := setup.FollowUps(cfg, all, seen)
 	return c.URL, nil
 }
 

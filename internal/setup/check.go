@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"syncd/internal/auth"
+	"syncd/internal/caldav"
 	"syncd/internal/config"
 	"syncd/internal/imap"
 	"syncd/internal/ledger"
@@ -32,6 +33,12 @@ type Finding struct {
 // finds it. l may be nil where there is no ledger yet.
 func Check(ctx context.Context, cfg *config.Config, l *ledger.Ledger, log *slog.Logger, say func(Finding)) error {
 	c := &checker{cfg: cfg, ledger: l, log: log, say: say}
+	if l != nil {
+		var err error
+		if c.seen, err = l.CalendarsSeen(ctx); err != nil {
+			return err
+		}
+	}
 	c.you(ctx)
 	for _, a := range cfg.Accounts {
 		c.account(ctx, a)
@@ -49,8 +56,9 @@ type checker struct {
 	log            *slog.Logger
 	say            func(Finding)
 	foundFollowUps bool
-	calendars      []string // names in the account of the follow-ups
-	unreachable    bool     // that account could not be looked at
+	seen           []ledger.SeenCalendar
+	calendars      []caldav.Collection // of the account of the follow-ups
+	unreachable    bool                // that account could not be looked at
 }
 
 // you reports who the user is, their organisation and their time.
@@ -126,12 +134,19 @@ func (c *checker) missingCalendar() {
 	switch {
 	case c.unreachable:
 		// the account's own finding says why
+	case Gone(f.Calendar, c.calendars, c.seen):
+		c.say(Finding{Account: f.Account, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf(
+			"the calendar %q is gone; nothing is written until it is back, or another one is named in [followups]", f.Calendar)})
 	case f.CreateCalendar:
 		c.say(Finding{Account: f.Account, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q is not there yet; it will be made (create_calendar)", f.Calendar)})
 	default:
+		names := make([]string, len(c.calendars))
+		for i, cal := range c.calendars {
+			names[i] = fmt.Sprintf("%q", cal.Name)
+		}
 		c.say(Finding{Account: f.Account, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf(
 			"there is no calendar %q; there are: %s. Make one in your calendar app, or set create_calendar = true in [followups]",
-			f.Calendar, strings.Join(c.calendars, ", "))})
+			f.Calendar, strings.Join(names, ", "))})
 	}
 }
 
@@ -180,20 +195,18 @@ func (c *checker) dav(ctx context.Context, a config.Account, login *auth.Credent
 	if err != nil {
 		return err
 	}
-	own := a.Name == c.cfg.Followups.Account
+	var own caldav.Collection
+	if a.Name == c.cfg.Followups.Account {
+		c.calendars = all
+		own, c.foundFollowUps = FollowUps(c.cfg, all, c.seen)
+	}
 	var read []string
 	for _, cal := range all {
-		if own {
-			c.calendars = append(c.calendars, fmt.Sprintf("%q", cal.Name))
-		}
 		switch {
-		case own && IsFollowUps(c.cfg, cal):
-			c.foundFollowUps = true
-			f := Finding{Account: a.Name, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q gets the follow-ups", cal.Name)}
-			if !cal.Writable {
-				f = Finding{Account: a.Name, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf("the calendar %q cannot be written to with this login", cal.Name)}
-			}
-			c.say(f)
+		case cal.URL == own.URL && cal.Writable:
+			c.say(Finding{Account: a.Name, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q gets the follow-ups", cal.Name)})
+		case cal.URL == own.URL:
+			c.say(Finding{Account: a.Name, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf("the calendar %q cannot be written to with this login", cal.Name)})
 		case IsRead(a, cal):
 			read = append(read, cal.Name)
 		}

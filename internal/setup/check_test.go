@@ -1,6 +1,7 @@
 package setup_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"syncd/internal/caldav/caldavtest"
 	"syncd/internal/config"
 	"syncd/internal/imap/imaptest"
+	"syncd/internal/ledger"
 	"syncd/internal/setup"
 )
 
@@ -19,6 +21,7 @@ type servers struct {
 	mail      *imaptest.Server
 	port      int
 	calendars *caldavtest.Server
+	ledger    *ledger.Ledger // nil: none yet
 }
 
 func start(t *testing.T, calendars ...caldavtest.Calendar) *servers {
@@ -36,6 +39,23 @@ func start(t *testing.T, calendars ...caldavtest.Calendar) *servers {
 	}
 	t.Cleanup(func() { s.calendars.Close() })
 	return s
+}
+
+// TestCheckMissesAGoneCalendar has a ledger in which the calendar was seen once:
+// it is not made again.
+func TestCheckMissesAGoneCalendar(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "w", Title: "Work"})
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: ledger.Me{Addresses: []string{"robin@example.org"}, Zone: time.UTC}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const url = "https://dav.example.org/f/"
+	if err := errors.Join(l.SetCalendarSeen(t.Context(), url, false, time.Unix(0, 0)), l.AddCalendarName(t.Context(), url, "Follow-ups")); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger = l
+	want(t, s.check(t, right, "[followups]\ncreate_calendar = true\n"), `failed home follow-ups: the calendar "Follow-ups" is gone`)
 }
 
 // check runs Check on a configuration for the servers and returns its findings,
@@ -56,7 +76,7 @@ caldav = { url = "%s/" }
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	err = setup.Check(t.Context(), cfg, nil, slog.New(slog.DiscardHandler), func(f setup.Finding) {
+	err = setup.Check(t.Context(), cfg, s.ledger, slog.New(slog.DiscardHandler), func(f setup.Finding) {
 		mark := ""
 		switch {
 		case f.Failed:

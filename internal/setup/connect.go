@@ -13,6 +13,7 @@ import (
 	"syncd/internal/caldav"
 	"syncd/internal/config"
 	"syncd/internal/imap"
+	"syncd/internal/ledger"
 )
 
 // Mail connects to the mail server of an account and logs in.
@@ -44,10 +45,37 @@ func Calendars(ctx context.Context, cfg *config.Config, a config.Account, login 
 	}, log)
 }
 
-// IsFollowUps says whether c is the calendar named in [followups], by its name
-// or its URL.
-func IsFollowUps(cfg *config.Config, c caldav.Collection) bool {
-	return c.Name == cfg.Followups.Calendar || c.URL == cfg.Followups.Calendar || c.URL == cfg.Followups.Calendar+"/"
+// FollowUps chooses among an account's calendars the one that [followups] means,
+// by its name or its URL. Of several of one name it is the one that was written
+// to last, else the first.
+func FollowUps(cfg *config.Config, all []caldav.Collection, seen []ledger.SeenCalendar) (c caldav.Collection, found bool) {
+	var meant []caldav.Collection
+	for _, c := range all {
+		if name := cfg.Followups.Calendar; c.Name == name || c.URL == name || c.URL == name+"/" {
+			meant = append(meant, c)
+		}
+	}
+	if len(meant) == 0 {
+		return c, false
+	}
+	for _, old := range slices.Backward(seen) {
+		for _, c := range meant {
+			if c.URL == old.URL {
+				return c, true
+			}
+		}
+	}
+	return meant[0], true
+}
+
+// Gone reports whether a calendar that is not there was seen once: then it is
+// never made again (SPEC I2). Of one that only the journal knows the name is not
+// known.
+func Gone(name string, all []caldav.Collection, seen []ledger.SeenCalendar) bool {
+	return slices.ContainsFunc(seen, func(old ledger.SeenCalendar) bool {
+		there := slices.ContainsFunc(all, func(c caldav.Collection) bool { return c.URL == old.URL })
+		return slices.Contains(old.Names, name) || old.URL == name || old.URL == name+"/" || len(old.Names) == 0 && !there
+	})
 }
 
 // IsRead says whether the calendar filter of an account lets c through.
