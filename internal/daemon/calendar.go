@@ -19,7 +19,7 @@ import (
 // calendar is the follow-up calendar, found.
 type calendar struct {
 	reconcile.Calendar
-	caldav.Collection
+	at      caldav.Collection
 	account string
 	session *caldav.Session
 	others  []caldav.Collection // the account's other calendars
@@ -27,11 +27,11 @@ type calendar struct {
 }
 
 func (c *calendar) fail(err error) error {
-	return fmt.Errorf("account %q: calendar %q: %w", c.account, c.Name, err)
+	return fmt.Errorf("account %q: calendar %q: %w", c.account, c.at.Name, err)
 }
 
 // known says whether follow-ups were written to this calendar before.
-func (c *calendar) known() bool { return wasSeen(c.seen, c.URL) }
+func (c *calendar) known() bool { return wasSeen(c.seen, c.at.URL) }
 
 func wasSeen(seen []ledger.SeenCalendar, url string) bool {
 	return slices.ContainsFunc(seen, func(s ledger.SeenCalendar) bool { return s.URL == url })
@@ -39,7 +39,7 @@ func wasSeen(seen []ledger.SeenCalendar, url string) bool {
 
 // holds reports whether an href lies in this calendar.
 func (c *calendar) holds(href string) bool {
-	base, err := url.Parse(c.URL)
+	base, err := url.Parse(c.at.URL)
 	if err != nil {
 		return false
 	}
@@ -73,7 +73,7 @@ func (d *Daemon) openCalendar(ctx context.Context, cfg *config.Config) (*calenda
 	}
 	s.Own(c)
 	all = slices.DeleteFunc(all, func(other caldav.Collection) bool { return other.URL == c.URL })
-	return &calendar{Calendar: reconcile.In(s, c), Collection: c, account: a.Name, session: s, others: all, seen: seen}, nil
+	return &calendar{Calendar: reconcile.In(s, c), at: c, account: a.Name, session: s, others: all, seen: seen}, nil
 }
 
 func (d *Daemon) followUpAccount(cfg *config.Config) (account, error) {
@@ -119,15 +119,15 @@ func (d *Daemon) arrive(ctx context.Context, cfg *config.Config, cal *calendar, 
 	}
 	if !cal.known() {
 		shared := slices.ContainsFunc(listing.Entries, func(e caldav.Entry) bool { return !strings.HasPrefix(e.UID, "syncd-") })
-		if err := d.ledger.SetCalendarSeen(ctx, cal.URL, shared, d.now()); err != nil {
+		if err := d.ledger.SetCalendarSeen(ctx, cal.at.URL, shared, d.now()); err != nil {
 			return err
 		}
 	}
-	named := slices.ContainsFunc(cal.seen, func(s ledger.SeenCalendar) bool { return s.URL == cal.URL && slices.Contains(s.Names, cal.Name) })
+	named := slices.ContainsFunc(cal.seen, func(s ledger.SeenCalendar) bool { return s.URL == cal.at.URL && slices.Contains(s.Names, cal.at.Name) })
 	if named {
 		return nil
 	}
-	if err := d.ledger.AddCalendarName(ctx, cal.URL, cal.Name); err != nil {
+	if err := d.ledger.AddCalendarName(ctx, cal.at.URL, cal.at.Name); err != nil {
 		return err
 	}
 	var err error
@@ -150,7 +150,7 @@ func (d *Daemon) leaveBehind(ctx context.Context, cfg *config.Config, cal *calen
 	}
 	if !cal.known() && cal.mistaken(cfg.Followups.Calendar) {
 		return fmt.Errorf("account %q: the calendar %q is not the one that was written to before; to go on with it, name it by its URL in [followups]: calendar = %q",
-			cal.account, cal.Name, cal.URL)
+			cal.account, cal.at.Name, cal.at.URL)
 	}
 	for _, p := range left {
 		if p.Open() {

@@ -55,7 +55,7 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar, r
 	}
 	in := reconcile.Input{
 		Now: d.now(), Instance: d.ledger.Instance(), Zone: cfg.Me.Zone, Policy: entryPolicy(cfg),
-		Wanted: result.FollowUps, Held: result.Held,
+		Wanted: result.FollowUps, Held: result.Held, Silent: result.Silent,
 	}
 	if in.Observed, err = cal.Entries(ctx); err != nil {
 		return false, cal.fail(fmt.Errorf("read it: %w", err))

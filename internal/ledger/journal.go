@@ -24,6 +24,7 @@ type lineType string
 const (
 	lineInstance     lineType = "instance"
 	lineUID          lineType = "uid"
+	linePlaced       lineType = "placed" // the calendar held the entry
 	lineEnd          lineType = "end"
 	lineDecision     lineType = "decision"
 	lineFirstRun     lineType = "first-run"
@@ -40,6 +41,7 @@ type line struct {
 	Key        string          `json:"key,omitempty"`
 	Generation int             `json:"generation,omitempty"`
 	Slot       time.Time       `json:"slot,omitzero"`
+	Awaits     bool            `json:"awaits,omitempty"` // uid: a placed line follows once the calendar holds it
 	Outcome    planner.Outcome `json:"outcome,omitempty"`
 	By         *lineEvidence   `json:"by,omitempty"`
 	Decision   DecisionType    `json:"decision,omitempty"`
@@ -257,6 +259,8 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		return nil
 	case lineUID:
 		return replayUID(ctx, t, n)
+	case linePlaced:
+		return replayPlaced(ctx, t, n)
 	case lineEnd:
 		e := planner.End{Outcome: n.Outcome}
 		if n.By != nil {

@@ -148,7 +148,12 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
 		}
 		var lines []line
 		if len(before) == 0 {
-			lines = append(lines, line{Type: lineUID, UID: p.UID, Key: p.Key.String(), Generation: p.Generation, Slot: p.Slot, At: p.CreatedAt})
+			lines = append(lines, line{
+				Type: lineUID, UID: p.UID, Key: p.Key.String(), Generation: p.Generation, Slot: p.Slot, At: p.CreatedAt, Awaits: true,
+			})
+		}
+		if held(p.State) && (len(before) == 0 || !held(before[0].State)) {
+			lines = append(lines, line{Type: linePlaced, UID: p.UID})
 		}
 		if p.Outcome != "" && (len(before) == 0 || before[0].Open()) {
 			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy}, p.EndedAt))
@@ -175,8 +180,11 @@ func putPlacement(ctx context.Context, t *tx, p Placement) error {
 	return err
 }
 
-// replayUID puts back an entry the ledger lost. Whether it reached the calendar
-// is not known.
+// held reports whether an entry in this state was in the calendar once.
+func held(s PlacementState) bool { return s != Intended && s != Closed }
+
+// replayUID puts back an entry the ledger lost. A placed line tells whether it
+// reached the calendar; journals of before those lines may have held it.
 func replayUID(ctx context.Context, t *tx, n line) error {
 	before, err := placements(ctx, t, qPlacement, n.UID)
 	if err != nil || len(before) > 0 {
@@ -186,9 +194,26 @@ func replayUID(ctx context.Context, t *tx, n line) error {
 	if err != nil {
 		return err
 	}
-	return putPlacement(ctx, t, Placement{
-		UID: n.UID, Key: key, Generation: n.Generation, State: Intended, Slot: n.Slot, CreatedAt: n.At,
-	})
+	p := Placement{UID: n.UID, Key: key, Generation: n.Generation, State: Placed, Slot: n.Slot, CreatedAt: n.At}
+	if n.Awaits {
+		p.State = Intended
+	}
+	return putPlacement(ctx, t, p)
+}
+
+// replayPlaced notes that the calendar held an entry, where the ledger knows
+// only that it was to be written.
+func replayPlaced(ctx context.Context, t *tx, n line) error {
+	found, err := placements(ctx, t, qPlacement, n.UID)
+	if err != nil || len(found) == 0 || found[0].State != Intended {
+		return err
+	}
+	p := found[0]
+	p.State = Placed
+	if p.Seen.Start.IsZero() {
+		p.Seen = p.Wrote
+	}
+	return putPlacement(ctx, t, p)
 }
 
 func endLine(uid string, e planner.End, at time.Time) line {

@@ -263,3 +263,88 @@ func TestJournal(t *testing.T) {
 		t.Errorf("the replaced journal holds %s, %v", after, err)
 	}
 }
+
+// The journal tells whether the calendar ever held an entry. A journal from
+// before it did so is taken to speak of entries that were there.
+func TestPlacedSurvivesALostLedger(t *testing.T) {
+	placed := func(p *ledger.Placement) { p.State, p.Href, p.Seen = ledger.Placed, "/f/1.ics", p.Wrote }
+	closed := func(p *ledger.Placement) { p.State, p.Outcome, p.EndedAt = ledger.Closed, planner.Withdrawn, day(1) }
+	tests := []struct {
+		name    string
+		confirm func(*ledger.Placement)
+		old     bool
+		want    ledger.PlacementState
+	}{
+		{"intended", nil, false, ledger.Intended},
+		{"placed", placed, false, ledger.Placed},
+		{"never arrived", closed, false, ledger.Intended},
+		{"intended, of an older journal", nil, true, ledger.Placed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			l := openLedger(t, dir, me)
+			p := placement(l, "a@x")
+			if err := l.Intend(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if tt.confirm != nil {
+				tt.confirm(&p)
+				for range 2 {
+					if err := l.Confirm(t.Context(), p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			l.Close()
+			wipe(t, dir, tt.old)
+			if got := onlyPlacement(t, openLedger(t, dir, me)); got.State != tt.want || !got.Wrote.Start.IsZero() {
+				t.Errorf("state = %s, wrote %v; want %s and nothing known of the words", got.State, got.Wrote, tt.want)
+			}
+		})
+	}
+}
+
+// wipe removes the database and, with old, what older journals did not say.
+func wipe(t *testing.T, dir string, old bool) {
+	t.Helper()
+	path := filepath.Join(dir, "journal.jsonl")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old {
+		text = bytes.ReplaceAll(text, []byte(`,"awaits":true`), nil)
+	}
+	if n := bytes.Count(text, []byte(`"type":"placed"`)); n > 1 {
+		t.Errorf("%d placed lines", n)
+	}
+	if err := errors.Join(os.WriteFile(path, text, 0o600), os.Remove(filepath.Join(dir, "ledger.db"))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A crash after the journal says that the calendar held the entry, and before
+// the commit, leaves an entry that is there as it was written.
+func TestPlacedWithoutItsCommit(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	before := copyDatabase(t, l, dir)
+	l = openLedger(t, dir, me)
+	p.State, p.Href, p.Seen = ledger.Placed, "/f/1.ics", p.Wrote
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := os.WriteFile(filepath.Join(dir, "ledger.db"), before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Href = ""
+	if diff := cmp.Diff(p, onlyPlacement(t, openLedger(t, dir, me))); diff != "" {
+		t.Errorf("placement mismatch (-want +got):\n%s", diff)
+	}
+}

@@ -228,6 +228,7 @@ func (p *pass) result() Result {
 	slices.SortFunc(p.out.Held, func(a, b Held) int {
 		return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()), cmp.Compare(a.Generation, b.Generation))
 	})
+	p.out.Silent = p.silent()
 	p.out.Next = p.clock.next
 	return p.out
 }

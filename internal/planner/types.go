@@ -264,7 +264,7 @@ type FollowUp struct {
 	Due        time.Time // from evidence alone, never from now
 	Slot       time.Time // chosen once, at release; zero while waiting
 	Title      string
-	Text       string     // the description, without marker and notes; only for open and write. "": leave what is there
+	Text       string     // the description, without marker and notes; only for open and write. "": leave it and the title as they are
 	Because    []Reason   // shown to the user
 	Evidence   []Evidence // what it rests on, the key's own first
 	Also       []Line     // other follow-ups of the same contact
@@ -323,4 +323,5 @@ type Result struct {
 	Held      []Held     // considered and passed over, and why
 	States    []State    // every contact with a circle or a first meeting
 	Next      time.Time  // the answer cannot change before; zero: never
+	Silent    string     // why nothing new may be written now, "" if it may
 }

@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"syncd/internal/caldav"
@@ -25,6 +27,7 @@ var ErrStopped = errors.New("the calendar belongs to another instance")
 func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
 	a := &applier{cal: cal, book: book, differ: newDiffer(delta.in)}
 	var errs []error
+	ending := a.ending()
 	if delta.Stop != nil {
 		errs = append(errs, fmt.Errorf("%s: %w", delta.Stop.Reason, ErrStopped))
 		a.readOnly = true
@@ -37,12 +40,35 @@ func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
+		if ops[n-1].Type == Create && a.stays(ending) {
+			break // creations come last
+		}
 		if err := a.group(ctx, ops[:n]); err != nil {
 			errs = append(errs, fmt.Errorf("entry %s: %w", ops[0].UID, err))
 		}
 		ops = ops[n:]
 	}
 	return errors.Join(errs...)
+}
+
+// ending lists the entries of follow-ups that the plan ended. It counted none of
+// them among the open ones.
+func (a *applier) ending() (uids []string) {
+	for uid, p := range a.placed {
+		if _, over := a.ends[p.Key]; over && p.Open() && p.State != ledger.TakenOver {
+			uids = append(uids, uid)
+		}
+	}
+	return uids
+}
+
+// stays reports whether one of the entries is still in the calendar, or may be:
+// then there is no room for new ones (SPEC I5).
+func (a *applier) stays(uids []string) bool {
+	return slices.ContainsFunc(uids, func(uid string) bool {
+		s := a.placed[uid].State
+		return s != ledger.Closed && s != ledger.TakenOver
+	})
 }
 
 type applier struct {
@@ -165,30 +191,37 @@ func (a *applier) settle(ctx context.Context, op Operation) error {
 
 // gone closes the placement of an ended follow-up whose entry the listing does
 // not hold. A listing may be late, so the entry is looked for before it is
-// forgotten, and resolved if it is there after all.
+// forgotten, and resolved if it is there after all. The request that wrote it may
+// be late as well: until it would have arrived, only the end is recorded.
 func (a *applier) gone(ctx context.Context, op Operation) error {
 	e, there, err := a.find(ctx, op)
 	if err != nil {
 		return err
 	}
-	if !there {
-		return a.settle(ctx, op)
+	p := a.placed[op.UID]
+	if there {
+		return a.run(ctx, a.placement(p, &e))
 	}
-	return a.run(ctx, a.placement(a.placed[op.UID], &e))
+	if p.State == ledger.Intended && !a.settled(p) {
+		op.Placement.State = ledger.Intended
+	}
+	return a.settle(ctx, op)
 }
 
 // find looks for an entry that a listing did not hold, by name and, where the
-// name was never known, by UID.
+// name was never known, under the one it was to have and by UID.
 func (a *applier) find(ctx context.Context, op Operation) (e caldav.Entry, there bool, err error) {
 	href := op.Placement.Href
-	if href == "" {
+	e, err = a.read(ctx, cmp.Or(href, a.cal.Name(op.UID)), op.UID)
+	switch {
+	case err == nil:
+		return e, true, nil
+	case !errors.Is(err, caldav.ErrGone):
+		return e, false, err
+	case href == "":
 		return a.byUID(ctx, op.UID)
 	}
-	e, err = a.read(ctx, href, op.UID)
-	if errors.Is(err, caldav.ErrGone) {
-		return caldav.Entry{}, false, nil
-	}
-	return e, err == nil, err
+	return caldav.Entry{}, false, nil
 }
 
 // byUID looks for an entry in a listing that is younger than the Delta.
@@ -298,6 +331,7 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 func seen(p ledger.Placement, e caldav.Entry) ledger.Placement {
 	p.Href, p.ETag, p.Seen = e.Href, e.ETag, e.Shape
 	p.Sequence = max(p.Sequence, e.Sequence)
+	p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
 	return p
 }
 

@@ -82,13 +82,14 @@ func (d Delta) Decisions() []ledger.Decision {
 //	yes     no          no             Create
 //	yes     no          ours by UID    Adopt: the answer to our PUT was lost
 //	any     intended    ours by UID    Adopt, then as placed
-//	yes     intended    no             Create again, under the same UID and in the same slot
+//	yes     intended    no             Create again, under the same UID and in the same slot; once
+//	                                   that has passed Gone, withdrawn and never dismissed
 //	yes     yes         as placed      nothing, or Rewrite if the facts changed
 //	any     yes         differs        Record: the user edited it; observed becomes placed, and
 //	                                   the fields they set are theirs; then as placed
 //	any     yes         marked done    Record with the end; then resolve
 //	any     yes         foreign        Record: taken over (recurring, inviting, elsewhere)
-//	any     yes         unreadable     nothing: it is there
+//	any     yes         unreadable     nothing: it is there; Close in the Book alone when it ends
 //	yes     yes         gone           Miss; Dismiss once SPEC section 8.2 is satisfied
 //	ended   yes         gone           Gone: ended by its evidence, not a dismissal
 //	withdrawn yes       gone           as if wanted: the user's deletion is final, a withdrawal is not
@@ -214,8 +215,7 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 		if !over || !p.Open() {
 			return nil
 		}
-		op := Operation{Type: Close, UID: p.UID, Title: title(p), Reason: whyEnded(end), End: &end, Placement: ended(p, end, d.in.Now)}
-		return []Operation{op}
+		return []Operation{d.close(Close, p, end)}
 	case ledger.Intended, ledger.Placed, ledger.Rewriting, ledger.Deleting:
 	}
 	if e == nil {
@@ -232,7 +232,7 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	if end, over := d.end(p); over {
 		return append(ops, d.resolve(p, *e, end))
 	}
-	if f, ok := d.wanted[p.Key]; ok {
+	if f, ok := d.wanted[p.Key]; ok && f.Text != "" {
 		if op := d.rewrite(p, *e, f); op.Type != "" {
 			ops = append(ops, op)
 		}
@@ -242,19 +242,24 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 
 // complete fills in what was written where only the UID is known, after the
 // ledger was rebuilt from its journal. Whatever differs from what we would write
-// now may be the user's, and is taken to be.
-func (d *differ) complete(p ledger.Placement, e caldav.Entry) ledger.Placement {
+// now may be the user's, and is taken to be. While the plan does not know our
+// words yet, nothing can be told apart, and known is false.
+func (d *differ) complete(p ledger.Placement, e caldav.Entry) (_ ledger.Placement, known bool) {
 	if !rebuilt(p) {
-		return p
+		return p, true
+	}
+	f := d.wanted[p.Key]
+	if _, over := d.end(p); !over && f.Text == "" {
+		return p, false
 	}
 	p.Wrote = e.Shape
-	if f, ok := d.wanted[p.Key]; ok {
+	if f.Text != "" {
 		p.Wrote.Summary, p.Wrote.Description = summary(f.Title), compose(f.Text, "")
 	} else {
 		p.Theirs |= ledger.FieldSummary | ledger.FieldDescription
 	}
 	p.Seen = p.Wrote
-	return p
+	return p, true
 }
 
 // write is what follows for a wanted follow-up that has no placement.
@@ -266,13 +271,9 @@ func (d *differ) write(f planner.FollowUp) []Operation {
 	if _, used := d.placed[uid]; used {
 		return nil
 	}
-	p := ledger.Placement{
-		UID: uid, Key: f.Key, Generation: f.Generation, State: ledger.Intended,
-		Due: f.Due, Slot: f.Slot, CreatedAt: d.in.Now, Wrote: d.shape(f), Evidence: f.Evidence,
-	}
-	for _, r := range f.Because {
-		p.Because = append(p.Because, string(r))
-	}
+	p := d.worded(ledger.Placement{
+		UID: uid, Key: f.Key, Generation: f.Generation, State: ledger.Intended, Slot: f.Slot, CreatedAt: d.in.Now,
+	}, f)
 	d.open[f.Key] = true
 	if e := d.entry(uid); e != nil {
 		d.placed[uid] = p
@@ -286,6 +287,22 @@ func (d *differ) write(f planner.FollowUp) []Operation {
 	return []Operation{op}
 }
 
+// worded is a placement not written yet, with what it is to say.
+func (d *differ) worded(p ledger.Placement, f planner.FollowUp) ledger.Placement {
+	f.Slot = p.Slot
+	p.Due, p.Wrote = f.Due, d.shape(f)
+	return because(p, f)
+}
+
+// because is p with the reasons and the evidence of now.
+func because(p ledger.Placement, f planner.FollowUp) ledger.Placement {
+	p.Because, p.Evidence = nil, f.Evidence
+	for _, r := range f.Because {
+		p.Because = append(p.Because, string(r))
+	}
+	return p
+}
+
 // rewrite changes the words of an entry if the facts changed.
 func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp) Operation {
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
@@ -296,10 +313,7 @@ func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp)
 		p.Wrote = wrote
 		p.Sequence++
 		p.State = ledger.Rewriting
-		p.Because, p.Evidence = nil, f.Evidence
-		for _, r := range f.Because {
-			p.Because = append(p.Because, string(r))
-		}
+		p = because(p, f)
 		op.Draft = d.draft(p.UID, send, p.Evidence, p.Sequence)
 	case p.State == ledger.Rewriting:
 		op.Type, op.Reason = Adopt, "the calendar holds the change: its answer was lost"

@@ -63,6 +63,28 @@ func TestDiffTable(t *testing.T) {
 			w.place("ana", func(p *ledger.Placement) { p.State, p.Href, p.Seen = ledger.Intended, "", ledger.Shape{} })
 			w.cal.userDeletes(uid("ana"))
 		}, "create Follow up with ana", nil},
+		{"wanted, intended, not observed, in a pause", func(w *world) {
+			w.intended("ana")
+			w.silent = "paused"
+		}, "", nil},
+		{"wanted, intended, not observed, its slot is too near", func(w *world) {
+			w.intended("ana")
+			w.now = monday.Add(-29 * time.Minute)
+		}, "gone Follow up with ana", nil},
+		{"wanted, intended a moment ago, not observed, its slot is too near", func(w *world) {
+			w.intended("ana")
+			w.now = monday.Add(-29 * time.Minute)
+			w.place("ana", func(p *ledger.Placement) { p.CreatedAt = w.now.Add(-time.Minute) })
+		}, "", nil},
+		{"wanted, intended yesterday, not observed", func(w *world) {
+			w.intended("ana")
+			w.place("ana", func(p *ledger.Placement) { p.CreatedAt = p.CreatedAt.Add(-24 * time.Hour) })
+		}, "gone Follow up with ana", nil},
+		{"expired, intended, not observed", func(w *world) {
+			w.intended("ana")
+			w.end("ana", planner.Expired)
+			w.now = monday.Add(240 * time.Hour)
+		}, "gone Follow up with ana", nil},
 		{"wanted, placed, as placed", func(*world) {}, "", nil},
 		{"wanted, placed, as placed, other facts", func(w *world) {
 			w.facts["ana"].text = "You met ana on 8 May and 9 May.\n\nWhy: twice."
@@ -125,6 +147,10 @@ func TestDiffTable(t *testing.T) {
 		}, "record Follow up with ana", []ledger.DecisionType{ledger.DecideTaken}},
 		{"wanted, placed, gone", func(w *world) { w.cal.userDeletes(uid("ana")) }, "miss Follow up with ana", nil},
 		{"wanted, placed, unreadable", func(w *world) { w.cal.hidden["/cal/"+uid("ana")+".ics"] = true }, "", nil},
+		{"ended, placed, unreadable", func(w *world) {
+			w.cal.hidden["/cal/"+uid("ana")+".ics"] = true
+			w.end("ana", planner.Acted)
+		}, "close Follow up with ana", nil},
 		{"wanted, placed, gone for nine minutes", func(w *world) {
 			w.cal.userDeletes(uid("ana"))
 			w.place("ana", func(p *ledger.Placement) { p.MissingAt = w.now.Add(-9 * time.Minute) })
@@ -540,6 +566,13 @@ func TestThreeOfThreeVanish(t *testing.T) {
 	}
 }
 
+func (r *refusing) Delete(ctx context.Context, e caldav.Entry) error {
+	if e.UID == r.uid {
+		return caldav.ErrRefused
+	}
+	return r.calendar.Delete(ctx, e)
+}
+
 // Somebody is faster than our request: their edit is recorded and merged.
 func TestChangedUnderneath(t *testing.T) {
 	t.Run("rewrite", func(t *testing.T) {
@@ -652,5 +685,212 @@ func TestUnplaced(t *testing.T) {
 	in.Placed = nil
 	if got, want := reconcile.Unplaced(in), []string{uid("ana")}; !slices.Equal(got, want) {
 		t.Errorf("Unplaced() = %v, want %v", got, want)
+	}
+}
+
+// intended is an entry whose first request never arrived.
+func (w *world) intended(name string) {
+	w.place(name, func(p *ledger.Placement) { p.State, p.Href, p.ETag, p.Seen = ledger.Intended, "", "", ledger.Shape{} })
+	w.cal.userDeletes(uid(name))
+}
+
+// What never reached the calendar was never let go by the user nor left lying:
+// it may come again under another generation.
+func TestNeverWrittenIsWithdrawn(t *testing.T) {
+	for _, end := range []planner.Outcome{"", planner.Expired} {
+		w := placed(t)
+		w.intended("ana")
+		if end != "" {
+			w.end("ana", end)
+		}
+		w.cal.writes = nil
+		w.now = monday.Add(240 * time.Hour)
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; p.Outcome != planner.Withdrawn || p.State != ledger.Closed {
+			t.Errorf("plan says %q: %s, %q; want it closed and withdrawn", end, p.State, p.Outcome)
+		}
+		if len(w.cal.writes) > 0 {
+			t.Errorf("plan says %q: written with an old slot: %v", end, w.cal.writes)
+		}
+	}
+}
+
+// An entry of which only the journal knows, and not that the calendar held it,
+// was never written: it is written now, and never taken for deleted.
+func TestOnlyIntendedInTheJournal(t *testing.T) {
+	w := placed(t)
+	before := w.entry(t, "ana").Shape
+	w.intended("ana")
+	w.place("ana", func(p *ledger.Placement) {
+		*p = ledger.Placement{UID: p.UID, Key: p.Key, State: p.State, Slot: p.Slot, CreatedAt: p.CreatedAt}
+	})
+	w.settle(t)
+	if diff := cmp.Diff(before, w.entry(t, "ana").Shape); diff != "" {
+		t.Errorf("entry mismatch (-intended +written):\n%s", diff)
+	}
+	if p := w.book.placed[uid("ana")]; p.State != ledger.Placed || len(p.Because) == 0 || len(p.Evidence) == 0 {
+		t.Errorf("placement is %+v", p)
+	}
+}
+
+// A deletion is heard although the ledger was rebuilt and the policy withdraws
+// the follow-up.
+func TestDeletedAndRebuiltAndWithdrawn(t *testing.T) {
+	w := placed(t)
+	w.place("ana", func(p *ledger.Placement) {
+		*p = ledger.Placement{UID: p.UID, Key: p.Key, State: ledger.Placed, Slot: p.Slot, CreatedAt: p.CreatedAt}
+	})
+	w.cal.userDeletes(uid("ana"))
+	w.end("ana", planner.Withdrawn)
+	w.settle(t)
+	w.now = w.now.Add(missedFor)
+	w.settle(t)
+	if p := w.book.placed[uid("ana")]; p.Outcome != planner.Dismissed {
+		t.Errorf("outcome = %q, want dismissed", p.Outcome)
+	}
+}
+
+const missedFor = 10 * time.Minute
+
+// While the plan does not know what an entry should say, it keeps its title and
+// its text, whatever the ledger knows of it.
+func TestUnknownTextIsKept(t *testing.T) {
+	for _, rebuilt := range []bool{false, true} {
+		w := placed(t)
+		w.cal.user(uid("ana"), noted)
+		w.settle(t)
+		before := w.entry(t, "ana").Shape
+		if rebuilt {
+			w.place("ana", func(p *ledger.Placement) {
+				*p = ledger.Placement{UID: p.UID, Key: p.Key, State: ledger.Placed, Slot: p.Slot, CreatedAt: p.CreatedAt}
+			})
+		}
+		w.kept = true
+		w.settle(t)
+		if diff := cmp.Diff(before, w.entry(t, "ana").Shape); diff != "" {
+			t.Errorf("rebuilt %t: the entry changed (-before +after):\n%s", rebuilt, diff)
+		}
+		if p := w.book.placed[uid("ana")]; rebuilt && (p.Theirs != 0 || p.MissingAt != time.Time{}) {
+			t.Errorf("the text we do not know is taken for the user's: %v", p.Theirs)
+		}
+		w.kept = false
+		w.facts["ana"].text = "Other facts."
+		if rebuilt {
+			w.facts["ana"].text = "You met ana on 8 May.\n\nWhy: the first meeting was three days ago.\nCode: " + key("ana").Code()
+		}
+		w.settle(t)
+		w.facts["ana"].text = "Others again."
+		w.settle(t)
+		want := "Others again.\n\n" + caldav.Marker + "\nshe likes tea"
+		if got := w.entry(t, "ana").Shape.Description; got != want {
+			t.Errorf("rebuilt %t: the entry says\n%s", rebuilt, got)
+		}
+	}
+}
+
+// Nothing new is written while an entry that ended is still there (SPEC I5).
+func TestNothingNewBesideWhatCouldNotLeave(t *testing.T) {
+	w := newWorld()
+	w.ask("ana", "bob")
+	w.settle(t)
+	w.end("ana", planner.Acted)
+	w.ask("cyd")
+	d, _ := w.diff()
+	refuse := &refusing{calendar: w.cal, uid: uid("ana")}
+	if err := reconcile.Apply(context.Background(), refuse, w.book, d); !errors.Is(err, caldav.ErrRefused) {
+		t.Errorf("Apply() = %v, want ana's deletion refused", err)
+	}
+	if w.has("cyd") {
+		t.Error("cyd's entry was written although ana's could not be removed")
+	}
+	w.settle(t)
+	if w.has("ana") || !w.has("cyd") {
+		t.Errorf("ana is there: %t, cyd: %t; want cyd alone", w.has("ana"), w.has("cyd"))
+	}
+}
+
+// An entry whose answer was lost, and that ends before a listing shows it, is
+// found by its name; and where the request itself is late, by the listing.
+func TestEndedBeforeItWasSeen(t *testing.T) {
+	t.Run("found by name", func(t *testing.T) {
+		w := lostAnswer(t)
+		w.cal.listing = &caldav.Listing{}
+		if err := w.pass(); err != nil {
+			t.Fatal(err)
+		}
+		if w.has("ana") {
+			t.Error("the entry was left behind")
+		}
+	})
+	t.Run("arrives later", func(t *testing.T) {
+		w := lostAnswer(t)
+		e := w.entry(t, "ana")
+		w.cal.userDeletes(uid("ana"))
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; p.State != ledger.Intended || p.Outcome != planner.Acted {
+			t.Errorf("a moment after the request: %s, %q", p.State, p.Outcome)
+		}
+		w.cal.entries[e.Href] = e
+		w.settle(t)
+		if w.has("ana") {
+			t.Error("the entry was left behind")
+		}
+	})
+	t.Run("never arrives", func(t *testing.T) {
+		w := lostAnswer(t)
+		w.cal.userDeletes(uid("ana"))
+		w.settle(t)
+		w.now = w.now.Add(missedFor)
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; p.State != ledger.Closed {
+			t.Errorf("ten minutes after the request: %s", p.State)
+		}
+	})
+}
+
+// lostAnswer is a world in which Ana's entry was written, its answer lost, and
+// its follow-up has ended.
+func lostAnswer(t *testing.T) *world {
+	t.Helper()
+	w := newWorld()
+	w.ask("ana")
+	d, _ := w.diff()
+	if err := reconcile.Apply(context.Background(), &losing{calendar: w.cal, lose: 1}, w.book, d); err == nil {
+		t.Fatal("the answer was not lost")
+	}
+	w.end("ana", planner.Acted)
+	return w
+}
+
+// What another program put under the name of our entry is never touched (SPEC
+// I3).
+func TestAnotherObjectUnderOurName(t *testing.T) {
+	changes := map[string]func(*world){
+		"ended":       func(w *world) { w.end("ana", planner.Acted) },
+		"ended, past": func(w *world) { w.end("ana", planner.Acted); w.now = monday.Add(time.Hour) },
+		"other facts": func(w *world) { w.facts["ana"].text = "Other facts." },
+		"gone":        func(w *world) { w.cal.listing = &caldav.Listing{}; w.end("ana", planner.Acted) },
+		"never seen":  func(w *world) { w.intended("ana"); w.end("ana", planner.Acted) },
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			w := placed(t)
+			stale := w.cal.list()
+			w.cal.listing = &stale
+			change(w)
+			href := "/cal/" + uid("ana") + ".ics"
+			theirs := caldav.Entry{
+				Version: caldav.Version{Href: href, ETag: `"x"`}, UID: "theirs@example.org",
+				Shape: ledger.Shape{Start: monday, End: monday.Add(time.Hour), Summary: "Dentist"},
+			}
+			w.cal.entries[href] = theirs
+			for range 3 {
+				_ = w.pass() // that there is no entry of ours may be an error
+				w.now = w.now.Add(missedFor)
+			}
+			if diff := cmp.Diff(theirs, w.cal.entries[href]); diff != "" {
+				t.Errorf("another's object changed (-before +after):\n%s", diff)
+			}
+		})
 	}
 }

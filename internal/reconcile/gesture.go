@@ -108,13 +108,14 @@ func bearsMark(title string) bool {
 // has no type if there is nothing to record.
 func (d *differ) observe(p ledger.Placement, e caldav.Entry) (ledger.Placement, Operation) {
 	before := p
-	p = d.complete(p, e)
+	p, known := d.complete(p, e)
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
-	if e.Foreign {
+	switch {
+	case e.Foreign:
 		p.State = ledger.TakenOver
 		op.Type, op.Reason = Record, "the user made it recurring or invited someone: it is theirs now"
 		op.Decisions = []ledger.Decision{{Type: ledger.DecideTaken, UID: p.UID, At: d.in.Now}}
-	} else {
+	case known:
 		d.gestures(&p, &op, e)
 	}
 	if rewriting(p) {
@@ -129,7 +130,7 @@ func (d *differ) observe(p ledger.Placement, e caldav.Entry) (ledger.Placement, 
 			op.Type, op.Reason = Adopt, "the calendar holds it: the answer to writing it was lost"
 		}
 	}
-	if op.Type == "" && !d.seenAlike(before, e) {
+	if learnt := rebuilt(before) && !rebuilt(p); op.Type == "" && (learnt || !d.seenAlike(before, e)) {
 		op.Type, op.Reason = Record, "seen as the calendar now holds it"
 	}
 	op.Placement = p

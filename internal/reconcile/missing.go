@@ -12,6 +12,7 @@ import (
 // When a deletion is believed (SPEC section 8.2).
 const (
 	missingFor  = 10 * time.Minute // between two complete listings without it
+	slotAhead   = 30 * time.Minute // that a slot must be when it is written
 	massWithin  = time.Hour
 	massAtLeast = 4
 	massWait    = 24 * time.Hour
@@ -19,22 +20,19 @@ const (
 
 // missing is about an entry that the listing does not hold.
 func (d *differ) missing(p ledger.Placement) []Operation {
+	end, over := d.end(p)
 	if d.skipped[p.Href] { // it is there, but could not be read
-		return nil
+		if !over || !p.Open() {
+			return nil
+		}
+		return []Operation{d.close(Close, p, end)}
 	}
 	op := Operation{UID: p.UID, Title: title(p), Placement: p}
-	end, over := d.end(p)
 	switch {
+	case p.State == ledger.Intended && !d.in.Elsewhere[p.UID]:
+		return d.unwritten(p, op)
 	case over && d.endsWhenGone(p, end):
-		op.Type, op.Reason = Gone, whyEnded(end)
-		if p.Open() {
-			op.End = &end
-			op.Placement = ended(p, end, d.in.Now)
-		}
-		op.Placement.State = ledger.Closed
-		return []Operation{op}
-	case p.State == ledger.Intended && !rebuilt(p):
-		return d.again(p, op)
+		return []Operation{d.gone(p, end)}
 	case d.in.Elsewhere[p.UID]:
 		op.Type, op.Reason = Record, "the user moved it to another calendar: it is theirs now"
 		op.Decisions = []ledger.Decision{{Type: ledger.DecideTaken, UID: p.UID, At: d.in.Now}}
@@ -48,15 +46,66 @@ func (d *differ) missing(p ledger.Placement) []Operation {
 // What the policy alone withdrew may come back, so the user's deletion of it
 // must be heard first (SPEC I6); unless our own DELETE was under way.
 func (d *differ) endsWhenGone(p ledger.Placement, end planner.End) bool {
-	return end.Outcome != planner.Withdrawn || !p.Open() || p.State == ledger.Deleting || p.State == ledger.Intended
+	return end.Outcome != planner.Withdrawn || !p.Open() || p.State == ledger.Deleting
+}
+
+// close ends a placement in the Book; its entry is another matter.
+func (d *differ) close(t Type, p ledger.Placement, end planner.End) Operation {
+	op := Operation{Type: t, UID: p.UID, Title: title(p), Reason: whyEnded(end), Placement: p}
+	if p.Open() {
+		op.End = &end
+		op.Placement = ended(p, end, d.in.Now)
+	}
+	return op
+}
+
+// gone closes a placement whose entry is not there.
+func (d *differ) gone(p ledger.Placement, end planner.End) Operation {
+	op := d.close(Gone, p, end)
+	op.Placement.State = ledger.Closed
+	return op
+}
+
+// unwritten is about an entry whose first request seems not to have arrived. It
+// is asked for again while its slot may still be written; after that it ends,
+// withdrawn unless evidence ended it: the user never saw it.
+func (d *differ) unwritten(p ledger.Placement, op Operation) []Operation {
+	end, over := d.end(p)
+	f, wanted := d.wanted[p.Key]
+	switch {
+	case !over && (!wanted || d.repeatable(p)):
+		return d.again(p, f, op)
+	case (!over || !p.Open()) && !d.settled(p):
+		return nil
+	case !over || end.Outcome == planner.Expired:
+		end = planner.End{Outcome: planner.Withdrawn, Why: "its time came before it could be written"}
+	}
+	return []Operation{d.gone(p, end)}
+}
+
+// settled reports whether a request that was lost would have arrived by now.
+func (d *differ) settled(p ledger.Placement) bool {
+	return !d.in.Now.Before(later(p.CreatedAt, p.MissingAt).Add(missingFor))
+}
+
+// repeatable reports whether an entry may still be written as it was intended:
+// what was created yesterday counts in yesterday's budget (SPEC I5).
+func (d *differ) repeatable(p ledger.Placement) bool {
+	y, m, day := p.CreatedAt.In(d.in.Zone).Date()
+	ny, nm, nday := d.in.Now.In(d.in.Zone).Date()
+	return y == ny && m == nm && day == nday && !p.Slot.Before(d.in.Now.Add(slotAhead))
 }
 
 // again writes an entry whose first request never arrived. It says what was
 // intended: the UID and the slot are in the journal already.
-func (d *differ) again(p ledger.Placement, op Operation) []Operation {
-	if _, wanted := d.wanted[p.Key]; !wanted {
+func (d *differ) again(p ledger.Placement, f planner.FollowUp, op Operation) []Operation {
+	if f.Text == "" || d.in.Silent != "" {
 		return nil
 	}
+	if rebuilt(p) {
+		p = d.worded(p, f)
+	}
+	p.MissingAt = d.in.Now
 	op.Type, op.Reason, op.Placement = Create, "writing it was begun and did not arrive", p
 	op.Title = p.Wrote.Summary
 	op.Draft = d.draft(p.UID, p.Wrote, p.Evidence, p.Sequence)
@@ -162,10 +211,9 @@ func later(a, b time.Time) time.Time {
 // mayVanish reports whether the user could delete this entry: the server held
 // it and the follow-up is open.
 func (d *differ) mayVanish(p ledger.Placement) bool {
-	return p.Open() && (p.State == ledger.Placed || p.State == ledger.Rewriting || p.State == ledger.Intended && rebuilt(p))
+	return p.Open() && (p.State == ledger.Placed || p.State == ledger.Rewriting)
 }
 
-// rebuilt reports whether only the journal knows of the placement. The calendar
-// may have held it, so the user may have deleted it: it is never written again
-// without being missed first.
+// rebuilt reports whether only the journal knows of the placement: not what it
+// says.
 func rebuilt(p ledger.Placement) bool { return p.Wrote.Start.IsZero() }

@@ -95,6 +95,14 @@ func (p *person) actions() map[string]func(*rapid.T) {
 			_ = p.pass() // it may end before the cut
 			p.share(0)
 		},
+		"lose": func(t *rapid.T) {
+			lost := &losing{calendar: p.cal, lose: rapid.IntRange(1, 4).Draw(t, "answer")}
+			d, err := p.diff()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = reconcile.Apply(context.Background(), lost, p.book, d) // it may end before
+		},
 		"pass": func(t *rapid.T) { p.settle(t) },
 		"":     p.check,
 	}
@@ -179,6 +187,19 @@ func (p *person) check(t *rapid.T) {
 	}
 }
 
+// left demands that the entries of ended follow-ups are gone, or stay for the
+// user's sake alone and without alarm.
+func (p *person) left(t *rapid.T) {
+	for n, f := range p.facts {
+		e, there := p.cal.entries["/cal/"+uid(n)+".ics"]
+		pl, known := p.book.placed[uid(n)]
+		_, taken := p.mine[n]
+		if there && known && !taken && (f.end != nil || !pl.Open()) && e.Shape.Alarm {
+			t.Fatalf("%s has ended (%q, %s) and is still in the calendar", n, pl.Outcome, pl.State)
+		}
+	}
+}
+
 // Whatever the user does between passes, some of them cut short or shown a
 // listing that is late: their words, times and deletions stay, nothing is there
 // twice, and in the end there is nothing left to do (SPEC I6, I7, I9).
@@ -192,5 +213,6 @@ func TestUserIsNeverOverruled(t *testing.T) {
 		t.Repeat(p.actions())
 		p.settle(t)
 		p.check(t)
+		p.left(t)
 	})
 }

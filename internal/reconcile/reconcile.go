@@ -26,6 +26,8 @@ type Calendar interface {
 	Entries(ctx context.Context) (caldav.Listing, error)
 	// Read fetches one object; caldav.ErrGone if the server answers 404 or 410.
 	Read(ctx context.Context, href string) (caldav.Entry, error)
+	// Name is the href under which Create puts an entry with this UID.
+	Name(uid string) string
 	// Create writes a new entry; caldav.ErrChanged if there is one already.
 	Create(ctx context.Context, d caldav.Draft) (caldav.Version, error)
 	// Rewrite gives e the summary and the description of d, and takes its alarms
@@ -80,6 +82,9 @@ type Input struct {
 	Wanted []planner.FollowUp
 	// Held are the plan's held follow-ups; those with an End have ended.
 	Held []planner.Held
+	// Silent is why nothing new may be written now, "" if it may (see
+	// planner.Result).
+	Silent string
 	// Placed is all the ledger and the journal know, ended ones included as far
 	// as the calendar may still hold them (see Unplaced).
 	Placed []ledger.Placement

@@ -1,7 +1,9 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
+	"net/url"
 
 	"syncd/internal/caldav"
 )
@@ -17,6 +19,10 @@ type collection struct {
 
 func (c collection) Entries(ctx context.Context) (caldav.Listing, error) {
 	return c.Session.Entries(ctx, c.collection)
+}
+
+func (c collection) Name(uid string) string {
+	return cmp.Or(c.collection.Href, c.collection.URL) + url.PathEscape(uid) + ".ics"
 }
 
 func (c collection) Create(ctx context.Context, d caldav.Draft) (caldav.Version, error) {

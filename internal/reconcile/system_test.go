@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"os"
@@ -173,7 +174,7 @@ func (s *system) state(t *testing.T) map[string]string {
 	}
 	for _, p := range placed {
 		got["placement "+p.UID] = strings.Join([]string{
-			string(p.State), string(p.Outcome), p.EndWhy, shapeText(p.Seen), shapeText(p.Wrote),
+			string(p.State), string(p.Outcome), shapeText(p.Seen), shapeText(p.Wrote),
 		}, " ")
 	}
 	return got
@@ -318,11 +319,12 @@ func TestRefusedInMultistatus(t *testing.T) {
 	}
 }
 
-// A wiped ledger knows from its journal what was dismissed and what is ours.
+// A wiped ledger knows from its journal what was dismissed and what is ours. It
+// learns what we wrote only once all mail is in again.
 func TestWipedLedger(t *testing.T) {
 	s := busy(t, busy(t, image{}).image(t))
 	s.settle(t)
-	want := s.server.Objects(followups)
+	want, says := s.server.Objects(followups), s.descriptions(t)
 	if err := s.ledger.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -336,10 +338,110 @@ func TestWipedLedger(t *testing.T) {
 		}
 	}
 	s.open(t)
-	s.settle(t)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(s.server.Objects(followups)))); diff != "" {
-		t.Errorf("entries after the ledger was wiped (-before +after):\n%s", diff)
+	for _, s.kept = range []bool{true, false} {
+		s.settle(t)
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(s.server.Objects(followups)))); diff != "" {
+			t.Errorf("text unknown %t: entries after the ledger was wiped (-before +after):\n%s", s.kept, diff)
+		}
+		if diff := cmp.Diff(says, s.descriptions(t)); diff != "" {
+			t.Errorf("text unknown %t: descriptions after the ledger was wiped (-before +after):\n%s", s.kept, diff)
+		}
 	}
+	s.facts["create"].text = "The facts are others now."
+	s.settle(t)
+	if got := s.descriptions(t)[s.uid("create")]; got != "The facts are others now.\n\n"+caldav.Marker {
+		t.Errorf("after a rewrite it says\n%s", got)
+	}
+}
+
+// descriptions are what the entries say, by UID.
+func (s *system) descriptions(t *testing.T) map[string]string {
+	t.Helper()
+	l, err := s.cal.Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := map[string]string{}
+	for _, e := range l.Entries {
+		says[e.UID] = caldav.Normal(e.Shape.Description)
+	}
+	return says
+}
+
+// The process is killed between the journal's line and the commit it belongs
+// to, at every change of the book.
+func TestCutBetweenJournalAndCommit(t *testing.T) {
+	from := busy(t, image{}).image(t)
+	whole := busy(t, from)
+	if err := whole.pass(t); err != nil {
+		t.Fatal(err)
+	}
+	whole.settle(t)
+	want := whole.state(t)
+	n := 1
+	for ; ; n++ {
+		s := busy(t, from)
+		b := &tornBook{system: s, t: t, at: n}
+		err := reconcile.Apply(t.Context(), cutCalendar{s.cal, s.cut}, b, s.diff(t))
+		if b.n < n {
+			break
+		}
+		if err == nil {
+			t.Fatalf("cut at %d: Apply() reports no error", n)
+		}
+		s.cut = &cutter{}
+		s.open(t)
+		s.settle(t)
+		if diff := cmp.Diff(want, s.state(t)); diff != "" {
+			t.Fatalf("cut at change %d of the book: mismatch (-uninterrupted +resumed):\n%s", n, diff)
+		}
+		_ = s.server.Close()
+		_ = s.ledger.Close()
+	}
+	if n < 10 {
+		t.Errorf("%d cut points", n-1)
+	}
+}
+
+// tornBook dies in the midst of one change: the journal has it, the ledger does
+// not.
+type tornBook struct {
+	*system
+	t     *testing.T
+	n, at int
+}
+
+func (b *tornBook) tear(change func(*ledger.Ledger) error) error {
+	if b.n++; b.n != b.at {
+		if b.cut.dead {
+			return errCut
+		}
+		return change(b.ledger)
+	}
+	b.cut.dead = true
+	path := filepath.Join(b.dir, "ledger.db")
+	before := b.image(b.t).files["ledger.db"] // closes it
+	b.open(b.t)
+	if err := errors.Join(change(b.ledger), b.ledger.Close(), os.WriteFile(path, before, 0o600)); err != nil {
+		b.t.Fatal(err)
+	}
+	return errCut
+}
+
+func (b *tornBook) Intend(ctx context.Context, p ledger.Placement) error {
+	return b.tear(func(l *ledger.Ledger) error { return l.Intend(ctx, p) })
+}
+
+func (b *tornBook) Confirm(ctx context.Context, p ledger.Placement) error {
+	return b.tear(func(l *ledger.Ledger) error { return l.Confirm(ctx, p) })
+}
+
+func (b *tornBook) Decide(ctx context.Context, d []ledger.Decision) error {
+	return b.tear(func(l *ledger.Ledger) error { return l.Decide(ctx, d) })
+}
+
+func (b *tornBook) End(ctx context.Context, uid string, end planner.End, at time.Time) error {
+	return b.tear(func(l *ledger.Ledger) error { return l.End(ctx, uid, end, at) })
 }
 
 // cutCalendar dies before or after a request.

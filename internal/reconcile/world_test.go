@@ -136,6 +136,8 @@ func (c *calendar) current(e caldav.Entry) (caldav.Entry, error) {
 	return now, nil
 }
 
+func (c *calendar) Name(uid string) string { return "/cal/" + uid + ".ics" }
+
 func (c *calendar) Create(_ context.Context, d caldav.Draft) (v caldav.Version, err error) {
 	err = c.around(func() error {
 		href := "/cal/" + d.UID + ".ics"
@@ -268,6 +270,8 @@ type world struct {
 	policy reconcile.Policy
 	facts  map[string]*fact
 	other  map[string]bool // UIDs seen in other calendars
+	silent string          // why nothing new is written
+	kept   bool            // the plan does not know our words yet
 }
 
 func newWorld() *world {
@@ -307,7 +311,7 @@ func (w *world) input(l caldav.Listing) reconcile.Input { return w.inputAs(insta
 
 func (w *world) inputAs(instance string, l caldav.Listing) reconcile.Input {
 	in := reconcile.Input{
-		Now: w.now, Instance: instance, Zone: zone, Policy: w.policy, Observed: l, Elsewhere: w.other,
+		Now: w.now, Instance: instance, Zone: zone, Policy: w.policy, Observed: l, Elsewhere: w.other, Silent: w.silent,
 		Placed: slices.Collect(maps.Values(w.book.placed)),
 	}
 	for _, f := range w.facts {
@@ -326,6 +330,9 @@ func (w *world) inputAs(instance string, l caldav.Listing) reconcile.Input {
 		default:
 			if known {
 				u.Status = planner.StatusOpen
+			}
+			if known && w.kept {
+				u.Title, u.Text = p.Wrote.Summary, ""
 			}
 			in.Wanted = append(in.Wanted, u)
 		}
