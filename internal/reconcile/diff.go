@@ -354,7 +354,7 @@ func (d *differ) resolve(p ledger.Placement, e caldav.Entry, end planner.End) Op
 	}
 	kept := p.Theirs&ledger.FieldSummary != 0 || annotated(p, e.Shape.Description)
 	well := end.Outcome == planner.Acted || end.Outcome == planner.Answered || end.Outcome == planner.Done
-	stays := !e.Shape.Start.After(d.in.Now) || d.in.Policy.OnResolve == ResolveTick
+	stays := past(e.Shape, d.in.Now) || d.in.Policy.OnResolve == ResolveTick
 	s := e.Shape
 	s.Alarm = false
 	switch {
@@ -380,6 +380,15 @@ func (d *differ) resolve(p ledger.Placement, e caldav.Entry, end planner.End) Op
 	}
 	op.Placement = p
 	return op
+}
+
+// past reports whether the time of an entry has come. A whole day is past once it
+// is over.
+func past(s ledger.Shape, now time.Time) bool {
+	if s.AllDay {
+		return !s.End.After(now)
+	}
+	return !s.Start.After(now)
 }
 
 // whyEnded is the end in words, for an operation.

@@ -184,6 +184,16 @@ func TestDiffTable(t *testing.T) {
 			w.end("ana", planner.Answered)
 			w.now = monday.Add(time.Hour)
 		}, "tick Follow up with ana", nil},
+		{"ended, placed, for the whole day that is not over", func(w *world) {
+			w.wholeDay("ana")
+			w.end("ana", planner.Answered)
+			w.now = monday.Add(14 * time.Hour)
+		}, "delete Follow up with ana", nil},
+		{"ended, placed, for a whole day that is over", func(w *world) {
+			w.wholeDay("ana")
+			w.end("ana", planner.Answered)
+			w.now = monday.Add(15 * time.Hour)
+		}, "tick Follow up with ana", nil},
 		{"ended, placed, in the future, on_resolve = tick", func(w *world) {
 			w.end("ana", planner.Acted)
 			w.policy.OnResolve = reconcile.ResolveTick
@@ -686,6 +696,15 @@ func TestUnplaced(t *testing.T) {
 	if got, want := reconcile.Unplaced(in), []string{uid("ana")}; !slices.Equal(got, want) {
 		t.Errorf("Unplaced() = %v, want %v", got, want)
 	}
+}
+
+// wholeDay is an entry written with all_day.
+func (w *world) wholeDay(name string) {
+	set := func(s *ledger.Shape) {
+		s.AllDay, s.Start, s.End = true, monday.Add(-9*time.Hour), monday.Add(15*time.Hour)
+	}
+	w.cal.user(uid(name), func(e *caldav.Entry) { set(&e.Shape) })
+	w.place(name, func(p *ledger.Placement) { set(&p.Wrote); set(&p.Seen) })
 }
 
 // intended is an entry whose first request never arrived.
