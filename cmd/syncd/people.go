@@ -50,7 +50,7 @@ func (a *app) people(ctx context.Context) (*people, error) {
 		return nil, err
 	}
 	now := a.now()
-	snap, err := l.Snapshot(ctx, now)
+	snap, err := l.Snapshot(ctx, now, time.Time{})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,14 +40,14 @@ func (a *app) plan(ctx context.Context, at string, all bool) error {
 	}
 	defer a.close(l)
 	now := a.now()
-	snapAt := now
+	var cut time.Time
 	if at != "" {
 		if now, err = parseTime(at, cfg.Me.Zone); err != nil {
 			return err
 		}
-		snapAt = now
+		cut = now
 	}
-	snap, err := l.Snapshot(ctx, snapAt)
+	snap, err := l.Snapshot(ctx, now, cut)
 	if err != nil {
 		return err
 	}

@@ -106,11 +106,11 @@ func (d *Daemon) place(ctx context.Context, in *reconcile.Input) (err error) {
 // be written, and nothing ends for want of evidence.
 func (d *Daemon) plan(ctx context.Context, cfg *config.Config, ready bool) (planner.Result, error) {
 	now := d.now()
-	var at time.Time
+	var cut time.Time
 	if d.shifted {
-		at = now
+		cut = now
 	}
-	snap, err := d.ledger.Snapshot(ctx, at)
+	snap, err := d.ledger.Snapshot(ctx, now, cut)
 	if err != nil {
 		return planner.Result{}, err
 	}

@@ -95,9 +95,15 @@ func appendObjects(t *testing.T, l *ledger.Ledger, at time.Time, gone []string, 
 	}
 }
 
+// snapshot is what could be known at a time; the zero time is the present of
+// appendMail, and hides nothing.
 func snapshot(t *testing.T, l *ledger.Ledger, at time.Time) planner.Snapshot {
 	t.Helper()
-	s, err := l.Snapshot(t.Context(), at)
+	now := at
+	if at.IsZero() {
+		now = day(300)
+	}
+	s, err := l.Snapshot(t.Context(), now, at)
 	if err != nil {
 		t.Fatalf("Snapshot() = %v", err)
 	}
@@ -146,6 +152,7 @@ func TestConversationGivesClocksAndExchanges(t *testing.T) {
 			Count: 3, Early: 3, First: day(1), Last: ev("d@x", 9, "Plans"), Weeks: 2, LastDay: "2026-03-11",
 		},
 		Unanswered: []planner.Turn{{Evidence: ev("d@x", 9, "Plans"), Recipients: 1, Later: day(9)}},
+		Answers:    1, AnswerTime: 24 * time.Hour,
 		DirectDays: []planner.Date{"2026-03-11", "2026-03-04", "2026-03-03", "2026-03-02"},
 		Warmth:     got.Warmth, Heard: got.Heard, WarmthAt: day(9),
 	}
@@ -178,6 +185,85 @@ func TestSnapshotHidesWhatCameLater(t *testing.T) {
 	}
 	if n := len(snapshot(t, l, day(-1)).Contacts); n != 0 {
 		t.Errorf("before all there are %d contacts, want none", n)
+	}
+}
+
+// The present decides what is over, whatever was read last; and a meeting ahead
+// is no secret, though nobody knows when it was made.
+func TestSnapshotOfThePresent(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendObjects(t, l, day(0), nil, object("/1.ics", meeting("m", 2, "!me@example.com ana@example.org/ACCEPTED")))
+	at := func(n float64) planner.Snapshot {
+		t.Helper()
+		s, err := l.Snapshot(t.Context(), day(n), time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	end := day(2).Add(time.Hour)
+	if s := at(1); len(s.Contacts) != 0 || len(s.Busy) != 1 || !s.Until.Equal(end) {
+		t.Errorf("the day before: %d contacts, busy %v, until %v; want none, the meeting, %v", len(s.Contacts), s.Busy, s.Until, end)
+	}
+	if s := at(3); len(s.Contacts) != 1 || s.Contacts[0].Met != 1 || !s.Until.IsZero() {
+		t.Errorf("the day after: %+v until %v, want one contact, met once", s.Contacts, s.Until)
+	}
+	if s := at(1); len(s.Contacts) != 0 || !s.Until.Equal(end) {
+		t.Errorf("the day before, once more: %d contacts until %v", len(s.Contacts), s.Until)
+	}
+	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > ana@example.org", "Lunch"))
+	if s := at(1); len(s.Contacts) != 1 || len(s.Contacts[0].Meetings) != 1 || s.Contacts[0].Met != 0 {
+		t.Errorf("the day before, somebody I wrote to: %+v", s.Contacts)
+	}
+}
+
+// The answers of people are counted and timed, each of my mails once.
+func TestPaceOfAnswers(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent,
+		mail("a@x", day(0), "me@example.com > ana@example.org", "One"),
+		mail("b@x", day(10), "me@example.com > ana@example.org", "Two"),
+		mail("c@x", day(11), "me@example.com > ana@example.org", "Re: Two", "b@x"),
+		mail("d@x", day(30), "me@example.com > ana@example.org bob@example.net", "Three"))
+	appendMail(t, l, inbox,
+		mail("ra@x", day(2), "ana@example.org > me@example.com", "Re: One", "a@x"),
+		mail("ra2@x", day(3), "ana@example.org > me@example.com", "Re: One", "a@x", "ra@x"),
+		mail("rc@x", day(15), "ana@example.org > me@example.com", "Re: Two", "b@x", "c@x"),
+		mail("rd@x", day(31), "bob@example.net > me@example.com", "Re: Three", "d@x"),
+		mail("n@x", day(40), "ana@example.org > me@example.com", "New"))
+	got := contact(t, l, time.Time{}, "ana@example.org")
+	if got.Answers != 2 || got.AnswerTime != 72*time.Hour {
+		t.Errorf("%d answers, %v; want 2 (after two and four days), 72h", got.Answers, got.AnswerTime)
+	}
+	appendMail(t, l, inbox, mail("rd2@x", day(31), "ana@example.org > me@example.com", "Re: Three", "d@x"))
+	if got := contact(t, l, time.Time{}, "ana@example.org"); got.Answers != 3 || got.AnswerTime != 48*time.Hour {
+		t.Errorf("%d answers, %v; want 3, 48h", got.Answers, got.AnswerTime)
+	}
+	if got := contact(t, l, day(5), "ana@example.org"); got.Answers != 1 {
+		t.Errorf("on day 5: %d answers, want 1", got.Answers)
+	}
+}
+
+// A copy may change the id of a message, but not what else it is known under.
+func TestCopiesAreNamed(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("w@x", day(0), "me@example.com > ana@example.org", "Hello"))
+	m := mail("z@x", day(1), "ana@example.org > me@example.com", "Need a word")
+	appendMail(t, l, inbox, m)
+	if got := contact(t, l, time.Time{}, "ana@example.org"); got.LastIn.ID != "z@x" || got.LastIn.Also != nil {
+		t.Errorf("one copy: %+v", got.LastIn)
+	}
+	for _, id := range []string{"c@x", "b@x"} {
+		m.ID = id
+		appendMail(t, l, ledger.SourceID{Account: "home", Type: ledger.Mailbox, Name: id}, m)
+	}
+	got := contact(t, l, time.Time{}, "ana@example.org")
+	want := []string{"b@x", "c@x", "z@x"}
+	if diff := cmp.Diff(want, got.LastIn.Names()); diff != "" {
+		t.Errorf("names mismatch (-want +got):\n%s", diff)
+	}
+	if len(got.Unanswered) != 1 || !slices.Equal(got.Unanswered[0].Names(), want) {
+		t.Errorf("Unanswered = %+v, want all three names", got.Unanswered)
 	}
 }
 
@@ -682,7 +768,7 @@ func TestReadersDoNotWaitForTheWriter(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		for range 20 {
-			if _, err := l.Snapshot(t.Context(), time.Time{}); err != nil {
+			if _, err := l.Snapshot(t.Context(), day(300), time.Time{}); err != nil {
 				done <- err
 				return
 			}

@@ -3,8 +3,10 @@ package ledger_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +76,7 @@ func TestFirstOutcomeCounts(t *testing.T) {
 	if got := onlyPlacement(t, l); got.Outcome != planner.Dismissed || got.EndedAt != day(2) || got.State != ledger.Closed {
 		t.Errorf("got %s at %v, %s; want dismissed on day 2, closed", got.Outcome, got.EndedAt, got.State)
 	}
-	if s := snapshot(t, l, time.Time{}); len(s.Open) != 0 || len(s.Ended) != 1 || len(s.Written) != 1 {
+	if s := snapshot(t, l, day(5)); len(s.Open) != 0 || len(s.Ended) != 1 || len(s.Written) != 1 {
 		t.Errorf("snapshot has %d open, %d ended, %d written", len(s.Open), len(s.Ended), len(s.Written))
 	}
 	if s := snapshot(t, l, day(1)); len(s.Open) != 1 || len(s.Ended) != 0 {
@@ -117,9 +119,122 @@ func TestSnoozedAndEdited(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := snapshot(t, l, time.Time{}).Open
-	want := []planner.Open{{Key: p.Key, UID: p.UID, Slot: day(1), Start: day(8), Touched: true, CreatedAt: day(0), Title: "Ring Ana"}}
+	want := []planner.Open{{
+		Key: p.Key, UID: p.UID, Slot: day(1), Start: day(8), Touched: true, CreatedAt: day(0), EvidenceAt: day(0), Title: "Ring Ana",
+	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Open mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// What the user made their own is touched and taken; what ended and is not known
+// to be gone still takes its place.
+func TestTakenAndLeaving(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p, q := placement(l, "a@x"), placement(l, "b@x")
+	for _, p := range []ledger.Placement{p, q} {
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideTaken, UID: p.UID, At: day(2)}}); err != nil {
+		t.Fatal(err)
+	}
+	if o := snapshot(t, l, time.Time{}).Open[0]; !o.Touched || !o.Taken {
+		t.Errorf("touched %t, taken %t, want both", o.Touched, o.Taken)
+	}
+	for _, p := range []ledger.Placement{p, q} {
+		if err := l.End(t.Context(), p.UID, planner.End{Outcome: planner.Acted}, day(3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	leaving := func(want ...string) {
+		t.Helper()
+		s := snapshot(t, l, time.Time{})
+		got := ids(s.Leaving, func(o planner.Open) string { return o.Key.Evidence })
+		if !slices.Equal(got, want) || len(s.Open) != 0 || len(s.Ended) != 2 {
+			t.Errorf("%v leave, want %v; %d open, %d ended", got, want, len(s.Open), len(s.Ended))
+		}
+	}
+	leaving("b@x")
+	q.State, q.Outcome, q.EndedAt = ledger.Closed, planner.Acted, day(3)
+	if err := l.Confirm(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	leaving()
+}
+
+// What the user deleted within a day of a word of theirs, or of a meeting, they
+// had acted upon.
+func TestDeletedBesideAWord(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent,
+		mail("w@x", day(4), "me@example.com > ana@example.org", "Hello"),
+		mail("o@x", day(20), "me@example.com > bob@example.net", "Hello"))
+	appendObjects(t, l, day(0), nil, object("/1.ics", meeting("m", 30, "!me@example.com ana@example.org/ACCEPTED")))
+	for id, at := range map[string]float64{"before@x": 3.1, "after@x": 4.9, "neither@x": 20, "met@x": 30.9} {
+		p := placement(l, id)
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideDismissed, UID: p.UID, At: day(at)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]planner.Outcome{}
+	for _, e := range snapshot(t, l, time.Time{}).Ended {
+		got[e.Key.Evidence] = e.Outcome
+	}
+	want := map[string]planner.Outcome{
+		"before@x": planner.Acted, "after@x": planner.Acted, "neither@x": planner.Dismissed, "met@x": planner.Acted,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outcomes mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// An open entry brings what came in its thread, whoever wrote it.
+func TestOpenKnowsWhatCameInItsThread(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > ana@example.org ; bob@example.net", "Lunch?"))
+	appendMail(t, l, inbox,
+		mail("b@x", day(1), "bob@example.net > me@example.com", "Re: Lunch?", "a@x"),
+		mail("c@x", day(2), "boss@example.com > ana@example.org ; me@example.com", "Re: Lunch?", "a@x"),
+		mail("d@x", day(3), "ana@example.org > me@example.com", "Re: Lunch?", "a@x"))
+	if err := l.Intend(t.Context(), placement(l, "a@x")); err != nil {
+		t.Fatal(err)
+	}
+	got := snapshot(t, l, time.Time{}).Open[0]
+	ev := func(id string, n float64, from string) planner.Evidence {
+		return planner.Evidence{Type: planner.Mail, ID: id, At: day(n), Subject: "Re: Lunch?", Address: from, Account: "work"}
+	}
+	if diff := cmp.Diff(ev("b@x", 1, "bob@example.net"), got.Reply); diff != "" {
+		t.Errorf("Reply mismatch (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(ev("c@x", 2, "boss@example.com"), got.Word); diff != "" {
+		t.Errorf("Word mismatch (-want +got):\n%s", diff)
+	}
+	if early := snapshot(t, l, day(0.5)).Open[0]; !early.Reply.IsZero() || !early.Word.IsZero() {
+		t.Errorf("half a day later: %v and %v, want none", early.Reply, early.Word)
+	}
+}
+
+// A thread that an entry is about stays in sight, however many newer ones wait.
+func TestThreadOfAnEntryStays(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("w@x", day(0), "me@example.com > ana@example.org", "Hello"))
+	for i := range 30 {
+		appendMail(t, l, inbox, mail(fmt.Sprintf("q%d@x", i), day(float64(i+1)), "ana@example.org > me@example.com", fmt.Sprint("Matter ", i)))
+	}
+	if n := len(contact(t, l, time.Time{}, "ana@example.org").Unanswered); n != 20 {
+		t.Fatalf("%d unanswered, want 20", n)
+	}
+	if err := l.Intend(t.Context(), placement(l, "q3@x")); err != nil {
+		t.Fatal(err)
+	}
+	got := turnIDs(contact(t, l, time.Time{}, "ana@example.org").Unanswered)
+	if len(got) != 21 || !slices.Contains(got, "q3@x") {
+		t.Errorf("Unanswered = %v, want 20 and q3@x", got)
 	}
 }
 

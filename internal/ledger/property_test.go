@@ -126,7 +126,11 @@ func freshLedger(t *rapid.T, batches []ledger.Batch) *ledger.Ledger {
 }
 
 func facts(t *rapid.T, l *ledger.Ledger, at time.Time) planner.Snapshot {
-	s, err := l.Snapshot(t.Context(), at)
+	now := at
+	if at.IsZero() {
+		now = day(60)
+	}
+	s, err := l.Snapshot(t.Context(), now, at)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,10 +162,11 @@ type fact struct {
 // contactFacts reads summaries by a query that gives id, code, facts, gate,
 // dirty, whether anything was seen, and valid_until.
 func contactFacts(ctx context.Context, t *tx, q string, args ...any) ([]fact, error) {
-	v, err := lookAt(ctx, t, time.Time{})
+	clock, err := getMetaTime(ctx, t, metaClock)
 	if err != nil {
 		return nil, err
 	}
+	v := view{cut: forever, now: clock}
 	var out []fact
 	again := map[int]int64{}
 	err = t.each(ctx, q, args, func(scan func(...any) error) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"syncd/internal/planner"
@@ -13,36 +14,28 @@ import (
 // writtenSpan is how far back the budget looks.
 const writtenSpan = 15 * 24 * time.Hour
 
-// lookAt makes a view of a time. The zero time hides nothing, and what ended
-// before the newest batch is over.
-func lookAt(ctx context.Context, t *tx, at time.Time) (view, error) {
-	if !at.IsZero() {
-		return view{cut: at, now: at}, nil
-	}
-	clock, err := getMetaTime(ctx, t, metaClock)
-	return view{cut: forever, now: clock}, err
-}
-
-// Snapshot tells the planner everything, in one read transaction. What is
-// dated after at, or could not be known then, is hidden; meetings are over that
-// ended by then. The zero time hides nothing and calls over what ended before
-// the newest batch was read.
+// Snapshot tells the planner everything as it is at now, in one read
+// transaction: meetings are over that ended by then. What is dated after cut, or
+// could not be known then, is hidden; the zero cut hides nothing.
 //
 // Contacts come from their stored summaries where those hold at that time, and
 // are worked out from the rows where not.
-func (l *Ledger) Snapshot(ctx context.Context, at time.Time) (planner.Snapshot, error) {
+func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snapshot, error) {
+	v := view{now: now, cut: cut}
+	if cut.IsZero() {
+		v.cut = forever
+	}
 	var s planner.Snapshot
 	var stale []staleSummary
-	err := l.read(ctx, func(ctx context.Context, t *tx) error {
-		v, err := lookAt(ctx, t, at)
-		if err != nil {
-			return err
-		}
-		if s.Contacts, stale, err = snapshotContacts(ctx, t, v); err != nil {
+	err := l.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		if stale, err = snapshotContacts(ctx, t, v, &s); err != nil {
 			return fmt.Errorf("contacts: %w", err)
 		}
 		if err := snapshotPlacements(ctx, t, v, &s); err != nil {
 			return fmt.Errorf("placements: %w", err)
+		}
+		if err := keepTurns(ctx, t, v, &s); err != nil {
+			return fmt.Errorf("threads of placements: %w", err)
 		}
 		if s.Busy, err = busy(ctx, t, v); err != nil {
 			return fmt.Errorf("busy times: %w", err)
@@ -62,7 +55,8 @@ var (
 	qSnapshotContacts = query(`SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE gate = 1
 		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE gate = 0 AND valid_until <= ?
 		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE dirty = 1 AND gate = 0 AND valid_until > ?`)
-	qIsDirty = query(`SELECT dirty FROM contact WHERE id = ?`)
+	qIsDirty    = query(`SELECT dirty FROM contact WHERE id = ?`)
+	qNextChange = query(`SELECT min(valid_until) FROM contact WHERE gate = 0 AND valid_until > ? AND valid_until < ?`)
 )
 
 // staleSummary is a summary that time made old: a meeting in it is over now.
@@ -71,8 +65,7 @@ type staleSummary struct {
 	summary
 }
 
-func snapshotContacts(ctx context.Context, t *tx, v view) ([]planner.Contact, []staleSummary, error) {
-	var out []planner.Contact
+func snapshotContacts(ctx context.Context, t *tx, v view, s *planner.Snapshot) ([]staleSummary, error) {
 	var again []int64
 	aged := map[int64]bool{}
 	err := t.each(ctx, qSnapshotContacts, []any{v.now.Unix(), v.now.Unix()}, func(scan func(...any) error) error {
@@ -83,7 +76,7 @@ func snapshotContacts(ctx context.Context, t *tx, v view) ([]planner.Contact, []
 		if err := scan(&id, &facts, &from, &until, &dirty); err != nil {
 			return err
 		}
-		if dirty || from > v.cut.Unix() || until <= v.now.Unix() {
+		if dirty || from > min(v.cut.Unix(), v.now.Unix()) || until <= v.now.Unix() {
 			again = append(again, id)
 			aged[id] = !dirty && until <= v.now.Unix()
 			return nil
@@ -92,42 +85,44 @@ func snapshotContacts(ctx context.Context, t *tx, v view) ([]planner.Contact, []
 		if err := json.Unmarshal(facts, &c); err != nil {
 			return err
 		}
-		out = append(out, c)
+		s.Contacts = append(s.Contacts, c)
 		return nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	var next stamp
+	if _, err := t.one(ctx, qNextChange, []any{v.now.Unix(), forever.Unix()}, &next); err != nil {
+		return nil, err
+	}
+	s.Until = next.Time
 	n, err := loadLens(ctx, t)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var stale []staleSummary
 	for _, id := range again {
 		if err := t.alive(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		s, err := summarise(ctx, t, n, id, v)
+		c, err := summarise(ctx, t, n, id, v)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		if s.contact {
-			out = append(out, s.Contact)
+		if c.contact {
+			s.Contacts = append(s.Contacts, c.Contact)
+		} else if c.until.Before(forever) && (s.Until.IsZero() || c.until.Before(s.Until)) {
+			s.Until = c.until
 		}
 		if aged[id] {
-			if s, err = summarise(ctx, t, n, id, view{cut: forever, now: v.now}); err != nil {
-				return nil, nil, err
+			if c, err = summarise(ctx, t, n, id, view{cut: forever, now: v.now}); err != nil {
+				return nil, err
 			}
-			stale = append(stale, staleSummary{id: id, summary: s})
+			stale = append(stale, staleSummary{id: id, summary: c})
 		}
 	}
-	slices.SortFunc(out, func(a, b planner.Contact) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
-	return out, stale, nil
+	slices.SortFunc(s.Contacts, func(a, b planner.Contact) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return stale, nil
 }
 
 // refresh stores summaries that time made old, when this process may write.
@@ -178,38 +173,144 @@ func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot)
 	if err != nil {
 		return err
 	}
-	// The newest creation stands for the present where no time was given.
-	now := v.now
-	for _, p := range all {
-		if v.cut.Equal(forever) && p.CreatedAt.After(now) {
-			now = p.CreatedAt
-		}
-	}
 	for _, p := range all {
 		if p.CreatedAt.After(v.cut) {
 			continue
 		}
-		if p.CreatedAt.After(now.Add(-writtenSpan)) {
+		if p.CreatedAt.After(v.now.Add(-writtenSpan)) {
 			s.Written = append(s.Written, planner.Written{Key: p.Key, At: p.CreatedAt, Slot: p.Slot})
 		}
-		if !p.Open() && !p.EndedAt.After(v.cut) {
-			s.Ended = append(s.Ended, planner.Ended{Key: p.Key, Generation: p.Generation, Outcome: p.Outcome, At: p.EndedAt})
+		over := !p.Open() && !p.EndedAt.After(v.cut)
+		if over {
+			e, err := ended(ctx, t, v, p)
+			if err != nil {
+				return err
+			}
+			s.Ended = append(s.Ended, e)
+		}
+		if over && (p.State == Closed || p.State == TakenOver) {
 			continue
 		}
-		o := planner.Open{
-			Key: p.Key, Generation: p.Generation, UID: p.UID, Slot: p.Slot, Start: p.Seen.Start,
-			Touched: p.Theirs != 0, CreatedAt: p.CreatedAt, Title: p.Seen.Summary,
-		}
-		if o.Start.IsZero() {
-			o.Start = p.Slot
-		}
-		if o.Title == "" {
-			o.Title = p.Wrote.Summary
-		}
-		if o.Contact, err = holder(ctx, t, p.Key.Who); err != nil {
+		o, err := opened(ctx, t, v, p)
+		if err != nil {
 			return err
 		}
-		s.Open = append(s.Open, o)
+		if over {
+			s.Leaving = append(s.Leaving, o)
+		} else {
+			s.Open = append(s.Open, o)
+		}
+	}
+	return nil
+}
+
+// A word of mine to the holder of an address, or a meeting with them.
+var qTouchedWithin = query(`SELECT 1 FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
+	CROSS JOIN participant AS p ON p.address_id = a.id
+	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1
+		AND (i.direction = 'out' OR i.stands = 'yes' AND i.end_at <= ?)
+	WHERE o.address = ? AND i.at BETWEEN ? AND ? LIMIT 1`)
+
+// ended is how a follow-up ended. What the user deleted within a day of writing
+// to the person or meeting them, they had acted upon (SPEC section 5.1).
+func ended(ctx context.Context, t *tx, v view, p Placement) (planner.Ended, error) {
+	e := planner.Ended{Key: p.Key, Generation: p.Generation, Outcome: p.Outcome, At: p.EndedAt}
+	if p.Outcome != planner.Dismissed {
+		return e, nil
+	}
+	from, to := p.EndedAt.Add(-24*time.Hour).Unix(), min(p.EndedAt.Add(24*time.Hour).Unix(), v.cut.Unix())
+	var one int
+	touched, err := t.one(ctx, qTouchedWithin, []any{v.now.Unix(), p.Key.Who, from, to}, &one)
+	if touched {
+		e.Outcome = planner.Acted
+	}
+	return e, err
+}
+
+// opened is an entry that is in the calendar, or may be.
+func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, err error) {
+	o = planner.Open{
+		Key: p.Key, Generation: p.Generation, UID: p.UID, Slot: p.Slot, Start: p.Seen.Start, AllDay: p.Seen.AllDay,
+		Touched: p.Theirs != 0 || p.State == TakenOver, Taken: p.State == TakenOver, CreatedAt: p.CreatedAt, Title: p.Seen.Summary,
+	}
+	if o.Start.IsZero() {
+		o.Start, o.AllDay = p.Slot, p.Wrote.AllDay
+	}
+	if o.Title == "" {
+		o.Title = p.Wrote.Summary
+	}
+	if len(p.Evidence) > 0 {
+		o.EvidenceAt = p.Evidence[0].At
+	}
+	if o.Contact, err = holder(ctx, t, p.Key.Who); err != nil {
+		return o, err
+	}
+	return o, answers(ctx, t, v, p, &o)
+}
+
+var qThreadAfter = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(a.address, ''), coalesce(s.account, '')
+	FROM thread_node AS n CROSS JOIN interaction AS i ON i.thread_id = n.thread_id AND i.current = 1
+	LEFT JOIN address AS a ON a.id = i.from_id LEFT JOIN source AS s ON s.id = i.source_id
+	WHERE n.message_id = ? AND i.at > ? AND i.at <= ? ORDER BY i.at, i.evidence`)
+
+// answers finds what came in the thread of an entry after the message it rests
+// on, whoever wrote it.
+func answers(ctx context.Context, t *tx, v view, p Placement, o *planner.Open) error {
+	if len(p.Evidence) == 0 || p.Evidence[0].Type != planner.Mail {
+		return nil
+	}
+	args := []any{p.Key.Evidence, o.EvidenceAt.Unix(), v.cut.Unix()}
+	return t.each(ctx, qThreadAfter, args, func(scan func(...any) error) error {
+		e := planner.Evidence{Type: planner.Mail}
+		var at stamp
+		var mine, ours bool
+		if err := scan(&e.ID, &at, &e.Subject, &mine, &ours, &e.Address, &e.Account); err != nil {
+			return err
+		}
+		e.At = at.Time
+		if !mine && o.Reply.IsZero() {
+			o.Reply = e
+		}
+		if ours && o.Word.IsZero() {
+			o.Word = e
+		}
+		return nil
+	})
+}
+
+// keepTurns sees to it that a thread which an open entry is about stays among
+// those that wait, however many newer ones there are.
+func keepTurns(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
+	pinned := map[planner.ContactID]map[int64]bool{}
+	for _, o := range s.Open {
+		var thread int64
+		if found, err := t.one(ctx, qNode, []any{o.Key.Evidence}, &thread); err != nil {
+			return err
+		} else if !found {
+			continue
+		}
+		if pinned[o.Contact] == nil {
+			pinned[o.Contact] = map[int64]bool{}
+		}
+		pinned[o.Contact][thread] = true
+	}
+	for i, c := range s.Contacts {
+		if pinned[c.ID] == nil || len(c.Unanswered) < maxTurns && len(c.Outstanding) < maxTurns {
+			continue
+		}
+		var id int64
+		if _, err := t.one(ctx, qContactByCode, []any{c.ID}, &id); err != nil {
+			return err
+		}
+		n, err := loadLens(ctx, t)
+		if err != nil {
+			return err
+		}
+		again, err := summariseWith(ctx, t, n, id, v, pinned[c.ID])
+		if err != nil {
+			return err
+		}
+		s.Contacts[i] = again.Contact
 	}
 	return nil
 }

@@ -38,7 +38,8 @@ type item struct {
 	organiser  int64 // address
 	people     int
 	toCount    int
-	first      bool // the contact is the first in To
+	first      bool     // the contact is the first in To
+	refs       []string // of a direct mail of theirs
 }
 
 // summary is what the ledger works out about a contact.
@@ -57,13 +58,18 @@ type portrait struct {
 	id    int64
 	items []item
 	out   summary
+	// pinned are threads that stay among the turns, however many there are.
+	pinned map[int64]bool
 }
 
 var (
 	qContactAddresses = query(`SELECT id, address, list FROM address WHERE contact_id = ? ORDER BY address`)
 	qItems            = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
 		i.direct, i.topic, i.opens, i.stands, i.mine, i.from_id, i.people, i.to_count, i.first_to, i.thread_id,
-		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, '')
+		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, ''),
+		CASE WHEN i.direct = 1 AND i.direction = 'in' THEN i.refs END,
+		CASE WHEN i.supersedes IS NOT NULL THEN
+			(SELECT json_group_array(DISTINCT o.evidence) FROM interaction AS o WHERE o.group_id = i.group_id) END
 		FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
 		CROSS JOIN interaction AS i ON i.id = p.interaction_id
 		LEFT JOIN source AS s ON s.id = i.source_id
@@ -73,7 +79,11 @@ var (
 // summarise works out everything the planner knows about a contact, from the
 // rows, as seen from v.
 func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, error) {
-	p := &portrait{t: t, lens: n, view: v, id: id}
+	return summariseWith(ctx, t, n, id, v, nil)
+}
+
+func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned map[int64]bool) (summary, error) {
+	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned}
 	p.out.until = forever
 	list, err := p.addresses(ctx)
 	if err != nil {
@@ -92,6 +102,7 @@ func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, 
 		return summary{}, err
 	}
 	p.clocks()
+	p.pace()
 	p.exchanges()
 	if err := p.turns(ctx); err != nil {
 		return summary{}, err
@@ -133,12 +144,21 @@ func (p *portrait) read(ctx context.Context) error {
 		var status string
 		var thing bool
 		var address int64
+		var refs, names []byte
 		e := &it.evidence
 		err := scan(&it.id, &it.kind, &e.Type, &e.ID, &at, &end, &known, &e.Subject, &it.direction, &it.direct, &topic,
 			&it.opens, &it.stands, &it.organised, &organiser, &it.people, &it.toCount, &first, &thread,
-			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account)
+			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account, &refs, &names)
 		if err != nil {
 			return err
+		}
+		if e.Also, err = otherNames(names, e.ID); err != nil {
+			return err
+		}
+		if len(refs) > 0 {
+			if err := json.Unmarshal(refs, &it.refs); err != nil {
+				return err
+			}
 		}
 		if known.After(p.view.cut) || thing {
 			return nil
@@ -168,6 +188,23 @@ func (p *portrait) read(ctx context.Context) error {
 	p.items = slices.CompactFunc(p.items, func(a, b item) bool { return a.id == b.id })
 	p.out.seen = len(p.items)
 	return nil
+}
+
+// otherNames reads the ids under which the copies of a message are known, and
+// leaves out its own.
+func otherNames(text []byte, id string) (names []string, err error) {
+	if len(text) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(text, &names); err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == id })
+	if len(names) == 0 {
+		return nil, nil
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 var roleOrder = map[Role]int{RoleFrom: 0, RoleOrganizer: 1, RoleAttendee: 2, RoleTo: 3, RoleCc: 4, RoleBcc: 5}
@@ -309,6 +346,50 @@ func (p *portrait) aside(it item) bool {
 	return it.kind == KindMail && (it.direction == In) != (it.role == RoleFrom)
 }
 
+// pace measures how fast they answer: from a direct mail of mine to the first of
+// theirs that refers to it. A mail that refers to several answers the newest.
+func (p *portrait) pace() {
+	waiting := map[string]item{} // my mails without an answer so far, under each of their ids
+	var took []time.Duration
+	for _, it := range p.items {
+		if it.kind != KindMail || !p.over(it) {
+			continue
+		}
+		if it.direction == Out {
+			for _, id := range it.evidence.Names() {
+				waiting[id] = it
+			}
+			continue
+		}
+		var asked *item
+		for _, ref := range it.refs {
+			if w, ok := waiting[ref]; ok && (asked == nil || compareItems(*asked, w) < 0) {
+				asked = &w
+			}
+		}
+		if asked != nil {
+			took = append(took, it.evidence.At.Sub(asked.evidence.At))
+			for _, id := range asked.evidence.Names() {
+				delete(waiting, id)
+			}
+		}
+	}
+	p.out.Answers, p.out.AnswerTime = len(took), median(took)
+}
+
+// median gives zero for nothing. It sorts what it is given.
+func median(d []time.Duration) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	mid := len(d) / 2
+	if len(d)%2 == 0 {
+		return (d[mid-1] + d[mid]) / 2
+	}
+	return d[mid]
+}
+
 const halfLife = 365 * 24 * time.Hour
 
 // clocks sets the three clocks, the counts and the warmth.
@@ -434,11 +515,7 @@ func (p *portrait) measure(days []planner.Date, dates []time.Time) {
 	}
 	x.Weeks = len(weeks)
 	if len(days) >= 4 {
-		slices.Sort(gaps)
-		mid := len(gaps) / 2
-		if x.Rhythm = gaps[mid]; len(gaps)%2 == 0 {
-			x.Rhythm = (gaps[mid-1] + gaps[mid]) / 2
-		}
+		x.Rhythm = median(gaps)
 	}
 	p.out.Stage = 1
 	if x.Weeks >= 4 || p.out.Met >= 2 {

@@ -23,7 +23,9 @@ type word struct {
 	mine, ours bool
 }
 
-var qThreadWords = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(s.account, '')
+var qThreadWords = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(s.account, ''),
+	CASE WHEN i.supersedes IS NOT NULL THEN
+		(SELECT json_group_array(DISTINCT o.evidence) FROM interaction AS o WHERE o.group_id = i.group_id) END
 	FROM interaction AS i LEFT JOIN source AS s ON s.id = i.source_id
 	WHERE i.thread_id = ? AND i.current = 1 ORDER BY i.at, i.evidence`)
 
@@ -33,8 +35,12 @@ func (p *portrait) words(ctx context.Context, thread int64) ([]word, error) {
 	err := p.t.each(ctx, qThreadWords, []any{thread}, func(scan func(...any) error) error {
 		w := word{evidence: planner.Evidence{Type: planner.Mail}}
 		var at stamp
-		err := scan(&w.evidence.ID, &at, &w.evidence.Subject, &w.mine, &w.ours, &w.evidence.Account)
+		var names []byte
+		err := scan(&w.evidence.ID, &at, &w.evidence.Subject, &w.mine, &w.ours, &w.evidence.Account, &names)
 		if err != nil || at.After(p.view.cut) {
+			return err
+		}
+		if w.evidence.Also, err = otherNames(names, w.evidence.ID); err != nil {
 			return err
 		}
 		p.holdsFrom(at.Time)
@@ -60,13 +66,14 @@ func (p *portrait) turns(ctx context.Context) error {
 			heard[it.thread] = true
 		}
 	}
+	room := func(list []planner.Turn, it item) bool { return len(list) < maxTurns || p.pinned[it.thread] }
 	for _, it := range slices.Backward(p.items) {
 		var err error
 		switch {
 		case it.kind != KindMail || !it.direct || !it.opens || p.aside(it):
-		case it.direction == In && !wrote[it.thread] && len(p.out.Unanswered) < maxTurns && !p.answered(it, Out):
+		case it.direction == In && !wrote[it.thread] && room(p.out.Unanswered, it) && !p.answered(it, Out):
 			err = p.unanswered(ctx, it)
-		case it.direction == Out && it.first && !heard[it.thread] && len(p.out.Outstanding) < maxTurns &&
+		case it.direction == Out && it.first && !heard[it.thread] && room(p.out.Outstanding, it) &&
 			strings.Contains(it.evidence.Subject, "?") && !p.answered(it, In):
 			err = p.outstanding(ctx, it)
 		}

@@ -5,7 +5,7 @@ package planner
 func (p *pass) matchOpen() {
 	for _, o := range p.open {
 		q := p.owner(o)
-		c := candidateOf(q, o)
+		c := p.candidateOf(q, o)
 		end, ended := p.ending(o, q, c)
 		switch {
 		case ended:
@@ -26,12 +26,12 @@ func (p *pass) matchOpen() {
 	}
 }
 
-func candidateOf(q *person, o Open) *candidate {
+func (p *pass) candidateOf(q *person, o Open) *candidate {
 	if q == nil {
 		return nil
 	}
 	for _, c := range q.candidates {
-		if c.Key.within() == o.Key.within() {
+		if p.within(c.Key) == p.within(o.Key) {
 			return c
 		}
 	}
@@ -61,6 +61,7 @@ func (p *pass) byEvidence(o Open, q *person, c *candidate) (End, bool) {
 	}
 	var end End
 	if c == nil {
+		o.Key.Evidence = p.within(o.Key).evidence
 		end = r.ended(p, q, o)
 		if end.Outcome != Withdrawn {
 			return end, true
@@ -79,13 +80,17 @@ func (p *pass) byEvidence(o Open, q *person, c *candidate) (End, bool) {
 	return end, c == nil
 }
 
-// expired reports whether an entry was left untouched for long enough. One that
-// the user only moved counts from there; one that bears their words stays.
+// expired reports whether an entry was left alone for long enough, counted from
+// where it lies now. One that bears the user's words ends too, though it stays in
+// the calendar.
 func (p *pass) expired(o Open) bool {
-	if p.policy.Expire == 0 || (o.Touched && !o.MovedOnly) {
+	if p.policy.Expire == 0 || o.Taken {
 		return false
 	}
 	last := p.cal.add(p.cal.dayOf(o.Start), p.policy.Expire)
+	if o.AllDay {
+		return p.clock.reached(p.cal.start(last + 1))
+	}
 	return p.clock.reached(p.cal.at(last, p.cal.wall(o.Start)))
 }
 
@@ -112,7 +117,7 @@ func (p *pass) finish(o Open, q *person, end End) {
 		h.Contact, h.Name = q.ID, q.Name
 		// What ended in this pass does not begin again in it.
 		for i, c := range q.candidates {
-			if c.Key.within() == o.Key.within() && c.Status != StatusOpen {
+			if p.within(c.Key) == p.within(o.Key) && c.Status != StatusOpen {
 				q.candidates = append(q.candidates[:i:i], q.candidates[i+1:]...)
 				break
 			}

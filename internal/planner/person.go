@@ -31,7 +31,9 @@ type person struct {
 	circle    Circle // the one that applies; no Name: none
 	automatic bool
 
-	touch      bool // in constant touch
+	touch      bool  // in constant touch
+	days       []day // with a direct interaction, in order
+	leaving    bool  // an entry that ended may still be in the calendar
 	rest       time.Time
 	restWhy    string
 	silenced   bool // resting, or closed after it, since three mails asked in a row
@@ -63,7 +65,8 @@ func (p *pass) newPerson(c *Contact) *person {
 		q.met = later(q.met, m.Evidence)
 	}
 	q.exchange = later(q.exchange, q.met)
-	q.touch = p.constantTouch(c.DirectDays)
+	q.days = p.directDays(c.DirectDays)
+	q.touch = p.constantTouch(q.days)
 	p.findRest(q)
 	for _, m := range q.ahead {
 		if q.meeting.IsZero() && m.People <= bookedPeople && p.clock.reached(m.At.Add(-bookedAhead)) {
@@ -81,8 +84,8 @@ func later(a, b Evidence) Evidence {
 	return a
 }
 
-// constantTouch reports whether 8 of the last 28 days saw a direct interaction.
-func (p *pass) constantTouch(dates []Date) bool {
+// directDays reads days, in order, without those to come.
+func (p *pass) directDays(dates []Date) []day {
 	var known []day
 	for _, d := range dates {
 		if n, ok := parseDate(d); ok && p.clock.reached(p.cal.start(n)) {
@@ -90,11 +93,28 @@ func (p *pass) constantTouch(dates []Date) bool {
 		}
 	}
 	slices.Sort(known)
-	known = slices.Compact(known)
-	if len(known) < constantTouchDays {
+	return slices.Compact(known)
+}
+
+// constantTouch reports whether 8 of the last 28 days saw a direct interaction.
+func (p *pass) constantTouch(days []day) bool {
+	if len(days) < constantTouchDays {
 		return false
 	}
-	return !p.clock.reached(p.cal.start(known[len(known)-constantTouchDays] + constantTouchSpan))
+	return !p.clock.reached(p.cal.start(days[len(days)-constantTouchDays] + constantTouchSpan))
+}
+
+// touchedBy reports whether they were in constant touch on the day of t. What
+// came later has no part in it, so what follows from a mail stays.
+func (p *pass) touchedBy(q *person, t time.Time) bool {
+	last := p.cal.dayOf(t)
+	n := 0
+	for _, d := range q.days {
+		if last-constantTouchSpan < d && d <= last {
+			n++
+		}
+	}
+	return n >= constantTouchDays
 }
 
 // findRest finds out until when and why follow-ups marked R rest.

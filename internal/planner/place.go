@@ -39,7 +39,7 @@ func (p *pass) release() {
 			}
 		}
 		slices.SortFunc(q.waiting, compareRank)
-		if len(q.waiting) > 0 && q.opened == nil {
+		if len(q.waiting) > 0 && q.opened == nil && !q.leaving {
 			p.ready = append(p.ready, q)
 		}
 	}
@@ -160,12 +160,12 @@ func (p *pass) newBudget(today, target day) *budget {
 		written[w.Key] = true
 		p.count(b, today, w.Key, w.At, w.Slot)
 	}
-	for _, o := range p.open {
+	for _, o := range slices.Concat(p.open, p.snapshot.Leaving) {
 		if !written[o.Key] {
 			p.count(b, today, o.Key, o.CreatedAt, o.Slot)
 		}
 		b.occupied = append(b.occupied, Interval{o.Start, o.Start.Add(slotLength)})
-		if !p.finished[o.UID] && p.clock.reached(o.Start.Add(-aheadSpan)) {
+		if !o.Taken && !p.finished[o.UID] && p.clock.reached(o.Start.Add(-aheadSpan)) {
 			b.open++
 		}
 	}
@@ -222,9 +222,9 @@ func (b *budget) crowded(c *candidate) bool {
 func (b *budget) refuse(c *candidate) string {
 	switch {
 	case b.created >= b.perDay:
-		return "the day's " + count(b.perDay, "event") + " are written; it comes up another day"
+		return "the day's " + countAre(b.perDay, "event") + " written; it comes up another day"
 	case b.open >= b.perOpen:
-		return count(b.perOpen, "event") + " are open in the next seven days; it comes up when one is gone"
+		return countAre(b.perOpen, "event") + " open in the next seven days; it comes up when one is gone"
 	case c.Rule == Cadence && c.who.automatic && b.weekly >= hellosPerWeek:
 		return "two hellos of the automatic circle are enough for a week"
 	}

@@ -44,6 +44,7 @@ type pass struct {
 	people   []*person
 	byID     map[ContactID]*person
 	byWho    map[string]*person
+	names    map[string]string // the present id of mail that has several
 	ended    map[step][]Ended
 	rejected map[Rule]map[string][]Ended // by address, for escalation
 	open     []Open
@@ -66,7 +67,30 @@ type step struct {
 	evidence, step string
 }
 
-func (k Key) within() step { return step{k.Rule, k.Evidence, k.Step} }
+func (p *pass) within(k Key) step {
+	return step{k.Rule, cmp.Or(p.names[k.Evidence], k.Evidence), k.Step}
+}
+
+// learnNames takes note of mail that is known under several ids. An id is of one
+// mail only; if it were of two, the smallest name would count.
+func (p *pass) learnNames(c *Contact) {
+	learn := func(e Evidence) {
+		for _, also := range e.Also {
+			if known, ok := p.names[also]; !ok || e.ID < known {
+				p.names[also] = e.ID
+			}
+		}
+	}
+	learn(c.LastOut)
+	learn(c.LastIn)
+	learn(c.Exchanges.Last)
+	for _, t := range slices.Concat(c.Unanswered, c.Outstanding) {
+		learn(t.Evidence)
+		for _, n := range t.Nudges {
+			learn(n)
+		}
+	}
+}
 
 // candidate is a follow-up on its way to a decision.
 type candidate struct {
@@ -89,12 +113,19 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 		clock:    &clock{now: now},
 		byID:     make(map[ContactID]*person),
 		byWho:    make(map[string]*person),
+		names:    make(map[string]string),
 		ended:    make(map[step][]Ended),
 		rejected: make(map[Rule]map[string][]Ended),
 		finished: make(map[string]bool),
 	}
+	if !s.Until.IsZero() {
+		p.clock.reached(s.Until)
+	}
+	for i := range s.Contacts {
+		p.learnNames(&s.Contacts[i])
+	}
 	for _, e := range s.Ended {
-		k := e.Key.within()
+		k := p.within(e.Key)
 		p.ended[k] = append(p.ended[k], e)
 		if p.rejected[e.Key.Rule] == nil {
 			p.rejected[e.Key.Rule] = make(map[string][]Ended)
@@ -117,7 +148,13 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	})
 	p.shown = make(map[step][]Open)
 	for _, o := range p.open {
-		p.shown[o.Key.within()] = append(p.shown[o.Key.within()], o)
+		k := p.within(o.Key)
+		p.shown[k] = append(p.shown[k], o)
+	}
+	for _, o := range s.Leaving {
+		if q := p.owner(o); q != nil && !o.Touched {
+			q.leaving = true
+		}
 	}
 	p.findCircles()
 	return p
@@ -172,7 +209,7 @@ func (p *pass) settled(c *candidate) bool {
 // endings are what became of a key, under whichever of the person's addresses.
 func (p *pass) endings(q *person, k Key) []Ended {
 	var all []Ended
-	for _, e := range p.ended[k.within()] {
+	for _, e := range p.ended[p.within(k)] {
 		if e.Key.Who == k.Who || q.has(e.Key.Who) {
 			all = append(all, e)
 		}
@@ -181,7 +218,7 @@ func (p *pass) endings(q *person, k Key) []Ended {
 }
 
 func (p *pass) isOpen(c *candidate) bool {
-	return slices.ContainsFunc(p.shown[c.Key.within()], func(o Open) bool { return p.owner(o) == c.who })
+	return slices.ContainsFunc(p.shown[p.within(c.Key)], func(o Open) bool { return p.owner(o) == c.who })
 }
 
 // blocked says why a candidate is not written whatever the day, "" if it may be.

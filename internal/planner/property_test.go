@@ -149,7 +149,7 @@ func (w *world) history(d *drawer) {
 	for i := range w.snapshot.Open {
 		o := &w.snapshot.Open[i]
 		if d.maybe(4) {
-			o.Touched, o.MovedOnly = true, d.maybe(2)
+			o.Touched, o.Taken = true, d.maybe(3)
 			o.Start = o.Start.Add(time.Duration(d.n(0, 20)) * 24 * time.Hour)
 		}
 	}
@@ -177,7 +177,7 @@ func (w *world) history(d *drawer) {
 	if len(w.snapshot.Open) > 0 && d.maybe(3) {
 		o := w.snapshot.Open[0]
 		w.snapshot.Open = w.snapshot.Open[1:]
-		out := rapid.SampledFrom([]planner.Outcome{planner.Dismissed, planner.Withdrawn, planner.Done}).Draw(d.t, "outcome")
+		out := rapid.SampledFrom([]planner.Outcome{planner.Dismissed, planner.Withdrawn, planner.Done, planner.Acted, planner.Answered, planner.Expired}).Draw(d.t, "outcome")
 		w.snapshot.Ended = append(w.snapshot.Ended, planner.Ended{Key: o.Key, Generation: o.Generation, Outcome: out, At: w.now})
 	}
 }

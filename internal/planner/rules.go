@@ -93,12 +93,10 @@ func findFirstMeeting(p *pass, q *person) []*candidate {
 	}
 	ended := p.cal.dayOf(m.End)
 	due := p.cal.at(p.cal.add(ended, 1), dueTime)
-	sameDay := p.cal.business(ended) && p.cal.wall(m.End) < sameDayEnds
-	if sameDay {
+	if p.cal.business(ended) && p.cal.wall(m.End) < sameDayEnds {
 		due = p.cal.at(ended, sameDayDue)
 	}
 	c := p.candidate(FirstMeeting, q, m.Evidence, "", due)
-	c.shown.SameDay = sameDay
 	if !p.snapshot.Whole && !q.FirstAt.IsZero() && p.clock.reached(q.FirstAt.AddDate(0, historyMonths, 0)) {
 		c.block = "you may have met before: not all history is in yet"
 	}
@@ -109,7 +107,7 @@ func findFirstMeeting(p *pass, q *person) []*candidate {
 const historyMonths = 23
 
 func endFirstMeeting(p *pass, q *person, o Open) End {
-	since := o.CreatedAt
+	since := o.since()
 	all := slices.Concat(q.over, q.ahead)
 	i := slices.IndexFunc(all, func(m Encounter) bool { return m.ID == o.Key.Evidence })
 	if i >= 0 {
@@ -139,12 +137,12 @@ func findReplyOwed(p *pass, q *person) []*candidate {
 		if q.LastOut.At.After(t.At) || q.met.At.After(t.At) {
 			continue
 		}
-		delay := replyDelay
-		if q.touch {
+		delay, touch := replyDelay, p.touchedBy(q, t.At)
+		if touch {
 			delay = touchDelay
 		}
 		c := p.candidate(ReplyOwed, q, t.Evidence, "", p.cal.businessAfter(t.At, delay))
-		c.shown.Days, c.shown.Touch = delay, q.touch
+		c.shown.Days, c.shown.Touch = delay, touch
 		c.block = p.unsent(t.Account)
 		if c.block == "" && q.Broadcaster {
 			c.block = "their last three mails had no answer of yours and answered nothing"
@@ -161,6 +159,9 @@ func endReplyOwed(p *pass, q *person, o Open) End {
 	}
 	if end, ok := p.metThem(q, since); ok {
 		return end
+	}
+	if !o.Word.IsZero() {
+		return End{Acted, o.Word, "your side wrote in that thread on " + p.date(o.Word.At, o.Slot)}
 	}
 	return End{Outcome: Withdrawn, Why: "the thread no longer waits for your side"}
 }
@@ -194,9 +195,9 @@ func findAwaiting(p *pass, q *person) []*candidate {
 		switch {
 		case len(t.Nudges) == 1:
 			f.Days, f.Again = nudgeDelay, true
-		case q.touch:
+		case p.touchedBy(q, e.At):
 			f.Days, f.Touch = touchDelay, true
-		case q.In == 0 && q.Met == 0 && len(q.over) == 0:
+		case q.In == 0 && q.Met == 0 && len(q.over) == 0 && (q.Out <= 1 || q.FirstAt.Equal(e.At)):
 			f.Days, f.First = firstDelay, true
 		case q.Answers >= answersForPace:
 			usual := int(math.Ceil(answerTimes * q.AnswerTime.Hours() / 24))
@@ -215,6 +216,9 @@ func endAwaiting(p *pass, q *person, o Open) End {
 	since := p.turn(q.Outstanding, o)
 	if q.LastIn.At.After(since) {
 		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
+	}
+	if !o.Reply.IsZero() {
+		return End{Answered, o.Reply, "an answer came in that thread on " + p.date(o.Reply.At, o.Slot)}
 	}
 	if end, ok := p.metThem(q, since); ok {
 		return end
@@ -270,7 +274,7 @@ func findFade(p *pass, q *person) []*candidate {
 }
 
 func endFade(p *pass, q *person, o Open) End {
-	since := o.CreatedAt
+	since := o.since()
 	if q.exchange.ID == o.Key.Evidence {
 		since = q.exchange.At
 	} else if !q.exchange.IsZero() && q.exchange.ID != q.LastIn.ID && q.exchange.At.After(since) {
@@ -375,8 +379,7 @@ func (p *pass) unsent(account string) string {
 	return ""
 }
 
-// turn is when the message was written that an entry about a thread rests on,
-// or when the entry was written if the thread is no longer listed.
+// turn is when the message was written that an entry about a thread rests on.
 func (p *pass) turn(turns []Turn, o Open) time.Time {
 	for _, t := range turns {
 		if t.ID == o.Key.Evidence {
@@ -388,7 +391,7 @@ func (p *pass) turn(turns []Turn, o Open) time.Time {
 			}
 		}
 	}
-	return o.CreatedAt
+	return o.since()
 }
 
 func (p *pass) wrote(q *person, since time.Time) (End, bool) {

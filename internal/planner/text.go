@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode/utf8"
 )
 
 // The words of follow-ups: one file per rule with its title, its first lines
@@ -28,14 +29,13 @@ type facts struct {
 	Kind    EvidenceType
 	Mine    bool // the evidence is my own mail
 
-	Days    int  // the rule's number: days or business days
-	Number  int  // of the interval
-	Count   int  // of exchanges
-	SameDay bool // due on the day of the evidence
-	Touch   bool // in constant touch
-	First   bool // the first mail to them
-	Again   bool // a second mail in the thread
-	Pace    bool // Days comes from their pace
+	Days   int  // the rule's number: days or business days
+	Number int  // of the interval
+	Count  int  // of exchanges
+	Touch  bool // in constant touch at the time
+	First  bool // the first mail to them
+	Again  bool // a second mail in the thread
+	Pace   bool // Days comes from their pace
 
 	Circle    string
 	Automatic bool
@@ -74,9 +74,41 @@ func (p *pass) word(c *candidate) {
 	if f.Neutral {
 		f.Short = cmp.Or(initials(f.Name), "?")
 	}
-	c.Title = cut(render(string(c.Rule)+".title", *f), titleLength)
+	c.Title = f.title(c.Rule)
 	for line := range strings.Lines(render(string(c.Rule)+".why", *f)) {
 		c.Because = append(c.Because, Reason(strings.TrimSpace(line)))
+	}
+}
+
+// title is cut at its end where that is a subject; else the name gives way.
+func (f facts) title(r Rule) string {
+	bare := f
+	bare.Subject = ""
+	if over := utf8.RuneCountInString(render(string(r)+".title", bare)) - titleLength; over > 0 {
+		f.Short = cut(f.Short, utf8.RuneCountInString(f.Short)-over)
+	}
+	return cut(render(string(r)+".title", f), titleLength)
+}
+
+// text is the description. Where it would be too long, that goes first which
+// speaks of other things than this follow-up.
+func (f facts) text() string {
+	for {
+		text := render("description", f)
+		switch {
+		case utf8.RuneCountInString(text) <= textLength:
+			return text
+		case len(f.Also) > 0:
+			f.Also = f.Also[:len(f.Also)-1]
+		case f.Last != "":
+			f.Last = ""
+		case f.Mind != "":
+			f.Mind = ""
+		case len(f.Sources) > 0:
+			f.Sources = f.Sources[:len(f.Sources)-1]
+		default:
+			return text
+		}
 	}
 }
 
@@ -105,7 +137,7 @@ func (p *pass) describe(c *candidate) {
 		f.Sources = append(f.Sources, strings.TrimSpace(p.source(e, q, c.Due)+" "+p.link(e)))
 	}
 	f.Code = c.Key.Code()
-	c.Text = cut(render("description", f), textLength)
+	c.Text = f.text()
 }
 
 // source names an evidence with its date.

@@ -46,15 +46,22 @@ type Evidence struct {
 	Subject string    // subject or title as the source gives it
 	Address string    // the contact's address in it, lower case
 	Account string    // the account it was found in
+	// Also are the Message-IDs under which the same mail is known besides ID,
+	// sorted: which of them is ID may change as copies arrive.
+	Also []string `json:",omitempty"`
 }
 
 // IsZero reports whether there is no evidence.
 func (e Evidence) IsZero() bool { return e.Type == "" }
 
+// Names are all the ids of the evidence.
+func (e Evidence) Names() []string { return append([]string{e.ID}, e.Also...) }
+
 // Snapshot is everything Plan knows about the world.
 type Snapshot struct {
 	Contacts []Contact
 	Open     []Open     // entries that are in the calendar, or meant to be
+	Leaving  []Open     // their follow-ups ended, and they are not known to be gone
 	Ended    []Ended    // keys that ended before
 	Written  []Written  // entries created during the last 14 days, whatever became of them
 	Busy     []Interval // the user's own meetings from now on
@@ -71,6 +78,9 @@ type Snapshot struct {
 	Unsent []string
 	// Paused is until when the user paused writing. Zero: not paused.
 	Paused time.Time
+	// Until is when time alone changes what the ledger says: a meeting that is
+	// over then makes a contact of somebody. Zero: never.
+	Until time.Time
 }
 
 // Contact is what the ledger knows about one person. Everything in it is
@@ -170,10 +180,24 @@ type Open struct {
 	Contact    ContactID // whose Addresses hold Key.Who now; "" if nobody's
 	Slot       time.Time // when syncd placed it
 	Start      time.Time // where it lies now
-	Touched    bool      // moved, retitled or annotated by the user
-	MovedOnly  bool      // a move was the only touch: it still expires, from Start on
+	AllDay     bool
+	Touched    bool // moved, retitled or annotated by the user, or taken
+	Taken      bool // made the user's own: it stays and counts for nothing
 	CreatedAt  time.Time
-	Title      string // as the user sees it
+	EvidenceAt time.Time // of what it rests on; zero where only the journal knows of it
+	Title      string    // as the user sees it
+
+	// What came after its evidence in the same thread: the first message that is
+	// not mine, and the first that is mine or a colleague's.
+	Reply, Word Evidence
+}
+
+// since is when that was written or happened which an entry rests on.
+func (o Open) since() time.Time {
+	if o.EvidenceAt.IsZero() {
+		return o.CreatedAt
+	}
+	return o.EvidenceAt
 }
 
 // Outcome is how a follow-up ended (SPEC section 4.7).
