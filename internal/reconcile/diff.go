@@ -254,7 +254,8 @@ func (d *differ) complete(p ledger.Placement, e caldav.Entry) (_ ledger.Placemen
 	}
 	p.Wrote = e.Shape
 	if f.Text != "" {
-		p.Wrote.Summary, p.Wrote.Description = summary(f.Title), compose(f.Text, "")
+		p = because(p, f)
+		p.Due, p.Wrote.Summary, p.Wrote.Description = f.Due, summary(f.Title), compose(f.Text, "")
 	} else {
 		p.Theirs |= ledger.FieldSummary | ledger.FieldDescription
 	}

@@ -798,6 +798,9 @@ func TestUnknownTextIsKept(t *testing.T) {
 			w.facts["ana"].text = "You met ana on 8 May.\n\nWhy: the first meeting was three days ago.\nCode: " + key("ana").Code()
 		}
 		w.settle(t)
+		if p := w.book.placed[uid("ana")]; len(p.Evidence) == 0 || len(p.Because) == 0 {
+			t.Errorf("rebuilt %t: neither evidence nor reasons are known: %+v", rebuilt, p)
+		}
 		w.facts["ana"].text = "Others again."
 		w.settle(t)
 		want := "Others again.\n\n" + caldav.Marker + "\nshe likes tea"

@@ -140,6 +140,8 @@ func (p *person) note(t *rapid.T) {
 
 // late is a pass that is shown another listing than the calendar's.
 func (p *person) late(t *rapid.T, l caldav.Listing) {
+	p.cal.listing = &l
+	defer func() { p.cal.listing = nil }()
 	if err := reconcile.Apply(context.Background(), p.cal, p.book, reconcile.Diff(p.input(l))); err != nil {
 		t.Logf("with a late listing: %v", err)
 	}
