@@ -62,7 +62,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	defer l.Close()
 	fill(b, l, 100_000, 10_000)
 	for b.Loop() {
-		if _, err := l.Snapshot(b.Context(), day(300), time.Time{}); err != nil {
+		if _, err := l.Snapshot(b.Context(), day(4200), time.Time{}); err != nil {
 			b.Fatal(err)
 		}
 	}
