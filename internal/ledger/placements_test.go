@@ -164,6 +164,28 @@ func TestTakenAndLeaving(t *testing.T) {
 	leaving()
 }
 
+// An entry for several people is nobody's: done says that it is done, and is no
+// word to anybody.
+func TestEntryOfSeveralPeople(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "2026-03-02")
+	p.Key = planner.Key{Rule: planner.FirstMeeting, Evidence: "2026-03-02"}
+	p.UID = planner.UID(l.Instance(), p.Key, 1)
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if o := snapshot(t, l, time.Time{}).Open; len(o) != 1 || o[0].Contact != "" {
+		t.Errorf("Open = %+v, want one of nobody", o)
+	}
+	if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideDone, UID: p.UID, At: day(2)}}); err != nil {
+		t.Fatal(err)
+	}
+	s := snapshot(t, l, time.Time{})
+	if len(s.Contacts) != 0 || len(s.Ended) != 1 || s.Ended[0].Key != p.Key || s.Ended[0].Outcome != planner.Done {
+		t.Errorf("%d contacts, ended %+v; want none and the entry done", len(s.Contacts), s.Ended)
+	}
+}
+
 // What the user deleted within a day of a word of theirs, or of a meeting, they
 // had acted upon.
 func TestDeletedBesideAWord(t *testing.T) {

@@ -31,9 +31,11 @@ type person struct {
 	circle    Circle // the one that applies; no Name: none
 	automatic bool
 
-	touch      bool  // in constant touch
-	days       []day // with a direct interaction, in order
-	leaving    bool  // an entry that ended may still be in the calendar
+	touch      bool    // in constant touch
+	days       []day   // with a direct interaction, in order
+	many       bool    // stands for people who share an event
+	party      *person // that stands for them and others, nil if there is none
+	leaving    bool    // an entry that ended may still be in the calendar
 	rest       time.Time
 	restWhy    string
 	silenced   bool // resting, or closed after it, since three mails asked in a row
@@ -161,6 +163,8 @@ func (q *person) known() bool {
 // shut says why nothing is ever planned for a person, "" if something may be.
 func (q *person) shut() string {
 	switch {
+	case q.many:
+		return ""
 	case q.Muted:
 		return "muted"
 	case q.Internal && q.Circle == "":

@@ -14,6 +14,7 @@ import (
 //
 //	its key ended before, and not by policy      nothing: it never comes back
 //	it is in the calendar                        FollowUps, open
+//	it is one of many first meetings of a day    they are one candidate from here on
 //	the contact or the rule is shut, or it lapsed Held
 //	its day is not to be filled yet              FollowUps, waiting
 //	a mark of its rule holds it back             Held
@@ -29,6 +30,7 @@ func Plan(s Snapshot, policy Policy, now time.Time) Result {
 	for _, q := range p.people {
 		p.find(q)
 	}
+	p.group()
 	p.matchOpen()
 	p.release()
 	p.place()
@@ -45,6 +47,7 @@ type pass struct {
 	byID     map[ContactID]*person
 	byWho    map[string]*person
 	names    map[string]string // the present id of mail that has several
+	many     map[Key]*person   // stands for the people who share an event
 	ended    map[step][]Ended
 	rejected map[Rule]map[string][]Ended // by address, for escalation
 	open     []Open
@@ -101,6 +104,7 @@ type candidate struct {
 	at    time.Time // of its evidence
 	block string    // why it can't be written whatever the day, "" if it can
 	held  string    // why it is held in this pass
+	words string    // of which template, "" for that of the rule
 	kept  bool      // stands for an open entry whose facts are not known
 }
 
@@ -114,6 +118,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 		byID:     make(map[ContactID]*person),
 		byWho:    make(map[string]*person),
 		names:    make(map[string]string),
+		many:     make(map[Key]*person),
 		ended:    make(map[step][]Ended),
 		rejected: make(map[Rule]map[string][]Ended),
 		finished: make(map[string]bool),
@@ -162,6 +167,9 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 
 // owner is the person an open entry is about, nil if nobody.
 func (p *pass) owner(o Open) *person {
+	if o.Key.ofMany() {
+		return p.many[o.Key]
+	}
 	if q := p.byID[o.Contact]; q != nil && (q.has(o.Key.Who) || p.byWho[o.Key.Who] == nil) {
 		return q
 	}
@@ -181,7 +189,7 @@ func (p *pass) find(q *person) {
 			if c.block == "" {
 				c.block = p.blocked(c)
 			}
-			if lapsed, forgotten := p.lapse(c); lapsed && !open {
+			if lapsed, forgotten := p.lapse(c); lapsed && !open && !p.isShared(c) {
 				if forgotten {
 					continue
 				}
@@ -203,7 +211,7 @@ func (p *pass) settled(c *candidate) bool {
 		}
 		c.Generation = max(c.Generation, e.Generation+1)
 	}
-	return false
+	return c.Rule == FirstMeeting && slices.ContainsFunc(p.ended[p.within(p.shared(c))], func(e Ended) bool { return e.Outcome != Withdrawn })
 }
 
 // endings are what became of a key, under whichever of the person's addresses.
@@ -219,6 +227,11 @@ func (p *pass) endings(q *person, k Key) []Ended {
 
 func (p *pass) isOpen(c *candidate) bool {
 	return slices.ContainsFunc(p.shown[p.within(c.Key)], func(o Open) bool { return p.owner(o) == c.who })
+}
+
+// isShared reports whether the event for all new people of its day is open.
+func (p *pass) isShared(c *candidate) bool {
+	return c.Rule == FirstMeeting && len(p.shown[p.within(p.shared(c))]) > 0
 }
 
 // blocked says why a candidate is not written whatever the day, "" if it may be.

@@ -107,6 +107,9 @@ func findFirstMeeting(p *pass, q *person) []*candidate {
 const historyMonths = 23
 
 func endFirstMeeting(p *pass, q *person, o Open) End {
+	if q.many {
+		return p.endMany(o)
+	}
 	since := o.since()
 	all := slices.Concat(q.over, q.ahead)
 	i := slices.IndexFunc(all, func(m Encounter) bool { return m.ID == o.Key.Evidence })

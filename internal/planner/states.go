@@ -1,6 +1,9 @@
 package planner
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // finishPeople moves every candidate into the result, with the other
 // follow-ups of a person named under the one in the calendar, and says where
@@ -52,7 +55,7 @@ func (p *pass) state(q *person) State {
 	switch {
 	case q.Muted:
 		s.State = StateMuted
-	case q.opened != nil || len(q.further) > 0:
+	case q.inCalendar() || q.party != nil && q.party.inCalendar():
 		s.State = StateOpen
 	case q.shut() != "":
 		s.State, s.Why = StateClosed, q.shut()
@@ -68,10 +71,17 @@ func (p *pass) state(q *person) State {
 	return s
 }
 
+// inCalendar reports whether they have an entry there.
+func (q *person) inCalendar() bool { return q.opened != nil || len(q.further) > 0 }
+
 // prospects gives the earliest due time of what waits for a person or is only
 // held back for now, and where there is none, why.
 func (q *person) prospects() (due time.Time, why string) {
-	for _, c := range q.candidates {
+	all := q.candidates
+	if q.party != nil {
+		all = slices.Concat(all, q.party.candidates)
+	}
+	for _, c := range all {
 		if c.block != "" || (q.silenced && c.Rule != ReplyOwed) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -29,9 +30,10 @@ type facts struct {
 	Kind    EvidenceType
 	Mine    bool // the evidence is my own mail
 
-	Days   int  // the rule's number: days or business days
-	Number int  // of the interval
-	Count  int  // of exchanges
+	Days   int // the rule's number: days or business days
+	Number int // of the interval
+	Count  int // of exchanges, or people
+	People []string
 	Touch  bool // in constant touch at the time
 	First  bool // the first mail to them
 	Again  bool // a second mail in the thread
@@ -74,20 +76,21 @@ func (p *pass) word(c *candidate) {
 	if f.Neutral {
 		f.Short = cmp.Or(initials(f.Name), "?")
 	}
-	c.Title = f.title(c.Rule)
-	for line := range strings.Lines(render(string(c.Rule)+".why", *f)) {
+	c.words = cmp.Or(c.words, string(c.Rule))
+	c.Title = f.title(c.words)
+	for line := range strings.Lines(render(c.words+".why", *f)) {
 		c.Because = append(c.Because, Reason(strings.TrimSpace(line)))
 	}
 }
 
 // title is cut at its end where that is a subject; else the name gives way.
-func (f facts) title(r Rule) string {
+func (f facts) title(words string) string {
 	bare := f
 	bare.Subject = ""
-	if over := utf8.RuneCountInString(render(string(r)+".title", bare)) - titleLength; over > 0 {
+	if over := utf8.RuneCountInString(render(words+".title", bare)) - titleLength; over > 0 {
 		f.Short = cut(f.Short, utf8.RuneCountInString(f.Short)-over)
 	}
-	return cut(render(string(r)+".title", f), titleLength)
+	return cut(render(words+".title", f), titleLength)
 }
 
 // text is the description. Where it would be too long, that goes first which
@@ -119,7 +122,7 @@ func (p *pass) describe(c *candidate) {
 		return
 	}
 	q, f := c.who, c.shown
-	f.Lead = render(string(c.Rule)+".lead", f)
+	f.Lead = render(c.words+".lead", f)
 	if last := later(later(q.LastOut, q.LastIn), q.met); !last.IsZero() && last.ID != c.Key.Evidence {
 		f.Last = p.source(last, q, c.Due)
 	}
@@ -136,6 +139,7 @@ func (p *pass) describe(c *candidate) {
 	for _, e := range c.Evidence {
 		f.Sources = append(f.Sources, strings.TrimSpace(p.source(e, q, c.Due)+" "+p.link(e)))
 	}
+	f.Sources = slices.Compact(f.Sources) // people met in one place
 	f.Code = c.Key.Code()
 	c.Text = f.text()
 }
