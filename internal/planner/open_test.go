@@ -328,6 +328,27 @@ func TestAwaitingWords(t *testing.T) {
 	}
 }
 
+// The delay of an answer follows from the touch on the day of the mail as well.
+func TestReplyInConstantTouch(t *testing.T) {
+	for _, tt := range []struct {
+		last planner.Date // of eight days in a row
+		due  time.Time
+	}{{"2026-05-11", at(18, 9)}, {"2026-05-12", at(13, 9)}} {
+		c := asking(ana)
+		day, err := time.Parse(time.DateOnly, string(tt.last))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 8 {
+			c.DirectDays = append(c.DirectDays, planner.Date(day.AddDate(0, 0, -i).Format(time.DateOnly)))
+		}
+		f := planner.Plan(settled(c), planner.DefaultPolicy(), at(12, 10)).FollowUps[0]
+		if often := strings.Contains(string(f.Because[1]), "in touch often"); !f.Due.Equal(tt.due) || often != tt.due.Equal(at(18, 9)) {
+			t.Errorf("in touch until %s: due %v, %q", tt.last, f.Due, f.Because)
+		}
+	}
+}
+
 // A long name gives way to what stands after it in the title.
 func TestTitleKeepsItsBracket(t *testing.T) {
 	c := friend(ana)
