@@ -363,10 +363,10 @@ func (a *applier) create(ctx context.Context, op Operation) error {
 	return a.confirm(ctx, seen(p, e))
 }
 
-// adopt looks by UID for an entry that the server says it holds.
+// adopt looks for an entry that the server says it holds.
 func (a *applier) adopt(ctx context.Context, op Operation) error {
 	a.listed = nil
-	e, there, err := a.byUID(ctx, op.UID)
+	e, there, err := a.find(ctx, op)
 	if err != nil {
 		return err
 	}

@@ -870,6 +870,19 @@ func TestEndedBeforeItWasSeen(t *testing.T) {
 	})
 }
 
+// An entry whose answer was lost is adopted by its name while listings are late.
+func TestAdoptedBesideALateListing(t *testing.T) {
+	w := lostAnswer(t)
+	w.facts["ana"].end = nil
+	w.cal.listing = &caldav.Listing{}
+	if err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	if p := w.book.placed[uid("ana")]; p.State != ledger.Placed || p.Href == "" {
+		t.Errorf("placement is %s at %q", p.State, p.Href)
+	}
+}
+
 // lostAnswer is a world in which Ana's entry was written, its answer lost, and
 // its follow-up has ended.
 func lostAnswer(t *testing.T) *world {
