@@ -31,7 +31,10 @@ func byHand(t *testing.T, s *demo.Stage, method, at, body string) string {
 		t.Fatal(err)
 	}
 	q.SetBasicAuth(s.User, s.Password)
-	q.Header.Set("Content-Type", "text/calendar; charset=utf-8")
+	q.Header.Set("Content-Type", "application/xml; charset=utf-8")
+	if method == http.MethodPut {
+		q.Header.Set("Content-Type", "text/calendar; charset=utf-8")
+	}
 	r, err := http.DefaultClient.Do(q)
 	if err != nil {
 		t.Fatal(err)
