@@ -158,9 +158,10 @@ func (g *generator) acquaintance(p person) {
 	}
 }
 
-// history is an older acquaintance: a number of threads of two or three mails,
-// the last some weeks before the present.
+// history is an older acquaintance: met once, and a number of threads, the last
+// some weeks before the present.
 func (g *generator) history(p person, back, threads int) {
+	g.meeting(p, g.workday(back-5, 14), "Workshop with "+p.name)
 	for i := range threads {
 		g.thread(p, g.workday(back-i*(back-40)/threads, 9+g.rng.IntN(8)), i%2 == 0, 3, p.topics[i%2])
 	}

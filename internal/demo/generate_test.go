@@ -13,7 +13,7 @@ func TestGenerate(t *testing.T) {
 	now := time.Date(2026, 5, 12, 14, 0, 0, 0, time.UTC)
 	for seed := range uint64(20) {
 		w := demo.Generate(seed, now)
-		if m, e := len(w.Messages), len(w.Meetings); m < 250 || m > 400 || e < 15 || e > 30 {
+		if m, e := len(w.Messages), len(w.Meetings); m < 250 || m > 400 || e < 17 || e > 30 {
 			t.Errorf("seed %d: %d messages and %d meetings", seed, m, e)
 		}
 		if oldest := w.Messages[0].At; now.Sub(oldest) < 500*24*time.Hour || now.Sub(oldest) > 760*24*time.Hour {
