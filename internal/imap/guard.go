@@ -113,6 +113,9 @@ func (g *guard) Write(b []byte) (int, error) {
 	case g.within:
 	case g.waiting && g.verb == "AUTHENTICATE": // a SASL response
 		g.more = true
+	case !onlyReads(b):
+		g.mu.Unlock()
+		return 0, g.fail(fmt.Errorf("refused to send %.20q: mail is only read", b))
 	default:
 		line = g.command(b)
 	}
@@ -127,6 +130,26 @@ func (g *guard) Write(b []byte) (int, error) {
 		return 0, g.fail(err)
 	}
 	return len(b), nil
+}
+
+// commands are all that is ever sent (SPEC I1): none of them changes a mailbox, a
+// message or a flag.
+var commands = []string{
+	"CAPABILITY", "STARTTLS", "AUTHENTICATE", "LOGIN", "NAMESPACE", "LIST", "STATUS", "EXAMINE", "UNSELECT", "FETCH", "NOOP", "IDLE", "LOGOUT",
+}
+
+// onlyReads reports whether a line begins a command that changes nothing. Without
+// PEEK a FETCH of a body would set \Seen (RFC 3501 section 6.4.5).
+func onlyReads(line []byte) bool {
+	w := strings.Fields(strings.ToUpper(string(line)))
+	if len(w) < 2 {
+		return false
+	}
+	verb := w[1]
+	if verb == "UID" && len(w) > 2 {
+		verb = w[2]
+	}
+	return slices.Contains(commands, verb) && (verb != "FETCH" || !strings.Contains(strings.ToUpper(string(line)), "BODY["))
 }
 
 // command notes what a command's answer will need; g.mu is held.
