@@ -68,7 +68,7 @@ func (a *app) printFinding(f setup.Finding) {
 	if f.Account != "" {
 		head = f.Account + ", " + f.Topic
 	}
-	for i, line := range wrap(f.Text, 90) {
+	for i, line := range wrap(withoutAccount(f.Text, f.Account), 90) {
 		if i > 0 {
 			mark, head = "  ", ""
 		}

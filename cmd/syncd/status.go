@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -164,7 +165,7 @@ func (a *app) printConnection(x sourceJSON, zone *time.Location) {
 	case !x.Configured:
 		fmt.Fprintln(a.stdout, "not in the configuration any more")
 	case x.Error != "":
-		fmt.Fprintf(a.stdout, "failing since %s: %s\n", x.FailingFrom.In(zone).Format("2 Jan 15:04"), x.Error)
+		fmt.Fprintf(a.stdout, "failing since %s: %s\n", x.FailingFrom.In(zone).Format("2 Jan 15:04"), withoutAccount(x.Error, x.Account))
 	case x.LastSuccess != nil:
 		fmt.Fprintf(a.stdout, "read %s\n", x.LastSuccess.In(zone).Format("2 Jan 15:04"))
 	default:
@@ -173,6 +174,12 @@ func (a *app) printConnection(x sourceJSON, zone *time.Location) {
 	for _, n := range x.Notices {
 		fmt.Fprintln(a.stdout, "  "+n)
 	}
+}
+
+// withoutAccount takes the account from the front of an error that stands in a
+// line which names it.
+func withoutAccount(text, account string) string {
+	return strings.TrimPrefix(text, fmt.Sprintf("account %q: ", account))
 }
 
 func sum(m map[string]int) int {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 
 	gowebdav "github.com/emersion/go-webdav"
 
@@ -198,6 +199,8 @@ func cause(err error) error {
 		says = "the host is not known"
 	case errors.As(err, &deadline) && deadline.Timeout():
 		says = "no answer in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there (connection refused)")
 	default:
 		return err
 	}
