@@ -29,6 +29,22 @@ const (
 // instances are included. Of one rule the latest MaxInstances are kept. A rule
 // that is malformed, finer than daily or too much work is ErrRule.
 func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Instance, error) {
+	all, errs := expand(events, from, to, floating, 1)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	return all, nil
+}
+
+// ExpandEach is Expand for events that have nothing to do with each other: those
+// of a UID that cannot be expanded are left out, and left says of how many.
+func ExpandEach(events []Event, from, to time.Time, floating *time.Location) (all []Instance, left int) {
+	all, errs := expand(events, from, to, floating, len(events))
+	return all, len(errs)
+}
+
+// expand stops at that many errors. All UIDs share one budget.
+func expand(events []Event, from, to time.Time, floating *time.Location, enough int) (all []Instance, errs []error) {
 	var uids []string
 	byUID := map[string][]*Event{}
 	for i := range events {
@@ -38,20 +54,22 @@ func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Inst
 		}
 		byUID[uid] = append(byUID[uid], &events[i])
 	}
-	var all []Instance
 	work := fullBudget
 	for _, uid := range uids {
 		s := series{from: from, to: to, loc: floating, overrides: map[string]*Event{}, seen: map[string]bool{}, work: &work}
 		s.split(byUID[uid])
 		if err := s.expand(); err != nil {
-			return nil, fmt.Errorf("expand event: %w", err)
+			if errs = append(errs, fmt.Errorf("expand event: %w", err)); len(errs) == enough {
+				break
+			}
+			continue
 		}
 		all = append(all, s.out...)
 	}
 	slices.SortStableFunc(all, func(a, b Instance) int {
 		return cmp.Or(a.Start.In(floating).Compare(b.Start.In(floating)), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
 	})
-	return all, nil
+	return all, errs
 }
 
 // series is everything about one UID while it is expanded.

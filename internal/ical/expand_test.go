@@ -3,6 +3,7 @@ package ical_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -264,6 +265,25 @@ func TestExpandBudget(t *testing.T) {
 	_, err = ical.Expand(events, time.Time{}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
 	if !errors.Is(err, ical.ErrRule) {
 		t.Errorf("%v, want ErrRule", err)
+	}
+}
+
+// One event that cannot be expanded costs the others nothing.
+func TestExpandEach(t *testing.T) {
+	events, err := readEvents("BEGIN:VCALENDAR\n" +
+		"BEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20240101\nEND:VEVENT\n" +
+		"BEGIN:VEVENT\nUID:2\nDTSTART;VALUE=DATE:20240102\nRRULE:FREQ=SECONDLY\nEND:VEVENT\n" +
+		"BEGIN:VEVENT\nUID:3\nDTSTART;VALUE=DATE:20240103\nRRULE:FREQ=YEARLY;COUNT=2\nEND:VEVENT\nEND:VCALENDAR\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, left := ical.ExpandEach(events, time.Time{}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+	var got []string
+	for _, i := range all {
+		got = append(got, i.Start.String())
+	}
+	if want := []string{"20240101", "20240103", "20250103"}; left != 1 || !slices.Equal(got, want) {
+		t.Errorf("ExpandEach() = %v, %d left out; want %v and 1", got, left, want)
 	}
 }
 
