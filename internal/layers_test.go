@@ -34,7 +34,7 @@ var layers = map[string]layer{
 	"internal/imap/imaptest":     {0, nil},
 	"internal/caldav/caldavtest": {1, []string{"ical"}},
 	"internal/servertest":        {0, nil},
-	"internal/config":            {1, []string{"auth", "planner"}},
+	"internal/config":            {1, []string{"auth", "ical", "planner"}},
 	"internal/ledger":            {1, []string{"planner"}},
 	"internal/webdav":            {1, []string{"auth"}},
 	"internal/imap":              {2, []string{"auth", "ledger", "mail", "text"}},

@@ -186,6 +186,7 @@ func (d *decoder) checkMe(m *Me) {
 	if m.WorkDays != nil && len(m.WorkDays) == 0 {
 		d.fail("me.work_days", "work_days is empty, so no day would ever get an event; write some, like [\"mon\", \"tue\"]")
 	}
+	d.checkHolidays(m)
 	for i, a := range m.Away {
 		path := fmt.Sprintf("me.away[%d]", i)
 		switch {
@@ -366,20 +367,25 @@ func (d *decoder) checkCA(path string, file Path) {
 	if file == "" {
 		return
 	}
-	info, err := os.Stat(string(file))
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("open %s: not a file", file)
-	}
-	var data []byte
-	if err == nil {
-		data, err = readLimited(string(file))
-	}
+	data, err := readRegular(file)
 	switch {
 	case err != nil:
 		d.fail(path, "ca_file: %s", err)
 	case !x509.NewCertPool().AppendCertsFromPEM(data):
 		d.fail(path, "ca_file: there is no certificate in %s; it must be in PEM form, beginning with -----BEGIN CERTIFICATE-----", file)
 	}
+}
+
+// readRegular is readLimited for what must be a file, since others may never end.
+func readRegular(path Path) ([]byte, error) {
+	info, err := os.Stat(string(path))
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: not a file", path)
+	}
+	return readLimited(string(path))
 }
 
 // readLimited reads a file of at most sizeLimit bytes.

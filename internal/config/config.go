@@ -42,8 +42,10 @@ type Me struct {
 	Zone      *time.Location `toml:"-"` // of Timezone
 	WorkDays  []Weekday      `toml:"work_days"`
 	WorkHours Hours          `toml:"work_hours"`
-	Holidays  []Date         `toml:"holidays"`
+	Holidays  []Holiday      `toml:"holidays"`
 	Away      []Away         `toml:"away"`
+	// HolidayDates are the days of Holidays, those in its files included, sorted.
+	HolidayDates []planner.Date `toml:"-"`
 }
 
 // Away is a time in which the user does not work, both days included.
@@ -235,12 +237,10 @@ func (c *Config) Policy() planner.Policy {
 		Neutral:   c.Followups.TitleStyle == TitleNeutral,
 		Link:      c.Followups.Link,
 		OnMyMind:  c.Me.OnMyMind,
+		Holidays:  c.Me.HolidayDates,
 	}
 	for _, w := range c.Me.WorkDays {
 		p.WorkDays[w] = true
-	}
-	for _, d := range c.Me.Holidays {
-		p.Holidays = append(p.Holidays, planner.Date(d))
 	}
 	for _, a := range c.Me.Away {
 		p.Away = append(p.Away, planner.DateRange{From: planner.Date(a.From), To: planner.Date(a.To)})

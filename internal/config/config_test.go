@@ -367,6 +367,73 @@ func TestCertificateFile(t *testing.T) {
 	}
 }
 
+// All-day events of a file are holidays: each day of long ones, whenever they
+// recur. What is wrong with one costs no other.
+func TestHolidayFile(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	event := func(lines string) string { return "BEGIN:VEVENT\n" + lines + "\nEND:VEVENT\n" }
+	write("National.ICS", "BEGIN:VCALENDAR\n"+
+		event("UID:1\nDTSTART;VALUE=DATE:20270405\nDTEND;VALUE=DATE:20270407")+
+		event("UID:2\nDTSTART;VALUE=DATE:20980501\nRRULE:FREQ=YEARLY")+
+		event("DTSTART;VALUE=DATE:20271001")+
+		event("DTSTART;VALUE=DATE:20271004")+
+		event("UID:3\nDTSTART:20271005T090000Z\nSUMMARY:a meeting")+
+		event("UID:4\nDTSTART;VALUE=DATE:20271006\nSTATUS:CANCELLED")+
+		event("UID:5\nDTSTART;VALUE=DATE:20271007\nRRULE:FREQ=HOURLY")+
+		event("UID:6\nDTSTART:nonsense")+
+		event("UID:7\nDTSTART;VALUE=DATE:19991231\nDTEND;VALUE=DATE:20000102")+"END:VCALENDAR\n")
+	path := write("config.toml", "me.holidays = [2027-12-24, \"National.ICS\", \"2027-10-01\"]"+smallest)
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []planner.Date{"2000-01-01", "2027-04-05", "2027-04-06", "2027-10-01", "2027-10-04", "2027-12-24", "2098-05-01", "2099-05-01"}
+	if diff := cmp.Diff(want, c.Policy().Holidays); diff != "" {
+		t.Errorf("Holidays mismatch (-want +got):\n%s", diff)
+	}
+	if shown, line := effective(t, c), fmt.Sprintf("holidays = [2027-12-24, %q, 2027-10-01]\n", filepath.Join(dir, "National.ICS")); !strings.Contains(shown, line) {
+		t.Errorf("WriteEffective() lacks %s", line)
+	} else if again := mustLoad(t, strings.ReplaceAll(shown, auth.Mask, "true")); !reflect.DeepEqual(again.Me.HolidayDates, c.Me.HolidayDates) {
+		t.Errorf("holidays of the effective configuration = %v", again.Me.HolidayDates)
+	}
+
+	for name, content := range map[string]string{"page.ics": "<html></html>", "large.ics": strings.Repeat("X\n", 1<<19+1)} {
+		write(name, content)
+	}
+	for name, want := range map[string]string{
+		"page.ics":  "holidays: read " + dir + "/page.ics: no iCalendar data",
+		"large.ics": "holidays: " + dir + "/large.ics is larger than 1 MiB",
+		"none.ics":  "holidays: stat " + dir + "/none.ics: no such file or directory",
+		"../.ics":   "holidays: stat " + filepath.Dir(dir) + "/.ics: no such file or directory",
+	} {
+		path := write("config.toml", "[me]\nholidays = [2027-12-24, \""+name+"\"]\n"+smallest)
+		if _, err := config.Load(path); err == nil || err.Error() != path+":2:25: "+want {
+			t.Errorf("Load() with %s: %v; want %s", name, err, want)
+		}
+	}
+}
+
+// A rule that many days fit is read in every year.
+func TestHolidaysOfEveryWeek(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "fridays.ics")
+	if err := os.WriteFile(path, []byte("BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20200103\n"+
+		"RRULE:FREQ=DAILY;BYDAY=TH,FR\nEND:VEVENT\nEND:VCALENDAR\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := mustLoad(t, fmt.Sprintf("me.holidays = [%q]\n", path)+smallest).Policy()
+	if n := len(p.Holidays); n != 8348 || p.BusinessDay("2020-01-03") || p.BusinessDay("2026-01-01") || p.BusinessDay("2099-12-31") {
+		t.Errorf("%d holidays", n)
+	}
+}
+
 // What is written is read back as the same, but for what is masked.
 func TestWriteEffective(t *testing.T) {
 	t.Setenv("TZ", "Europe/Vienna")

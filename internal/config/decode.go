@@ -124,7 +124,7 @@ func kindName(k unstable.Kind) string {
 func (d *decoder) decodeText(n *node, v textValue, name string) {
 	kinds := []unstable.Kind{unstable.String}
 	switch v.(type) {
-	case *Date:
+	case *Date, *Holiday:
 		kinds = append(kinds, unstable.LocalDate)
 	case *BusinessDays:
 		kinds = append(kinds, unstable.Integer)
@@ -173,7 +173,7 @@ const entryOf = "an entry of "
 
 func listExample(elem reflect.Type) string {
 	switch tv := reflect.New(elem).Interface().(type) {
-	case *Date:
+	case *Date, *Holiday:
 		return "[2027-01-01]"
 	case *Weekday:
 		return `["mon", "tue"]`

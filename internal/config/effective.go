@@ -101,6 +101,11 @@ func inline(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case Date:
 		return string(x)
+	case Holiday:
+		if x.isFile() {
+			return quote(string(x))
+		}
+		return string(x)
 	case encoding.TextMarshaler:
 		text, err := x.MarshalText()
 		if err != nil {

@@ -72,6 +72,11 @@ func (c *Config) resolvePaths(path string) {
 			*p = p.in(dir, home)
 		}
 	}
+	for i := range c.Me.Holidays {
+		if h := &c.Me.Holidays[i]; h.isFile() {
+			resolve((*Path)(h))
+		}
+	}
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		resolve(&a.PasswordFile)

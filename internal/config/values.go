@@ -290,7 +290,7 @@ type Path string
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (p *Path) UnmarshalText(text []byte) error {
-	if len(text) == 0 || strings.ContainsRune(string(text), 0) {
+	if len(text) == 0 || strings.ContainsFunc(string(text), unicode.IsControl) {
 		return errors.New("this is not the path of a file")
 	}
 	*p = Path(text)
