@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -42,23 +44,33 @@ type calendar struct {
 	zone     *time.Location
 	workDays [7]bool
 	holidays map[day]bool
-	away     []awayDays
+	away     []awayDays // sorted, none meets another
 }
 
 type awayDays struct{ from, to day }
 
-func newCalendar(p Policy) *calendar {
+// newCalendar takes what the policy says, and further days of absence.
+func newCalendar(p Policy, absent ...DateRange) *calendar {
 	c := &calendar{zone: p.Zone, workDays: p.WorkDays, holidays: make(map[day]bool)}
 	for _, h := range p.Holidays {
 		if d, ok := parseDate(h); ok {
 			c.holidays[d] = true
 		}
 	}
-	for _, r := range p.Away {
+	var all []awayDays
+	for _, r := range slices.Concat(p.Away, absent) {
 		from, ok := parseDate(r.From)
 		to, ok2 := parseDate(r.To)
-		if ok && ok2 {
-			c.away = append(c.away, awayDays{from, to})
+		if ok && ok2 && from <= to {
+			all = append(all, awayDays{from, to})
+		}
+	}
+	slices.SortFunc(all, func(a, b awayDays) int { return cmp.Compare(a.from, b.from) })
+	for _, a := range all {
+		if last := len(c.away) - 1; last >= 0 && a.from <= c.away[last].to+1 {
+			c.away[last].to = max(c.away[last].to, a.to)
+		} else {
+			c.away = append(c.away, a)
 		}
 	}
 	return c
@@ -89,15 +101,22 @@ func (c *calendar) wall(t time.Time) time.Duration {
 }
 
 func (c *calendar) business(d day) bool {
-	if !c.workDays[d.utc().Weekday()] || c.holidays[d] {
-		return false
-	}
-	for _, a := range c.away {
-		if a.from <= d && d <= a.to {
-			return false
+	return c.workDays[d.utc().Weekday()] && !c.holidays[d] && !c.isAway(d)
+}
+
+func (c *calendar) isAway(d day) bool {
+	i, _ := slices.BinarySearchFunc(c.away, d, func(a awayDays, d day) int { return cmp.Compare(a.to, d) })
+	return i < len(c.away) && c.away[i].from <= d
+}
+
+// isReturn reports whether a business day is the first after a time away.
+func (c *calendar) isReturn(d day) bool {
+	for d--; !c.business(d); d-- {
+		if c.isAway(d) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // add is the nth business day after d.

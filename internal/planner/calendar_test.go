@@ -9,9 +9,10 @@ import (
 func TestBusinessDays(t *testing.T) {
 	p := planner.DefaultPolicy()
 	p.Holidays = []planner.Date{"2026-05-25", "not a date"}
-	p.Away = []planner.DateRange{{From: "2026-05-27", To: "2026-05-28"}}
+	p.Away = []planner.DateRange{{From: "2026-05-28", To: "2026-05-28"}, {From: "2026-06-03", To: "2026-06-02"}, {From: "2026-05-27", To: "2026-05-27"}}
 	for d, want := range map[planner.Date]bool{
 		"2026-05-22": true, "2026-05-23": false, "2026-05-25": false, "2026-05-26": true, "2026-05-28": false,
+		"2026-05-27": false, "2026-05-29": true, "2026-06-02": true, "2026-06-03": true,
 		"2026-02-30": false, "": false,
 	} {
 		if got := p.BusinessDay(d); got != want {

@@ -145,6 +145,8 @@ type budget struct {
 	target   day
 	perDay   int
 	created  int
+	back     bool // the day is the first after a time away
+	onDay    int  // with a slot on the day
 	perOpen  int
 	open     int
 	replies  int
@@ -154,7 +156,10 @@ type budget struct {
 }
 
 func (p *pass) newBudget(today, target day) *budget {
-	b := &budget{target: target, perDay: p.policy.PerDay, perOpen: p.policy.OpenAhead, occupied: slices.Clone(p.snapshot.Busy)}
+	b := &budget{
+		target: target, back: p.cal.isReturn(target), perDay: p.policy.PerDay, perOpen: p.policy.OpenAhead,
+		occupied: slices.Clone(p.snapshot.Busy),
+	}
 	written := make(map[Key]bool)
 	for _, w := range p.snapshot.Written {
 		written[w.Key] = true
@@ -187,6 +192,7 @@ func (p *pass) count(b *budget, today day, k Key, at, slot time.Time) {
 }
 
 func (b *budget) enter(r Rule) {
+	b.onDay++
 	switch r {
 	case ReplyOwed, Awaiting:
 		b.replies++
@@ -221,7 +227,7 @@ func (b *budget) crowded(c *candidate) bool {
 // refuse says why the budget has no room for a candidate, "" if it has.
 func (b *budget) refuse(c *candidate) string {
 	switch {
-	case b.created >= b.perDay:
+	case b.created >= b.perDay, b.back && b.onDay >= b.perDay: // on return one day's budget, not that of the evening before too
 		return "the day's " + countAre(b.perDay, "event") + " written; it comes up another day"
 	case b.open >= b.perOpen:
 		return countAre(b.perOpen, "event") + " open in the next seven days; it comes up when one is gone"

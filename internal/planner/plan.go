@@ -113,7 +113,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	p := &pass{
 		snapshot: s,
 		policy:   policy,
-		cal:      newCalendar(policy),
+		cal:      newCalendar(policy, s.Absent...),
 		clock:    &clock{now: now},
 		byID:     make(map[ContactID]*person),
 		byWho:    make(map[string]*person),

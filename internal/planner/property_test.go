@@ -145,9 +145,21 @@ func drawWorld(t *rapid.T) world {
 		start := d.at(1, 3)
 		s.Busy = append(s.Busy, planner.Interval{Start: start, End: start.Add(time.Duration(d.n(1, 12)) * 15 * time.Minute)})
 	}
+	for range d.n(0, 2) {
+		from := d.base.AddDate(0, 0, d.n(-9, 3))
+		s.Absent = append(s.Absent, planner.DateRange{From: dateOf(from), To: dateOf(from.AddDate(0, 0, d.n(0, 6)))})
+	}
 	w := world{s, p, d.at(1, 1).Add(time.Duration(d.n(0, 900)) * time.Second)}
 	w.history(d)
 	return w
+}
+
+func dateOf(t time.Time) planner.Date { return planner.Date(t.Format("2006-01-02")) }
+
+// absent reports whether t lies on a day of absence.
+func (w *world) absent(t time.Time) bool {
+	d := dateOf(t.In(w.policy.Zone))
+	return slices.ContainsFunc(w.snapshot.Absent, func(r planner.DateRange) bool { return r.From <= d && d <= r.To })
 }
 
 // history lets earlier passes have written and ended some of the follow-ups,
@@ -231,6 +243,7 @@ func TestPlanIgnoresInputOrder(t *testing.T) {
 		s.Ended = rapid.Permutation(s.Ended).Draw(t, "ended")
 		s.Written = rapid.Permutation(s.Written).Draw(t, "written")
 		s.Busy = rapid.Permutation(s.Busy).Draw(t, "busy")
+		s.Absent = rapid.Permutation(s.Absent).Draw(t, "absent")
 		if diff := cmp.Diff(want, planner.Plan(s, w.policy, w.now)); diff != "" {
 			t.Fatalf("another order, another plan (-want +got):\n%s", diff)
 		}
@@ -403,7 +416,7 @@ func checkSlot(t *rapid.T, w world, f planner.FollowUp) {
 	since := time.Duration(local.Hour())*time.Hour + time.Duration(local.Minute())*time.Minute
 	ahead := f.Slot.Sub(w.now)
 	switch {
-	case !w.policy.BusinessDay(planner.Date(local.Format("2006-01-02"))):
+	case !w.policy.BusinessDay(dateOf(local)), w.absent(f.Slot):
 		t.Fatalf("slot %v is on no business day", local)
 	case since < w.policy.WorkFrom || since+15*time.Minute > w.policy.WorkTo || since%(15*time.Minute) != 0 || local.Second() != 0:
 		t.Fatalf("slot %v is outside work hours", local)
@@ -477,6 +490,40 @@ func lint(t interface{ Fatalf(string, ...any) }, s string) {
 			t.Fatalf("unkind %q in %q", u, s)
 		}
 	}
+}
+
+// TestReturn is away for two weeks, over a weekend at either end, while the work
+// piles up: nothing comes up meanwhile, and the day back holds one day's budget,
+// however often it was looked at.
+func TestReturn(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := &drawer{t: t, base: bases[2]} // a Tuesday
+		w := world{policy: planner.DefaultPolicy(), now: d.base.AddDate(0, 0, -2)}
+		w.snapshot.FirstRunAt = d.base.AddDate(0, -1, 0)
+		w.snapshot.Absent = []planner.DateRange{{From: "2026-05-13", To: "2026-05-22"}, {From: "2026-05-11", To: "2026-05-14"}}
+		for i := range 40 {
+			w.snapshot.Contacts = append(w.snapshot.Contacts, d.contact(i))
+		}
+		before := w.now
+		for end := d.base.AddDate(0, 0, 14); w.now.Before(end); w.now = w.now.Add(time.Duration(d.n(1, 10)) * time.Hour) {
+			w.apply(planner.Plan(w.snapshot, w.policy, w.now), w.now)
+		}
+		back := 0
+		for _, x := range w.snapshot.Written {
+			if w.absent(x.Slot) {
+				t.Fatalf("an event on %v, in the absence", x.Slot)
+			}
+			if x.At.Before(before.AddDate(0, 0, 14)) {
+				t.Fatalf("an event was written on %v", x.At)
+			}
+			if dateOf(x.Slot) == "2026-05-25" {
+				back++
+			}
+		}
+		if back > w.policy.PerDay {
+			t.Fatalf("%d events on the day back, want at most %d", back, w.policy.PerDay)
+		}
+	})
 }
 
 // TestBudgetsHoldInFlood floods the planner for two weeks under a policy that

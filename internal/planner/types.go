@@ -65,6 +65,8 @@ type Snapshot struct {
 	Ended    []Ended    // keys that ended before
 	Written  []Written  // entries created during the last 14 days, whatever became of them
 	Busy     []Interval // the user's own meetings from now on
+	// Absent are the days of the user's own all-day events that speak of absence.
+	Absent []DateRange
 
 	// FirstRunAt is when the first run was complete: the last 24 months of
 	// every source that answers were in. Zero while it is not; nothing is
