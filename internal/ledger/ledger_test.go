@@ -617,6 +617,101 @@ func TestMeetingSupersession(t *testing.T) {
 	}
 }
 
+func absence(from, to, person string, known float64) ledger.Absence {
+	return ledger.Absence{From: from, To: to, Person: person, KnownAt: day(known)}
+}
+
+func TestAbsences(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	away := func(href string, all ...ledger.Absence) ledger.Object {
+		return ledger.Object{Href: href, ETag: `"1"`, Absences: all}
+	}
+	check := func(what string, at time.Time, all ...ledger.Absence) {
+		t.Helper()
+		var want []planner.DateRange
+		for _, a := range all {
+			want = append(want, planner.DateRange{From: planner.Date(a.From), To: planner.Date(a.To)})
+		}
+		if diff := cmp.Diff(want, snapshot(t, l, at).Absent); diff != "" {
+			t.Errorf("%s: Absent mismatch (-want +got):\n%s", what, diff)
+		}
+	}
+	vacation := absence("2026-07-06", "2026-07-19", "", -20)
+	mine := absence("2026-03-10", "2026-03-10", "me@example.com", 1)
+	colleagues := absence("2026-03-11", "2026-03-12", "bo@example.com", 1)
+	off, again := absence("2026-05-01", "2026-05-01", "", 3), absence("2026-05-08", "2026-05-08", "", 3)
+	first := []ledger.Object{
+		away("/1.ics", vacation, vacation),
+		away("/2.ics", mine, colleagues),
+		away("/3.ics", absence("2026-03-10", "2026-03-10", "", 2)), // told twice
+		away("/4.ics", off, again),
+	}
+	appendObjects(t, l, day(5), nil, first...)
+	check("all", time.Time{}, mine, off, again, vacation)
+	check("before they were known", day(0), vacation)
+	if n := len(snapshot(t, l, time.Time{}).Contacts); n != 0 {
+		t.Errorf("%d contacts, want none", n)
+	}
+
+	changed := l.Changed()
+	appendObjects(t, l, day(5), nil, first...)
+	select {
+	case <-changed:
+		t.Error("the same again is a change")
+	default:
+	}
+	vacation = absence("2026-07-13", "2026-07-19", "", -20)
+	second := []ledger.Object{away("/1.ics", vacation), away("/4.ics")}
+	appendObjects(t, l, day(6), []string{"/2.ics", "/3.ics"}, second...)
+	check("shortened, retitled, deleted", time.Time{}, vacation)
+	select {
+	case <-changed:
+	default:
+		t.Error("an absence that changed is no change")
+	}
+
+	l.Close()
+	if err := os.Remove(filepath.Join(dir, "ledger.db")); err != nil {
+		t.Fatal(err)
+	}
+	l = openLedger(t, dir, me)
+	check("wiped", time.Time{})
+	appendObjects(t, l, day(7), nil, second...)
+	check("read anew", time.Time{}, vacation)
+
+	bo := me
+	bo.Addresses = []string{"bo@example.com"}
+	appendObjects(t, l, day(7), nil, first[1])
+	if err := l.SetMe(t.Context(), bo); err != nil {
+		t.Fatal(err)
+	}
+	check("as the colleague", time.Time{}, colleagues, vacation)
+}
+
+// What an older ledger has read is read again for the absences in it.
+func TestCalendarsAreReadAnewForAbsences(t *testing.T) {
+	dir := t.TempDir()
+	var old strings.Builder
+	for _, name := range []string{"0001", "0002", "0003"} {
+		text, err := os.ReadFile("migrations/" + name + ".sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.Write(text)
+	}
+	raw(t, filepath.Join(dir, "ledger.db"), old.String()+`;
+		INSERT INTO source (account, type, name, reached_at, sync_token, complete) VALUES
+			('work', 'calendar', 'https://dav.example.com/me/', 1772442000, '1', 1), ('work', 'mailbox', 'Sent', 1772442000, '', 1);
+		PRAGMA application_id = 1937337956; PRAGMA user_version = 3;`)
+	l := openLedger(t, dir, me)
+	for source, want := range map[ledger.SourceID]time.Time{cal: {}, sent: base} {
+		if c, err := l.Cursor(t.Context(), source); err != nil || !c.Complete || !c.Reached.Equal(want) {
+			t.Errorf("Cursor(%s) = %+v, %v; want it reached at %v", source.Name, c, err, want)
+		}
+	}
+}
+
 func TestMailboxThatTurnsOutToBeSent(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	m := mail("a@x", day(0), "me@example.com > ana@example.org", "Hi")

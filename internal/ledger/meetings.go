@@ -47,6 +47,9 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 	if _, err := k.exec(ctx, qPutObject, k.source, o.Href, o.ETag); err != nil {
 		return err
 	}
+	if err := k.takeAbsences(ctx, o.Href, o.Absences); err != nil {
+		return err
+	}
 	before, err := k.copies(ctx, o.Href)
 	if err != nil {
 		return err
@@ -83,10 +86,13 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 	return nil
 }
 
-// lose takes back what lay ahead in an object that vanished. What had begun
-// stays: old calendars get pruned (SPEC section 2.2).
+// lose takes back what lay ahead in an object that vanished. A meeting that had
+// begun stays: old calendars get pruned (SPEC section 2.2).
 func (k *intake) lose(ctx context.Context, href string) error {
 	if _, err := k.exec(ctx, qDropObject, k.source, href); err != nil {
+		return err
+	}
+	if err := k.takeAbsences(ctx, href, nil); err != nil {
 		return err
 	}
 	rows, err := k.copies(ctx, href)

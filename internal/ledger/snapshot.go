@@ -40,6 +40,9 @@ func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snap
 		if s.Busy, err = busy(ctx, t, v); err != nil {
 			return fmt.Errorf("busy times: %w", err)
 		}
+		if s.Absent, err = absent(ctx, t, v); err != nil {
+			return fmt.Errorf("absences: %w", err)
+		}
 		return snapshotSources(ctx, t, v, &s)
 	})
 	if err != nil {

@@ -118,10 +118,19 @@ type Mail struct {
 	Delivered   bool          // bears a mark of delivery
 }
 
-// Object is a calendar object with the meetings in it.
+// Object is a calendar object with what is in it.
 type Object struct {
 	Href, ETag string
 	Meetings   []MeetingInstance
+	Absences   []Absence
+}
+
+// Absence is an all-day event that speaks of absence, with at most one person.
+// It is the user's own if that is them.
+type Absence struct {
+	From, To string    // civil dates, 2026-05-12, both included
+	Person   string    // address as in Participant, "" if there is none
+	KnownAt  time.Time // as in MeetingInstance
 }
 
 // MeetingInstance is one occurrence of an event (RFC 5545).
