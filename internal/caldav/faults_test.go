@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -603,6 +604,78 @@ func TestBirthdaysAreNoMeetings(t *testing.T) {
 	wantTitles(t, b)
 	if len(b.known) != 1 {
 		t.Errorf("known = %v, want the object without meetings", b.known)
+	}
+}
+
+// What says that the user is away, and what does not.
+func TestAbsenceCounts(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.AddCalendar(caldavtest.Calendar{Name: "h", Title: "School holidays"})
+	tests := []struct {
+		title string
+		want  bool
+		lines []string
+	}{
+		{"Vacation", true, nil},
+		{"🏖 VACATION in Graz", true, []string{"TRANSP:TRANSPARENT"}},
+		{"Out-of-office", true, []string{"STATUS:TENTATIVE"}},
+		{"Ana: out\u00a0of  office", true, nil},
+		{"Elternzeit (Teil 2)", true, nil},
+		{"Überstundenabbau", true, nil},
+		{"U\u0308berstundenabbau", true, nil},
+		{"Congés d'été", true, nil},
+		{"CONGES", true, nil},
+		{"Férias", true, nil},
+		{"İzin", true, nil},
+		{"休暇", true, nil},
+		{"Sick leave", true, []string{"ORGANIZER:mailto:ana@example.org", "ATTENDEE;PARTSTAT=ACCEPTED:mailto:ANA@example.org"}},
+		{"PTO", true, []string{"ATTENDEE:mailto:ana@example.org"}},
+
+		{"Giveaway", false, nil},
+		{"Urlaubsantrag", false, nil},
+		{"Ferienwohnung", false, nil},
+		{"Office", false, nil},
+		{"", false, nil},
+		{"Ana's birthday", false, nil},
+		{"Holidays with Bo", false, []string{"ORGANIZER:mailto:ana@example.org", "ATTENDEE:mailto:bo@example.com"}},
+		{"Holidays of the team", false, []string{"ATTENDEE;CUTYPE=GROUP:mailto:team@example.org"}},
+		{"Holidays of somebody", false, []string{"ATTENDEE;CN=Bo:urn:uuid:1"}},
+		{"Holidays of whom", false, []string{"ORGANIZER;CN=Bo:urn:uuid:1"}},
+		{"Vacation offered", false, []string{"ATTENDEE;PARTSTAT=DECLINED:mailto:ana@example.org"}},
+		{"Vacation called off", false, []string{"STATUS:CANCELLED"}},
+		{"Private vacation", false, []string{"CLASS:PRIVATE"}},
+		{"Confidential vacation", false, []string{"CLASS:CONFIDENTIAL"}},
+		{"Vacation copied", false, []string{"DESCRIPTION:You met.\\n" + caldav.Marker}},
+	}
+	for i, test := range tests {
+		srv.Store("work", strconv.Itoa(i)+".ics", allDay(strconv.Itoa(i)+"@example.com", "20260706", "20260707", test.title, test.lines...))
+	}
+	timed := strconv.Itoa(len(tests))
+	srv.Store("work", timed+".ics", meetingObject(timed+"@example.com", "20260706", "Vacation planning"))
+	produced := strings.Replace(allDay("p@example.com", "20260706", "20260707", "Vacation"), "PRODID:-//example//EN", "PRODID:-//example//Holidays//EN", 1)
+	srv.Store("work", "p.ics", produced)
+	srv.Store("h", "a.ics", allDay("a@example.com", "20260706", "20260707", "Holidays"))
+	b := newBook()
+	b.read(t, s, c)
+	list, err := s.Calendars(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cursor = ledger.Cursor{}
+	b.known = map[string]string{}
+	b.read(t, s, list[slices.IndexFunc(list, func(c caldav.Collection) bool { return c.Name == "School holidays" })])
+	n := 0
+	for i, test := range tests {
+		got := b.absences[c.Href+strconv.Itoa(i)+".ics"]
+		if n += len(got); (len(got) == 1) != test.want {
+			t.Errorf("%q with %v: %v, want an absence: %v", test.title, test.lines, got, test.want)
+		}
+	}
+	for _, got := range b.absences {
+		n -= len(got)
+	}
+	if n != 0 {
+		t.Errorf("other absences in %v", b.absences)
 	}
 }
 

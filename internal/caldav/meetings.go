@@ -28,9 +28,9 @@ var errNoEvent = errors.New("no event in it that could be read")
 // rather than meetings with them (SPEC section 2.2).
 var noMeetings = regexp.MustCompile(`(?i)\b(birthdays?|holidays?|contacts?|anniversar(y|ies))\b`)
 
-// meetings reads the meetings in one calendar object. An object without any is
-// fine, one that cannot be read is an error.
-func meetings(data []byte, at time.Time, zone *time.Location) ([]ledger.MeetingInstance, error) {
+// instances expands the events in one calendar object that may count. An object
+// without any is fine, one that cannot be read is an error.
+func instances(data []byte, at time.Time, zone *time.Location) ([]ical.Instance, error) {
 	cal, err := ical.Parse(data)
 	if err != nil {
 		return nil, err
@@ -45,17 +45,7 @@ func meetings(data []byte, at time.Time, zone *time.Location) ([]ledger.MeetingI
 			events = append(events, e)
 		}
 	}
-	instances, err := ical.Expand(events, time.Time{}, at.Add(ahead), zone)
-	if err != nil {
-		return nil, err
-	}
-	var list []ledger.MeetingInstance
-	for _, i := range instances {
-		if !i.Start.IsDate() {
-			list = append(list, meeting(i, zone))
-		}
-	}
-	return list, nil
+	return ical.Expand(events, time.Time{}, at.Add(ahead), zone)
 }
 
 // eventsOf returns the events in an object. That there is none is an error,
@@ -78,7 +68,7 @@ func eventsOf(cal *ical.Calendar) ([]ical.Event, error) {
 	return nil, errNoEvent
 }
 
-// counts says whether an event can be a meeting at all: it is not private, not
+// counts says whether an event can be a meeting or an absence at all: it is not private, not
 // one of our own wherever it was copied to, and not a date of a person.
 func counts(e ical.Event) bool {
 	switch {
@@ -100,7 +90,7 @@ func marked(description string) bool {
 
 func meeting(i ical.Instance, zone *time.Location) ledger.MeetingInstance {
 	e := i.Event
-	m := ledger.MeetingInstance{
+	return ledger.MeetingInstance{
 		UID:          i.UID,
 		RecurrenceID: i.RecurrenceID,
 		Start:        i.Start.In(zone).UTC(),
@@ -108,15 +98,22 @@ func meeting(i ical.Instance, zone *time.Location) ledger.MeetingInstance {
 		Title:        short(e.Summary),
 		Location:     short(e.Location),
 		People:       people(e),
-		Cancelled:    e.Status == "CANCELLED" || e.Method == "CANCEL",
+		Cancelled:    cancelled(e),
 		Series:       i.RecurrenceID != "",
-		KnownAt:      e.Created.UTC(),
+		KnownAt:      knownAt(i, zone),
 	}
-	// A CREATED after the start is the date of an import.
-	if e.Created.IsZero() || e.Created.After(m.Start) {
-		m.KnownAt = m.Start
+}
+
+func cancelled(e *ical.Event) bool { return e.Status == "CANCELLED" || e.Method == "CANCEL" }
+
+// knownAt is when one could know of an event. A CREATED after the start is the
+// date of an import.
+func knownAt(i ical.Instance, zone *time.Location) time.Time {
+	start, created := i.Start.In(zone).UTC(), i.Event.Created.UTC()
+	if created.IsZero() || created.After(start) {
+		return start
 	}
-	return m
+	return created
 }
 
 // people returns organizer and attendees, each address once. An organizer who
@@ -183,10 +180,16 @@ func object(c Collection, href, etag string, data []byte, at time.Time, zone *ti
 	if noMeetings.MatchString(c.Name) {
 		return o, nil
 	}
-	list, err := meetings(data, at, zone)
+	list, err := instances(data, at, zone)
 	if err != nil {
 		return o, fmt.Errorf("read calendar object: %w", err)
 	}
-	o.Meetings = list
+	for _, i := range list {
+		if !i.Start.IsDate() {
+			o.Meetings = append(o.Meetings, meeting(i, zone))
+		} else if a, is := absence(i, zone); is {
+			o.Absences = append(o.Absences, a)
+		}
+	}
 	return o, nil
 }

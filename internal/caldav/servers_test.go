@@ -210,12 +210,16 @@ type book struct {
 	cursor   ledger.Cursor
 	known    map[string]string
 	meetings map[string][]ledger.MeetingInstance
+	absences map[string][]ledger.Absence
 	skipped  []ledger.Skip
 	batches  int
 }
 
 func newBook() *book {
-	return &book{at: stamp, known: map[string]string{}, meetings: map[string][]ledger.MeetingInstance{}}
+	return &book{
+		at: stamp, known: map[string]string{},
+		meetings: map[string][]ledger.MeetingInstance{}, absences: map[string][]ledger.Absence{},
+	}
 }
 
 func (b *book) read(t *testing.T, s *caldav.Session, c caldav.Collection) {
@@ -236,11 +240,12 @@ func (b *book) try(t *testing.T, s *caldav.Session, c caldav.Collection) error {
 		b.cursor = batch.Cursor
 		b.skipped = append(b.skipped, batch.Skipped...)
 		for _, o := range batch.Objects {
-			b.known[o.Href], b.meetings[o.Href] = o.ETag, o.Meetings
+			b.known[o.Href], b.meetings[o.Href], b.absences[o.Href] = o.ETag, o.Meetings, o.Absences
 		}
 		for _, href := range batch.Gone {
 			delete(b.known, href)
 			delete(b.meetings, href)
+			delete(b.absences, href)
 		}
 	}
 	return nil
@@ -316,6 +321,7 @@ func TestServers(t *testing.T) {
 		{"recurring meetings", testRecurring},
 		{"meetings with people", testPeople},
 		{"what is no meeting", testNoMeeting},
+		{"absences", testAbsences},
 		{"broken object", testBrokenObject},
 		{"useless sync token", testUselessToken},
 		{"without sync token", testWithoutToken},
@@ -830,7 +836,7 @@ func testManyObjects(p *peer) {
 		}
 		b.cursor = batch.Cursor
 		for _, o := range batch.Objects {
-			b.known[o.Href], b.meetings[o.Href] = o.ETag, o.Meetings
+			b.known[o.Href], b.meetings[o.Href], b.absences[o.Href] = o.ETag, o.Meetings, o.Absences
 		}
 	}
 	if len(b.known) == 0 || len(b.known) >= n || b.cursor != (ledger.Cursor{}) {
@@ -918,6 +924,40 @@ func testNoMeeting(p *peer) {
 	if len(b.skipped) != 0 {
 		t.Errorf("skipped %v", b.skipped)
 	}
+}
+
+// allDay is a calendar object with an event on days; the end is the day after.
+func allDay(uid, from, to, summary string, lines ...string) string {
+	return strings.NewReplacer("DTSTART:"+from+"T120000Z", "DTSTART;VALUE=DATE:"+from, "DTEND:"+from+"T130000Z", "DTEND;VALUE=DATE:"+to).
+		Replace(meetingObject(uid, from, summary, lines...))
+}
+
+func testAbsences(p *peer) {
+	t := p.t
+	s, c := p.open(t)
+	b := newBook()
+	check := func(want ...ledger.Absence) {
+		t.Helper()
+		b.read(t, s, c)
+		if diff := cmp.Diff(want, b.absences[c.Href+"u.ics"]); diff != "" {
+			t.Errorf("absences mismatch (-want +got):\n%s", diff)
+		}
+		wantTitles(t, b)
+	}
+	absence := func(from, to, who string, known time.Time) ledger.Absence {
+		return ledger.Absence{From: from, To: to, Person: who, KnownAt: known}
+	}
+	p.put(t, p.work+"u.ics", allDay("u@example.com", "20260706", "20260720", "Urlaub!", "CREATED:20260302T101500Z"))
+	check(absence("2026-07-06", "2026-07-19", "", time.Date(2026, 3, 2, 10, 15, 0, 0, time.UTC)))
+	p.put(t, p.work+"u.ics", allDay("u@example.com", "20260706", "20260707", "Day off", "RRULE:FREQ=WEEKLY;COUNT=2", "ORGANIZER:mailto:Ana@Example.org"))
+	check(absence("2026-07-06", "2026-07-06", "ana@example.org", time.Date(2026, 7, 6, 0, 0, 0, 0, berlin).UTC()),
+		absence("2026-07-13", "2026-07-13", "ana@example.org", time.Date(2026, 7, 13, 0, 0, 0, 0, berlin).UTC()))
+	p.put(t, p.work+"u.ics", allDay("u@example.com", "20260706", "20260707", "Fair"))
+	check()
+	p.put(t, p.work+"u.ics", allDay("u@example.com", "20260706", "20260707", "Day off"))
+	check(absence("2026-07-06", "2026-07-06", "", time.Date(2026, 7, 6, 0, 0, 0, 0, berlin).UTC()))
+	p.remove(t, p.work+"u.ics")
+	check()
 }
 
 func testBrokenObject(p *peer) {

@@ -1,0 +1,79 @@
+package caldav
+
+import (
+	_ "embed" // absence.txt
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"syncd/internal/ical"
+	"syncd/internal/ledger"
+)
+
+//go:embed absence.txt
+var absenceText string
+
+// absenceWords are as plain makes them, whatever their language.
+var absenceWords = sync.OnceValue(func() []string {
+	var all []string
+	for line := range strings.Lines(absenceText) {
+		if _, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(line, "#") {
+			for word := range strings.SplitSeq(list, ", ") {
+				all = append(all, plain(word))
+			}
+		}
+	}
+	return all
+})
+
+// absence reads an all-day event as one that says the user is away
+// (SPEC section 5.4). Whether the person in it is the user, the ledger knows.
+// TRANSP says nothing: many programs make every all-day event free.
+func absence(i ical.Instance, zone *time.Location) (a ledger.Absence, is bool) {
+	who, alone := onlyPerson(i.Event)
+	if !alone || cancelled(i.Event) || !saysAbsent(i.Event.Summary) {
+		return a, false
+	}
+	last := i.End.In(time.UTC).AddDate(0, 0, -1) // RFC 5545 section 3.6.1: the end is not part of it
+	return ledger.Absence{
+		From: i.Start.In(time.UTC).Format(time.DateOnly), To: last.Format(time.DateOnly), Person: who, KnownAt: knownAt(i, zone),
+	}, true
+}
+
+// onlyPerson returns the address of the one who organizes or attends an event,
+// "" where nobody does. Somebody without an address may be anyone.
+func onlyPerson(e *ical.Event) (who string, alone bool) {
+	nameless := func(a ical.Attendee) bool { return ascii(a.Address) == "" }
+	if e.Organizer != (ical.Attendee{}) && nameless(e.Organizer) || slices.ContainsFunc(e.Attendees, nameless) {
+		return "", false
+	}
+	switch all := people(e); {
+	case len(all) == 0:
+		return "", true
+	case len(all) > 1, all[0].Thing, all[0].Status == "DECLINED":
+		return "", false
+	default:
+		return all[0].Address, true
+	}
+}
+
+func saysAbsent(title string) bool {
+	title = plain(short(title))
+	return slices.ContainsFunc(absenceWords(), func(word string) bool { return strings.Contains(title, word) })
+}
+
+// plain writes text as its words alone, in lower case and without accents, with
+// a space before, between and after them.
+func plain(s string) string {
+	words := strings.FieldsFunc(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(s)), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return " " + strings.Join(words, " ") + " "
+}
