@@ -63,8 +63,8 @@ func TestManyNewPeopleShareAnEvent(t *testing.T) {
 			t.Errorf("P%d Hall is not listed in\n%s", i, f.Text)
 		}
 	}
-	if len(r.States) != 5 || slices.ContainsFunc(r.States, func(s planner.State) bool { return s.State != planner.StateOpen }) {
-		t.Errorf("states are %v, want five open", r.States)
+	if len(r.States) != 5 || slices.ContainsFunc(r.States, func(s planner.State) bool { return s.State != planner.StateWaiting || !s.Until.Equal(f.Slot) }) {
+		t.Errorf("states are %v, want five waiting for the event", r.States)
 	}
 	if again := planner.Plan(afterFair(5), planner.DefaultPolicy(), at(12, 13)); again.FollowUps[0].Text != f.Text || again.FollowUps[0].Title != f.Title {
 		t.Errorf("once written it says\n%s", again.FollowUps[0].Text)

@@ -62,13 +62,3 @@ func (k Key) Code() string { return k.Hash()[:6] }
 func UID(instance string, k Key, generation int) string {
 	return fmt.Sprintf("syncd-%s-%s-%d", instance, k.Hash(), generation)
 }
-
-// UIDHash gives the key hash in a UID of this instance.
-func UIDHash(instance, uid string) (hash string, ok bool) {
-	rest, ok := strings.CutPrefix(uid, "syncd-"+instance+"-")
-	if !ok {
-		return "", false
-	}
-	hash, _, ok = strings.Cut(rest, "-")
-	return hash, ok && len(hash) == 16
-}

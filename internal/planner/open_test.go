@@ -254,7 +254,7 @@ func TestTakenAndLeavingInTheBudget(t *testing.T) {
 		t.Errorf("slot %v is taken by what leaves", slot)
 	}
 	p.OpenAhead = 1
-	check(t, planner.Plan(s, p, at(12, 19)), "held reply-owed a-"+ana+": 1 event is open in the next seven days; it comes up when one is gone")
+	check(t, planner.Plan(s, p, at(12, 19)), "held reply-owed a-"+ana+": the next seven days have room for 1 event; it comes up when one is gone")
 }
 
 // The ledger tells when somebody becomes a contact by the mere passing of time.

@@ -228,9 +228,9 @@ func (b *budget) crowded(c *candidate) bool {
 func (b *budget) refuse(c *candidate) string {
 	switch {
 	case b.created >= b.perDay, b.back && b.onDay >= b.perDay: // on return one day's budget, not that of the evening before too
-		return "the day's " + countAre(b.perDay, "event") + " written; it comes up another day"
+		return "a day has room for " + count(b.perDay, "new event") + "; it comes up another day"
 	case b.open >= b.perOpen:
-		return countAre(b.perOpen, "event") + " open in the next seven days; it comes up when one is gone"
+		return "the next seven days have room for " + count(b.perOpen, "event") + "; it comes up when one is gone"
 	case c.Rule == Cadence && c.who.automatic && b.weekly >= hellosPerWeek:
 		return "two hellos of the automatic circle are enough for a week"
 	}

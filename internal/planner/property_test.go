@@ -466,9 +466,13 @@ func checkStates(t *rapid.T, w world, r planner.Result, contacts map[planner.Con
 		}
 	}
 	for _, f := range r.FollowUps {
-		if s, ok := states[f.Contact]; ok && (f.Status == planner.StatusWrite || f.Status == planner.StatusOpen) &&
-			s.State != planner.StateOpen && s.State != planner.StateMuted {
+		s, ok := states[f.Contact]
+		open := s.State == planner.StateOpen || s.State == planner.StateMuted
+		if ok && f.Status == planner.StatusOpen && !open {
 			t.Fatalf("%s has an event and is %s", f.Contact, s.State)
+		}
+		if ok && f.Status == planner.StatusWrite && !open && (s.State != planner.StateWaiting || s.Until != f.Slot) {
+			t.Fatalf("%s is to get an event at %v and is %s until %v", f.Contact, f.Slot, s.State, s.Until)
 		}
 	}
 }
@@ -598,8 +602,8 @@ func TestKeysAreStable(t *testing.T) {
 			if err != nil || parsed.String() != k {
 				t.Fatalf("ParseKey(%q) = %v, %v", k, parsed, err)
 			}
-			if hash, ok := planner.UIDHash("inst", planner.UID("inst", parsed, 3)); !ok || hash != parsed.Hash() {
-				t.Fatalf("UIDHash gives %q, %v for %q", hash, ok, k)
+			if uid := planner.UID("inst", parsed, 3); uid != "syncd-inst-"+parsed.Hash()+"-3" {
+				t.Fatalf("UID gives %q for %q", uid, k)
 			}
 		}
 	})

@@ -57,6 +57,8 @@ func (p *pass) state(q *person) State {
 		s.State = StateMuted
 	case q.inCalendar() || q.party != nil && q.party.inCalendar():
 		s.State = StateOpen
+	case !q.written().IsZero():
+		s.State, s.Until = StateWaiting, q.written()
 	case q.shut() != "":
 		s.State, s.Why = StateClosed, q.shut()
 	case !q.rest.IsZero():
@@ -72,7 +74,20 @@ func (p *pass) state(q *person) State {
 }
 
 // inCalendar reports whether they have an entry there.
-func (q *person) inCalendar() bool { return q.opened != nil || len(q.further) > 0 }
+func (q *person) inCalendar() bool {
+	return q.opened != nil && q.opened.Status == StatusOpen || len(q.further) > 0
+}
+
+// written is the slot of what is about to be written for them, or for the people
+// they were met with.
+func (q *person) written() time.Time {
+	for _, one := range []*person{q, q.party} {
+		if one != nil && one.opened != nil && one.opened.Status == StatusWrite {
+			return one.opened.Slot
+		}
+	}
+	return time.Time{}
+}
 
 // prospects gives the earliest due time of what waits for a person or is only
 // held back for now, and where there is none, why.

@@ -93,10 +93,10 @@ func (p *pass) date(t, reference time.Time) string {
 	return t.Format("2 January 2006")
 }
 
-// countAre writes a number with its noun and verb: "3 events are", "1 event is".
-func countAre(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " is"
+// count writes a number with its noun: "3 events", "1 event".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return strconv.Itoa(n) + " " + noun + "s are"
+	return strconv.Itoa(n) + " " + noun
 }

@@ -66,15 +66,6 @@ type Delta struct {
 // Empty reports whether there is nothing to do.
 func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 
-// Decisions are what the user said, over all operations.
-func (d Delta) Decisions() []ledger.Decision {
-	var all []ledger.Decision
-	for _, op := range d.Operations {
-		all = append(all, op.Decisions...)
-	}
-	return all
-}
-
 // Diff compares what is wanted, what is placed and what was observed. It is
 // pure; the order of its inputs does not matter.
 //
