@@ -129,10 +129,11 @@ type planView struct {
 	held                 []planner.Held
 	later                int // waiting ones beyond what is shown
 	all                  bool
+	now                  time.Time
 }
 
 func view(r planner.Result, now time.Time, all bool) planView {
-	v := planView{all: all}
+	v := planView{all: all, now: now}
 	for _, f := range r.FollowUps {
 		switch {
 		case f.Status == planner.StatusOpen:
@@ -169,9 +170,9 @@ func (v planView) json(placed map[planner.Key]ledger.Placement) followUpsJSON {
 }
 
 func (v planView) print(w io.Writer, zone *time.Location) {
-	section(w, "In the calendar", v.open, zone)
-	section(w, "To be written", v.write, zone)
-	section(w, "Waiting", v.waiting, zone)
+	v.section(w, "In the calendar", v.open, zone)
+	v.section(w, "To be written", v.write, zone)
+	v.section(w, "Waiting", v.waiting, zone)
 	if v.later > 0 {
 		fmt.Fprintf(w, "\n%s waiting for later; --all shows them.\n", count(v.later, "more follow-up is", "more follow-ups are"))
 	}
@@ -213,7 +214,7 @@ func (v planView) printHeld(w io.Writer) {
 	}
 }
 
-func section(w io.Writer, title string, fs []planner.FollowUp, zone *time.Location) {
+func (v planView) section(w io.Writer, title string, fs []planner.FollowUp, zone *time.Location) {
 	if len(fs) == 0 {
 		return
 	}
@@ -223,7 +224,11 @@ func section(w io.Writer, title string, fs []planner.FollowUp, zone *time.Locati
 		if at.IsZero() {
 			at = f.Due
 		}
-		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", at.In(zone).Format("Mon 2 Jan 15:04"), f.Title, f.Key.Code())
+		when := at.In(zone).Format("Mon 2 Jan 15:04")
+		if f.Status == planner.StatusWaiting && at.Before(v.now) { // another one about the same person goes first
+			when = "after another"
+		}
+		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", when, f.Title, f.Key.Code())
 		for _, line := range wrap(why(f.Because), 72) {
 			fmt.Fprintf(w, "  %-16s  %s\n", "", line)
 		}
