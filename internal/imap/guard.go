@@ -52,6 +52,7 @@ type guard struct {
 	tag, verb string        // of the command in flight
 	within    bool          // a command is written in part
 	more      bool          // the server may ask for more of it with "+"
+	owed      bool          // what it asked for is not written
 	header    bool          // it asks for headers
 	waiting   bool          // for a response
 	idling    bool
@@ -63,10 +64,13 @@ type guard struct {
 	bye       string // what the server said when it hung up
 	anomalies map[string]int
 	broken    error // why reading or writing ended
+	closed    bool
+	settled   sync.Cond // owed or closed has changed
 }
 
 func newGuard(raw net.Conn, timeout time.Duration) *guard {
 	g := &guard{Conn: raw, timeout: timeout, limit: timeout, news: make(chan struct{}, 1), anomalies: map[string]int{}}
+	g.settled.L = &g.mu
 	g.use(raw)
 	return g
 }
@@ -102,26 +106,32 @@ func (g *guard) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	g.mu.Lock()
-	line := b
-	switch {
+	line, late := b, false
+	switch sasl := g.verb == "AUTHENTICATE" && !bytes.Contains(b, []byte(" ")); {
+	case g.within, sasl: // a literal or a SASL response, without end if it is long
+		late = !g.waiting
+		g.more = g.more || sasl && !late
 	case string(b) == "DONE\r\n":
-		if !g.idling { // the server ended IDLE by itself
-			g.mu.Unlock()
-			return len(b), nil
-		}
+		late = !g.idling // the server ended IDLE by itself
 		g.idling = false
-	case g.within:
-	case g.waiting && g.verb == "AUTHENTICATE": // a SASL response
-		g.more = true
 	case !onlyReads(b):
 		g.mu.Unlock()
-		return 0, g.fail(fmt.Errorf("refused to send %.20q: mail is only read", b))
+		return 0, g.fail(errRefused) // without b, which may hold a password
 	default:
 		line = g.command(b)
 	}
 	g.within = !bytes.HasSuffix(line, []byte("\r\n"))
-	if _, announced := literalSize(line); announced && !g.within {
+	if _, announced := literalSize(line); announced && !g.within && !late {
 		g.within, g.more = true, !bytes.HasSuffix(line, []byte("+}\r\n"))
+	}
+	g.owed = false
+	g.settled.Broadcast()
+	if late { // the command is answered: nobody reads what belongs to it
+		defer g.mu.Unlock()
+		if g.closed {
+			return 0, net.ErrClosed
+		}
+		return len(b), nil
 	}
 	g.arm()
 	_ = g.stream.SetWriteDeadline(time.Now().Add(g.timeout)) // on a closed connection the write fails
@@ -131,6 +141,8 @@ func (g *guard) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
+
+var errRefused = errors.New("refused to send what is no reading command: mail is only read")
 
 // commands are all that is ever sent (SPEC I1): none of them changes a mailbox, a
 // message or a flag.
@@ -177,12 +189,39 @@ func (g *guard) command(line []byte) []byte {
 func (g *guard) Read(p []byte) (int, error) {
 	for g.out.Len() == 0 {
 		r, err := g.read()
+		if err == nil && r.tag != "*" && r.tag != "+" {
+			err = g.settle()
+		}
 		if err != nil {
 			return 0, err
 		}
 		g.respell(r)
 	}
 	return g.out.Read(p)
+}
+
+// settle waits until imapclient has written what a "+" asked for. A server may
+// end a command right behind its "+", and imapclient would wait for ever if it
+// were told so before it has written.
+func (g *guard) settle() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.owed && !g.closed {
+		g.settled.Wait()
+	}
+	if g.owed {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// Close closes the connection. Whatever waits ends.
+func (g *guard) Close() error {
+	g.mu.Lock()
+	g.closed = true
+	g.settled.Broadcast()
+	g.mu.Unlock()
+	return g.Conn.Close()
 }
 
 func (g *guard) failed() error {
@@ -388,7 +427,8 @@ func (g *guard) note(r response) {
 		}
 	}
 	if r.tag != "*" && r.tag != "+" {
-		g.tag, g.waiting, g.idling, g.more, g.within = "", false, false, false, false
+		g.within = g.within && g.owed // a literal not asked for is not written
+		g.tag, g.waiting, g.idling, g.more = "", false, false, false
 		g.notify()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,6 +31,7 @@ func TestGuardSendsNothingThatChanges(t *testing.T) {
 		{"T1 UID MOVE 1 Trash\r\n", false},
 		{"T1 UID COPY 1 Trash\r\n", false},
 		{"T1 CREATE New\r\n", false},
+		{"AGJvYgBzZWNyZXQ=\r\n", false}, // outside of AUTHENTICATE
 		{"\r\n", false},
 	} {
 		client, server := net.Pipe()
@@ -41,6 +43,9 @@ func TestGuardSendsNothingThatChanges(t *testing.T) {
 		}()
 		_, err := io.WriteString(g, tt.line)
 		client.Close()
+		if words := strings.Fields(tt.line); err != nil && len(words) > 0 && strings.Contains(err.Error(), words[len(words)-1]) {
+			t.Errorf("%q: the error repeats it: %v", tt.line, err)
+		}
 		if line := <-got; (line != "") != tt.sent || (err == nil) != tt.sent {
 			t.Errorf("%q: %q was sent, error %v", tt.line, line, err)
 		}

@@ -56,6 +56,7 @@ func (g *guard) proceed(r response) {
 	}
 	g.more = false
 	g.idling = g.verb == "IDLE"
+	g.owed = !g.idling
 	text := bytes.Map(func(c rune) rune {
 		if c <= ' ' || c > '~' {
 			return -1

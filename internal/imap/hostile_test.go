@@ -1,14 +1,17 @@
 package imap_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"syncd/internal/auth"
 	"syncd/internal/imap"
 	"syncd/internal/imap/imaptest"
 	"syncd/internal/ledger"
@@ -427,5 +430,43 @@ func TestSilentServerIsGivenUp(t *testing.T) {
 	session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial, Timeout: 50 * time.Millisecond})
 	if _, err := session.Mailboxes(t.Context()); err == nil || !strings.Contains(err.Error(), "LIST: no answer within 50ms") {
 		t.Errorf("Mailboxes: %v, want no answer", err)
+	}
+}
+
+// TestRefusalBeforeThePassword meets servers that ask for the password and
+// refuse the login in the same packet. What is sent too late must neither be
+// taken for a command nor get into the error, which is the server's refusal.
+func TestRefusalBeforeThePassword(t *testing.T) {
+	const odd = "p\u00e9 and more" // LOGIN sends it as a literal
+	for name, tt := range map[string]struct{ caps, command, password string }{
+		"SASL":             {"IMAP4rev1 AUTH=PLAIN", "AUTHENTICATE", password},
+		"long SASL":        {"IMAP4rev1 AUTH=PLAIN", "AUTHENTICATE", strings.Repeat(password, 500)},
+		"literal":          {"IMAP4rev1", "LOGIN", odd},
+		"initial response": {"IMAP4rev1 AUTH=PLAIN SASL-IR", "AUTHENTICATE", password},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				peer := &imaptest.Script{Greeting: "* OK [CAPABILITY " + tt.caps + "] hi\r\n", Answers: []imaptest.Answer{
+					{Command: tt.command, Reply: "+ \r\n%T NO [UNAVAILABLE] later\r\n"},
+				}}
+				_, err := imap.Dial(t.Context(), imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: peer.Dial, Timeout: 5 * time.Second},
+					auth.NewCredentials("work", "bob", auth.Literal(tt.password)), slog.New(slog.DiscardHandler))
+				if err == nil {
+					t.Fatal("no error")
+				}
+				secret := base64.StdEncoding.EncodeToString([]byte("\x00bob\x00" + tt.password))
+				for _, part := range []string{tt.password, secret, secret[:8], "p\u00e9"} {
+					if strings.Contains(err.Error(), part) {
+						t.Fatalf("the error holds %q: %v", part, err)
+					}
+				}
+				if name == "initial response" {
+					continue // a "+" after one is the library's to refuse
+				}
+				if want := tt.command + ": NO [UNAVAILABLE] later"; !errors.Is(err, imap.ErrUnavailable) || !strings.HasSuffix(err.Error(), want) {
+					t.Fatalf("error %q, want %q", err, want)
+				}
+			}
+		})
 	}
 }
