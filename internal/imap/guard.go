@@ -25,7 +25,10 @@ const (
 	maxResponse = 4 << 20   // line and literals of one response together
 	maxDiscard  = 256 << 20 // of one line or literal
 	maxJunk     = 10_000    // dropped lines on one connection
+	maxUseless  = 100_000   // responses to one command; flags may change on many messages
 	keepBuffer  = 512 << 10 // a larger read buffer is given back
+
+	patience = 3 // timeouts without a response of use
 )
 
 // guard is the connection under imapclient, which trusts the server: anything
@@ -49,12 +52,14 @@ type guard struct {
 	mu        sync.Mutex // guards what follows; not held while reading or writing
 	timeout   time.Duration
 	limit     time.Duration // the timeout that was last set
-	tag, verb string        // of the command in flight
-	within    bool          // a command is written in part
-	more      bool          // the server may ask for more of it with "+"
-	owed      bool          // what it asked for is not written
-	header    bool          // it asks for headers
-	waiting   bool          // for a response
+	stuck     bool          // it was that of progress
+	progress  progress      // of the command in flight
+	tag, verb string // of the command in flight
+	within    bool   // a command is written in part
+	more      bool   // the server may ask for more of it with "+"
+	owed      bool   // what it asked for is not written
+	header    bool   // it asks for headers
+	waiting   bool   // for a response
 	idling    bool
 	caps      map[string]bool
 	told      bool   // caps hold for the present state
@@ -87,15 +92,20 @@ func (g *guard) SetDeadline(time.Time) error      { return nil }
 func (g *guard) SetReadDeadline(time.Time) error  { return nil }
 func (g *guard) SetWriteDeadline(time.Time) error { return nil }
 
-// arm sets the deadline for the next response; g.mu is held, so that a command
+// arm sets the deadline for the next response, and for progress: IDLE has none to
+// make. g.mu is held, so that a command
 // that is written meanwhile is not left without one.
 func (g *guard) arm() {
 	var at time.Time
 	if g.waiting {
+		now := time.Now()
 		if g.limit = g.timeout; g.idling {
 			g.limit += idleFor
 		}
-		at = time.Now().Add(g.limit)
+		at, g.stuck = now.Add(g.limit), false
+		if end := now.Add(patience*g.timeout - g.progress.without(now)); !g.idling && end.Before(at) {
+			at, g.limit, g.stuck = end, patience*g.timeout, true
+		}
 	}
 	_ = g.stream.SetReadDeadline(at) // on a closed connection the read fails
 }
@@ -114,6 +124,7 @@ func (g *guard) Write(b []byte) (int, error) {
 	case string(b) == "DONE\r\n":
 		late = !g.idling // the server ended IDLE by itself
 		g.idling = false
+		g.progress.begin(nil)
 	case !onlyReads(b):
 		g.mu.Unlock()
 		return 0, g.fail(errRefused) // without b, which may hold a password
@@ -171,6 +182,7 @@ func (g *guard) command(line []byte) []byte {
 		return line
 	}
 	g.tag, g.verb, g.waiting = w[0], w[1], true
+	g.progress.begin(w[1:])
 	g.more = g.verb == "IDLE" || g.verb == "AUTHENTICATE"
 	g.header = bytes.Contains(line, []byte("BODY.PEEK["))
 	switch g.verb {
@@ -317,6 +329,8 @@ func (g *guard) explain(err error) error {
 		return fmt.Errorf("%w: the server hung up: %s", ErrUnavailable, g.bye)
 	case cause == nil:
 		return fmt.Errorf("the answer makes no sense: %w", err)
+	case errors.Is(cause, os.ErrDeadlineExceeded) && g.stuck:
+		return fmt.Errorf("the server sends nothing of use: no progress within %s", g.limit)
 	case errors.Is(cause, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer within %s", g.limit)
 	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF), errors.Is(cause, io.ErrClosedPipe),
@@ -331,6 +345,7 @@ func (g *guard) explain(err error) error {
 func (g *guard) greet() (kind string, err error) {
 	g.mu.Lock()
 	g.waiting = true
+	g.progress.begin(nil)
 	g.mu.Unlock()
 	r, err := g.read()
 	if err != nil {
@@ -392,8 +407,10 @@ func (g *guard) read() (response, error) {
 		}
 		r, known := g.take()
 		if good && known {
-			g.note(r)
-			return r, nil
+			if g.note(r) {
+				return r, nil
+			}
+			return response{}, g.fail(fmt.Errorf("the server sends nothing of use: %d responses", maxUseless))
 		}
 		kind := "unreadable line"
 		if !good {
@@ -406,7 +423,9 @@ func (g *guard) read() (response, error) {
 	}
 }
 
-func (g *guard) note(r response) {
+// note keeps what a response says in passing. It reports whether the server may
+// go on: it has not sent too much of no use.
+func (g *guard) note(r response) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch r.kind {
@@ -430,7 +449,13 @@ func (g *guard) note(r response) {
 		g.within = g.within && g.owed // a literal not asked for is not written
 		g.tag, g.waiting, g.idling, g.more = "", false, false, false
 		g.notify()
+		return true
 	}
+	if !g.waiting || g.idling {
+		return true
+	}
+	g.progress.useless++ // until respell finds it of use
+	return g.progress.useless <= maxUseless
 }
 
 // capabilities notes a list of them; g.mu is held.
@@ -479,6 +504,14 @@ func (g *guard) next() (good bool, err error) {
 		g.buf = nil
 	}
 	g.buf = g.buf[:0]
+	g.mu.Lock()
+	g.progress.wait()
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		g.progress.stop()
+		g.mu.Unlock()
+	}()
 	good = true
 	for quoted := false; ; {
 		g.mu.Lock()

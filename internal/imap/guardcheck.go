@@ -29,6 +29,7 @@ func (g *guard) respell(r response) {
 			g.respellCapabilities()
 		case "EXISTS":
 			if err = errSyntax; r.hasNum {
+				g.once(r.kind, "")
 				_, err = fmt.Fprintf(&g.out, "* %d EXISTS\r\n", r.num)
 			}
 		case "FETCH":
@@ -46,6 +47,13 @@ func (g *guard) respell(r response) {
 	}
 }
 
+// once notes a response that the command can use once, or once for a mailbox.
+func (g *guard) once(kind, mailbox string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.progress.once(kind, mailbox)
+}
+
 // proceed passes a "+" on if the command in flight waits for one: imapclient
 // takes any other for a reason to hang up.
 func (g *guard) proceed(r response) {
@@ -57,6 +65,7 @@ func (g *guard) proceed(r response) {
 	g.more = false
 	g.idling = g.verb == "IDLE"
 	g.owed = !g.idling
+	g.progress.used()
 	text := bytes.Map(func(c rune) rune {
 		if c <= ' ' || c > '~' {
 			return -1
@@ -108,6 +117,7 @@ func (g *guard) offers() string {
 func (g *guard) respellCapabilities() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.progress.once("CAPABILITY", "")
 	fmt.Fprintf(&g.out, "* CAPABILITY%s\r\n", g.offers())
 }
 
@@ -121,6 +131,7 @@ func (g *guard) respellCode(st status) error {
 		if err != nil {
 			return errSyntax
 		}
+		g.once(st.code, "")
 		fmt.Fprintf(&g.out, "* OK [%s %d] ok\r\n", st.code, n)
 	}
 	return nil
@@ -136,8 +147,12 @@ func (g *guard) respellFetch(r response) error {
 	}
 	g.mu.Lock()
 	header := g.header
+	use := f.uid != 0 && (complete || !header)
+	if use {
+		g.progress.message(r.num, f.uid)
+	}
 	g.mu.Unlock()
-	if f.uid == 0 || header && !complete {
+	if !use {
 		return nil
 	}
 	fmt.Fprintf(&g.out, "* %d FETCH (UID %d", r.num, f.uid)
@@ -160,6 +175,7 @@ func (g *guard) respellList(r response) error {
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		return err
 	}
+	g.once(r.kind, name)
 	g.out.WriteString("* LIST (")
 	sep := ""
 	for _, a := range attrs.list {
@@ -184,6 +200,7 @@ func (g *guard) respellStatus(r response) error {
 	if err := cmp.Or(err1, err2); err != nil || items.form != formList {
 		return errSyntax
 	}
+	g.once(r.kind, name)
 	fmt.Fprintf(&g.out, "* STATUS %s (", quote(libraryName(name)))
 	sep := ""
 	for pair := range slices.Chunk(items.list, 2) {
@@ -217,6 +234,7 @@ func (g *guard) respellNamespace(r response) error {
 		}
 		line.WriteString(end)
 	}
+	g.once(r.kind, "")
 	_, err := fmt.Fprintf(&g.out, "%s\r\n", line.String())
 	return err
 }

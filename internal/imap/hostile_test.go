@@ -1,12 +1,16 @@
 package imap_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -468,5 +472,162 @@ func TestRefusalBeforeThePassword(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// examined is the answer to EXAMINE of a mailbox with n messages.
+func examined(n int) imaptest.Answer {
+	return imaptest.Answer{Command: "EXAMINE", Reply: fmt.Sprintf("* %d EXISTS\r\n* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT %d]\r\n%%T OK done\r\n", n, n+1)}
+}
+
+// trickling goes through a session in a bubble, with a peer that sends lines
+// a second apart, and gives the number of messages, the time and the error.
+func trickling(t *testing.T, greeting string, answers ...imaptest.Answer) (messages int, took time.Duration, failed error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		peer := &imaptest.Script{Greeting: greeting, Answers: answers}
+		var served sync.WaitGroup
+		defer served.Wait()
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			served.Go(func() { peer.Serve(server) })
+			return client, nil
+		}
+		start := time.Now()
+		defer func() { took = time.Since(start) }()
+		session, err := imap.Dial(t.Context(), imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: dial, Timeout: 10 * time.Second},
+			credentials(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			failed = err
+			return
+		}
+		defer session.Close(t.Context())
+		boxes, err := session.Mailboxes(t.Context())
+		if err != nil {
+			failed = err
+			return
+		}
+		for _, b := range boxes {
+			if b.Left != "" {
+				continue
+			}
+			for batch, err := range session.Scan(t.Context(), b, ledger.Cursor{}) {
+				if err != nil {
+					failed = err
+					return
+				}
+				messages += len(batch.Mail)
+			}
+		}
+	})
+	return messages, took, failed
+}
+
+// TestTricklingServerIsGivenUp meets servers that answer within the timeout
+// again and again, and never with what was asked for.
+func TestTricklingServerIsGivenUp(t *testing.T) {
+	always := func(line string) func(int) string { return func(int) string { return line + "\r\n" } }
+	each := func(format string) func(int) string {
+		return func(n int) string { return fmt.Sprintf(format, n) + "\r\n" }
+	}
+	list := imaptest.Answer{Command: "LIST", Reply: "* LIST () \"/\" INBOX\r\n%T OK done\r\n"}
+	uids := imaptest.Answer{Command: "UID FETCH 1:3 (UID)", Reply: "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n%T OK done\r\n"}
+	for name, tt := range map[string]struct {
+		command string
+		trickle func(int) string
+	}{
+		"a mailbox again and again":        {"LIST", always(`* LIST () "/" INBOX`)},
+		"states nobody asked for":          {"EXAMINE", each("* STATUS box%d (UIDNEXT 4)")},
+		"mailboxes nobody asked for":       {"UID FETCH", each(`* LIST () "/" box%d`)},
+		"junk":                             {"LIST", always("junk")},
+		"still here":                       {"UID FETCH", always("* OK Still here")},
+		"a message again and again":        {"UID FETCH", always("* 2 FETCH (UID 2)")},
+		"messages nobody asked for":        {"UID FETCH 1:3 (UID)", func(n int) string { return fmt.Sprintf("* %d FETCH (UID %d)\r\n", n+3, n+3) }},
+		"flags for headers":                {"UID FETCH 1:3 (UID I", each("* 2 FETCH (UID %d FLAGS ())")},
+		"headers of others":                {"UID FETCH 1:3 (UID I", func(n int) string { return answer(n + 3) }},
+		"more and more messages":           {"EXAMINE", each("* %d EXISTS")},
+		"continuations":                    {"LIST", always("+ go on")},
+		"capabilities":                     {"LOGIN", each("* CAPABILITY IMAP4rev1 X%d")},
+		"continuations of a login":         {"LOGIN", always("+")},
+		"pieces of a response without end": {"LIST", always("* LIST () {1}\r\na {1}")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, took, err := trickling(t, "* OK [CAPABILITY IMAP4rev1] hi\r\n",
+				imaptest.Answer{Command: tt.command, Trickle: tt.trickle, Pause: time.Second}, list, examined(3), uids)
+			if err == nil || !strings.HasSuffix(err.Error(), ": the server sends nothing of use: no progress within 30s") || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want no progress", err)
+			}
+			if took > 40*time.Second {
+				t.Errorf("given up after %s, want about 30s", took)
+			}
+		})
+	}
+	t.Run("greeting", func(t *testing.T) {
+		_, _, err := trickling(t, strings.Repeat("junk\r\n", 20))
+		if err == nil || !strings.Contains(err.Error(), "no answer within 10s") {
+			t.Errorf("error %v, want no answer", err)
+		}
+	})
+}
+
+// TestUselessResponsesAreCounted meets a server that sends much of no use in no
+// time.
+func TestUselessResponsesAreCounted(t *testing.T) {
+	_, _, err := trickling(t, "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n",
+		imaptest.Answer{Command: "LIST", Trickle: func(int) string { return strings.Repeat("* LIST () \"/\" INBOX\r\n", 1000) }})
+	if err == nil || !strings.HasSuffix(err.Error(), "LIST: the server sends nothing of use: 100000 responses") {
+		t.Errorf("error %v, want too many responses", err)
+	}
+}
+
+// TestSlowServerIsNotCut reads servers that take nearly the whole timeout for
+// each response, in any order and with others in between, and get on.
+func TestSlowServerIsNotCut(t *testing.T) {
+	const n, pause = 50, 9 * time.Second
+	upTo := func(last int, line func(n int) string) func(int) string {
+		return func(i int) string {
+			if i > last {
+				return ""
+			}
+			return line(i)
+		}
+	}
+	order := func(i int) int { return i*7%n + 1 }
+	got, took, err := trickling(t, "* PREAUTH [CAPABILITY IMAP4rev1 LIST-EXTENDED LIST-STATUS] hi\r\n",
+		imaptest.Answer{Command: "LIST", Pause: pause, Reply: "%T OK done\r\n", Trickle: upTo(2*n, func(i int) string {
+			if i <= n {
+				return fmt.Sprintf("* LIST (\\NoSelect) \"/\" box%d\r\n", i)
+			}
+			return fmt.Sprintf("* STATUS box%d (UIDNEXT 4)\r\n* LIST () \"/\" INBOX\r\n", i-n)
+		})},
+		imaptest.Answer{Command: "EXAMINE", Pause: pause, Reply: "* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT 51]\r\n%T OK done\r\n", Trickle: upTo(2, func(i int) string {
+			return []string{"* FLAGS ()\r\n", "* 50 EXISTS\r\n"}[i-1]
+		})},
+		imaptest.Answer{Command: "UID FETCH 1:50 (UID)", Pause: pause, Reply: "%T OK done\r\n", Trickle: upTo(n, func(i int) string {
+			return fmt.Sprintf("* %d FETCH (UID %d)\r\n", order(i), order(i))
+		})},
+		imaptest.Answer{Command: "UID FETCH 1:50", Pause: pause, Reply: "%T OK done\r\n", Trickle: upTo(2*n, func(i int) string {
+			if i%2 == 0 {
+				return "* OK Still here\r\n"
+			}
+			return answer(order(i / 2))
+		})},
+	)
+	if err != nil || got != n {
+		t.Errorf("%d messages, error %v; want %d", got, err, n)
+	}
+	if took < 5*n*pause {
+		t.Errorf("the server took only %s", took)
+	}
+}
+
+// TestLongListingIsNotCut lists more mailboxes than are kept.
+func TestLongListingIsNotCut(t *testing.T) {
+	var list strings.Builder
+	for i := range 125_000 {
+		fmt.Fprintf(&list, "* LIST (\\NoSelect) \"/\" box%d\r\n", i)
+	}
+	if _, _, err := trickling(t, "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n", imaptest.Answer{Command: "LIST", Reply: list.String() + "%T OK done\r\n"}); err != nil {
+		t.Error(err)
 	}
 }

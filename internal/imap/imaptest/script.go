@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Script is a peer that says what it is told to, whatever sense it makes.
@@ -27,10 +28,14 @@ type Answer struct {
 	Command string // the beginning of the command without its tag, any case
 	Reply   string // with its line ends; %T stands for the tag, for DONE for that of IDLE
 	// Make, if set, makes the reply to this very command.
-	Make   func(command string) string
-	Times  int  // how often it is used; 0: always
-	Hangup bool // close the connection after it
-	Silent bool // say nothing and wait for the next line
+	Make func(command string) string
+	// Trickle, if set, makes the lines that come before the reply, one at a
+	// time after Pause, until it gives none.
+	Trickle func(n int) string
+	Pause   time.Duration
+	Times   int  // how often it is used; 0: always
+	Hangup  bool // close the connection after it
+	Silent  bool // say nothing and wait for the next line
 }
 
 // Dial connects to the peer without a network.
@@ -62,6 +67,9 @@ func (s *Script) Serve(c net.Conn) {
 		if a.Make != nil {
 			a.Reply = a.Make(rest)
 		}
+		if a.Trickle != nil && !trickle(c, a) {
+			return
+		}
 		if !a.Silent {
 			if _, err := io.WriteString(c, strings.ReplaceAll(a.Reply, "%T", tag)); err != nil {
 				return
@@ -69,6 +77,20 @@ func (s *Script) Serve(c net.Conn) {
 		}
 		if a.Hangup {
 			return
+		}
+	}
+}
+
+// trickle reports whether the client took it all.
+func trickle(c net.Conn, a Answer) bool {
+	for n := 1; ; n++ {
+		line := a.Trickle(n)
+		if line == "" {
+			return true
+		}
+		<-time.After(a.Pause)
+		if _, err := io.WriteString(c, line); err != nil {
+			return false
 		}
 	}
 }
