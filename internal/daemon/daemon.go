@@ -81,11 +81,7 @@ func Open(ctx context.Context, o Options) (*Daemon, error) {
 
 // Close closes the connections and the ledger.
 func (d *Daemon) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, a := range d.accounts {
-		a.dav.close()
-	}
+	d.swap(d.config(), nil)
 	return d.ledger.Close()
 }
 
@@ -93,12 +89,7 @@ func (d *Daemon) Close() error {
 func (d *Daemon) Ledger() *ledger.Ledger { return d.ledger }
 
 func (d *Daemon) configure(c *config.Config) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, a := range d.accounts {
-		a.dav.close()
-	}
-	d.cfg, d.accounts = c, nil
+	var accounts []account
 	for _, a := range c.Accounts {
 		acct := account{Account: a, dav: &davSession{}}
 		mail, calendars := a.Credentials()
@@ -106,7 +97,20 @@ func (d *Daemon) configure(c *config.Config) {
 		if mail == calendars {
 			acct.calendars = acct.mail
 		}
-		d.accounts = append(d.accounts, acct)
+		accounts = append(accounts, acct)
+	}
+	d.swap(c, accounts)
+}
+
+// swap replaces the configuration, and then closes the connections of the old
+// one: nobody waits for those with the lock.
+func (d *Daemon) swap(c *config.Config, accounts []account) {
+	d.mu.Lock()
+	old := d.accounts
+	d.cfg, d.accounts = c, accounts
+	d.mu.Unlock()
+	for _, a := range old {
+		a.dav.close()
 	}
 }
 

@@ -24,51 +24,97 @@ const (
 // old one kept.
 func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) error {
 	for {
-		gen, cancel := context.WithCancel(ctx)
-		running := d.start(gen)
-		d.notify(ctx, daemon.SdNotifyReady+"\nSTATUS=running")
-		again := d.waitReload(ctx, reload, load)
-		if !again {
-			d.notify(ctx, daemon.SdNotifyStopping)
+		c, err := d.generation(ctx, reload, load)
+		if err != nil || ctx.Err() != nil {
+			return err
 		}
-		cancel()
-		if !wait(running, stopWithin) {
-			return errors.New("a loop did not stop in time")
-		}
-		if !again {
-			return nil
-		}
+		d.adopt(ctx, c)
 	}
 }
 
-// waitReload returns true when there is a new configuration, false when ctx is
+// generation runs every loop on the present configuration until there is a new
+// one, which it returns, or ctx is done. The loops have ended then: none of them
+// holds what adopt replaces, or still asks a server of the old configuration.
+func (d *Daemon) generation(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) (*config.Config, error) {
+	gen, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := newWatch()
+	running := d.start(gen, w)
+
+	alive, quiet := context.WithCancel(ctx) // loops that take long to end are watched too
+	var watching sync.WaitGroup
+	watching.Go(func() { d.watchdog(alive, w) })
+	defer watching.Wait()
+	defer quiet()
+
+	d.notify(ctx, daemon.SdNotifyReady+"\nSTATUS=running")
+	c := d.waitReload(ctx, reload, load)
+	cancel()
+	return c, d.drain(ctx, running)
+}
+
+// waitReload returns the new configuration when there is one, nil when ctx is
 // done.
-func (d *Daemon) waitReload(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) bool {
+func (d *Daemon) waitReload(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) *config.Config {
 	for {
 		select {
 		case <-ctx.Done():
-			return false
+			return nil
 		case <-reload:
 		}
 		d.notify(ctx, reloading())
 		c, err := load()
 		if err == nil {
-			err = d.ledger.SetMe(ctx, me(c))
+			return c
 		}
-		if err == nil {
-			d.configure(c)
-			d.log.InfoContext(ctx, "configuration reloaded")
-			return true
-		}
-		d.log.ErrorContext(ctx, "configuration not reloaded; the old one stays", "error", err)
+		d.notReloaded(ctx, err)
 		d.notify(ctx, daemon.SdNotifyReady)
 	}
 }
 
+// adopt goes over to a new configuration.
+func (d *Daemon) adopt(ctx context.Context, c *config.Config) {
+	if err := d.ledger.SetMe(ctx, me(c)); err != nil {
+		d.notReloaded(ctx, err)
+		return
+	}
+	d.configure(c)
+	d.log.InfoContext(ctx, "configuration reloaded")
+}
+
+func (d *Daemon) notReloaded(ctx context.Context, err error) {
+	d.log.ErrorContext(ctx, "configuration not reloaded; the old one stays", "error", err)
+}
+
+// drain waits for loops that were told to end. On a reload it waits for as long
+// as they take, on a shutdown no longer than stopWithin.
+func (d *Daemon) drain(ctx context.Context, running *sync.WaitGroup) error {
+	done := make(chan struct{})
+	go func() { running.Wait(); close(done) }()
+	late := time.NewTicker(stopWithin)
+	defer late.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+		case <-late.C:
+			d.log.WarnContext(ctx, "a loop has not stopped yet; the reload waits for it")
+		}
+	}
+	d.notify(ctx, daemon.SdNotifyStopping)
+	late.Reset(stopWithin)
+	select {
+	case <-done:
+		return nil
+	case <-late.C:
+		return errors.New("a loop did not stop in time")
+	}
+}
+
 // start starts every loop. The group is done when all have returned.
-func (d *Daemon) start(ctx context.Context) *sync.WaitGroup {
+func (d *Daemon) start(ctx context.Context, w *watch) *sync.WaitGroup {
 	var running sync.WaitGroup
-	w := newWatch()
 	supervised := func(l Loop) { running.Go(func() { supervise(ctx, d.log, w, l) }) }
 	for _, s := range d.sources() {
 		supervised(Loop{
@@ -83,7 +129,6 @@ func (d *Daemon) start(ctx context.Context) *sync.WaitGroup {
 		rest(ctx, p, 24*time.Hour)
 		return d.ledger.Upkeep(ctx)
 	}})
-	running.Go(func() { d.watchdog(ctx, w) })
 	return &running
 }
 
@@ -142,20 +187,6 @@ func (d *Daemon) notify(ctx context.Context, state string) {
 // reloading is what Type=notify-reload wants to hear (sd_notify(3)).
 func reloading() string {
 	return fmt.Sprintf("%s\n%s", daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
-}
-
-// wait reports whether the group is done within d.
-func wait(g *sync.WaitGroup, d time.Duration) bool {
-	done := make(chan struct{})
-	go func() { g.Wait(); close(done) }()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
-	}
 }
 
 // jittered is d give or take a fifth.

@@ -140,18 +140,29 @@ func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, 
 // davSession is the calendar side of an account, discovered once and shared by
 // the loop that reads meetings and the one that writes follow-ups.
 type davSession struct {
-	mu sync.Mutex
+	asking sync.Mutex // held while the server is asked
+
+	mu sync.Mutex      // never held while the server is asked: close does not wait
 	s  *caldav.Session // nil while it has to be found
 }
 
-func (k *davSession) close() {
+func (k *davSession) session() *caldav.Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.s
+}
+
+// keep closes the session there was, if any, and has s in its place.
+func (k *davSession) keep(s *caldav.Session) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.s != nil {
 		k.s.Close()
 	}
-	k.s = nil
+	k.s = s
 }
+
+func (k *davSession) close() { k.keep(nil) }
 
 // unreachable says that an account's calendars could not even be listed.
 type unreachable struct{ error }
@@ -160,34 +171,34 @@ func (u unreachable) Unwrap() error { return u.error }
 
 // calendars lists the calendars of an account. Where that fails, the server is
 // looked for anew the next time.
-func (d *Daemon) calendars(ctx context.Context, a account) (*caldav.Session, []caldav.Collection, error) {
-	a.dav.mu.Lock()
-	defer a.dav.mu.Unlock()
-	var all []caldav.Collection
-	err := a.calendars.try(ctx, ledger.Calendar, func() (err error) {
-		all, err = a.dav.list(ctx, d.config(), a, d.log)
+func (d *Daemon) calendars(ctx context.Context, a account) (s *caldav.Session, all []caldav.Collection, err error) {
+	cfg := d.config()
+	a.dav.asking.Lock()
+	defer a.dav.asking.Unlock()
+	err = a.calendars.try(ctx, ledger.Calendar, func() (err error) {
+		s, all, err = a.dav.list(ctx, cfg, a, d.log)
 		return err
 	})
 	if err != nil {
 		return nil, nil, unreachable{err}
 	}
-	return a.dav.s, all, nil
+	return s, all, nil
 }
 
-func (k *davSession) list(ctx context.Context, cfg *config.Config, a account, log *slog.Logger) ([]caldav.Collection, error) {
-	if k.s == nil {
-		s, err := setup.Calendars(ctx, cfg, a.Account, a.calendars.Credentials, log)
-		if err != nil {
-			return nil, err
+func (k *davSession) list(ctx context.Context, cfg *config.Config, a account, log *slog.Logger) (*caldav.Session, []caldav.Collection, error) {
+	s := k.session()
+	if s == nil {
+		var err error
+		if s, err = setup.Calendars(ctx, cfg, a.Account, a.calendars.Credentials, log); err != nil {
+			return nil, nil, err
 		}
-		k.s = s
+		k.keep(s)
 	}
-	all, err := k.s.Calendars(ctx)
+	all, err := s.Calendars(ctx)
 	if err != nil {
-		k.s.Close()
-		k.s = nil
+		k.close()
 	}
-	return all, err
+	return s, all, err
 }
 
 // meetings reads what changed in every calendar of an account but the
