@@ -49,7 +49,7 @@ func (d *Daemon) covered(ctx context.Context) (bool, error) {
 // side is how far one side of an account has been read.
 type side struct {
 	connection ledger.SourceHealth
-	whole      bool // all that the server lists is in, back to the horizon
+	whole      bool // all that the server lists is in, back to the horizon; of mail at least one mailbox
 	read       int  // mailboxes or calendars so far
 }
 
@@ -70,7 +70,9 @@ func sideOf(health []ledger.SourceHealth, id ledger.SourceID, now time.Time) sid
 			missing++
 		}
 	}
-	x.whole = x.connection.Listed && missing == 0
+	// INBOX always exists (RFC 3501 section 5.1): without any mailbox the mail
+	// was not looked at, for want of an answer or of a folder that is to be read.
+	x.whole = x.connection.Listed && missing == 0 && (x.read > 0 || id.Type != ledger.Mailbox)
 	return x
 }
 
@@ -103,7 +105,7 @@ func Hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, no
 	unread := ""
 	for _, a := range cfg.Accounts {
 		x := sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now)
-		if a.IMAP != nil && !x.whole && x.read == 0 {
+		if a.IMAP != nil && x.read == 0 {
 			unread = a.Name
 		}
 	}

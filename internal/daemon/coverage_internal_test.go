@@ -25,6 +25,8 @@ func TestSideOf(t *testing.T) {
 		{"never asked", nil, false},
 		{"no listing yet", []ledger.SourceHealth{{Source: connection.Source}, box("INBOX", false, old, true)}, false},
 		{"listed, nothing read", []ledger.SourceHealth{connection, box("INBOX", true, time.Time{}, false)}, false},
+		{"a listing without a mailbox", []ledger.SourceHealth{connection}, false},
+		{"a listing that lost its mailboxes", []ledger.SourceHealth{connection, box("INBOX", false, old, true)}, false},
 		{"INBOX in, Sent not begun", []ledger.SourceHealth{connection, box("INBOX", true, old, true), box("Sent", true, time.Time{}, false)}, false},
 		{"half read", []ledger.SourceHealth{connection, box("INBOX", true, now.AddDate(0, -6, 0), false)}, false},
 		{"back to the horizon", []ledger.SourceHealth{connection, box("INBOX", true, old, false)}, true},
@@ -35,6 +37,10 @@ func TestSideOf(t *testing.T) {
 		if got.whole != test.whole {
 			t.Errorf("%s: whole = %v, want %v", test.name, got.whole, test.whole)
 		}
+	}
+	calendars := ledger.SourceHealth{Source: ledger.SourceID{Account: "a", Type: ledger.Calendar}, Listed: true}
+	if x := sideOf([]ledger.SourceHealth{calendars}, calendars.Source, now); !x.whole {
+		t.Error("an account whose only calendar is that of the follow-ups is not whole")
 	}
 	failing := connection
 	failing.Error, failing.FailingSince = "no answer", now.Add(-patience)

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"syncd/internal/config"
 	"syncd/internal/demo"
+	"syncd/internal/imap/imaptest"
 	"syncd/internal/ledger"
 )
 
@@ -154,21 +156,47 @@ func TestSourcesThatAreGoneAreNotWaitedFor(t *testing.T) {
 // hour, but nothing that would need that mail.
 func TestSilentMail(t *testing.T) {
 	s := stage(t)
-	cfg := mailAt(s, freePort(t))
+	writesNothingBlindly(t, s, mailAt(s, freePort(t)), "nothing listens there")
+}
+
+// TestNoFolderIsRead has a typo in folders: no mail is read, and that is not as
+// if all of it were.
+func TestNoFolderIsRead(t *testing.T) {
+	s := stage(t)
+	cfg := *s.Config
+	cfg.Accounts = slices.Clone(cfg.Accounts)
+	cfg.Accounts[0].Folders = []config.Glob{"Nope"}
+	writesNothingBlindly(t, s, &cfg, "no folder is read: all are left out: INBOX (not in folders), Sent (not in folders)")
+}
+
+// writesNothingBlindly passes several times with a mail side that fails.
+func writesNothingBlindly(t *testing.T, s *demo.Stage, cfg *config.Config, failing string) {
+	t.Helper()
 	clock := now
 	d := openAt(t, s, cfg, func() time.Time { return clock })
-	for _, clock = range []time.Time{now, now.Add(30 * time.Minute)} {
-		if err := d.Pass(t.Context()); err == nil {
-			t.Fatal("Pass = nil without a mail server")
+	fails := func() {
+		t.Helper()
+		if err := d.Pass(t.Context()); err == nil || !strings.Contains(err.Error(), failing) {
+			t.Fatalf("Pass = %v, want %s", err, failing)
 		}
+	}
+	for _, clock = range []time.Time{now, now.Add(30 * time.Minute)} {
+		fails()
 		if first, err := d.Ledger().FirstRun(t.Context()); err != nil || !first.IsZero() {
 			t.Fatalf("first run complete at %s, %v", first, err)
 		}
 	}
-	clock = now.Add(2 * time.Hour)
-	if err := d.Pass(t.Context()); err == nil {
-		t.Fatal("Pass = nil without a mail server")
+	health, err := d.Ledger().Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, h := range health {
+		if h.Source.Type == ledger.Mailbox && h.Source.Name == "" && !strings.Contains(h.Error, failing) {
+			t.Errorf("status says of the mail %q, want %s", h.Error, failing)
+		}
+	}
+	clock = now.Add(2 * time.Hour)
+	fails()
 	if first, err := d.Ledger().FirstRun(t.Context()); err != nil || first.IsZero() {
 		t.Errorf("first run not complete after an hour of silence: %v", err)
 	}
@@ -187,5 +215,45 @@ func TestSilentMail(t *testing.T) {
 	}
 	for _, e := range entries(t, s) {
 		t.Errorf("written without any mail: %s", e.Summary)
+	}
+}
+
+// TestEmptyListing has a server that lists its mailbox once and then none: that
+// is a failure, and no word that the mailbox is gone (SPEC I15).
+func TestEmptyListing(t *testing.T) {
+	var empty atomic.Bool
+	mail := imaptest.New("robin", "secret")
+	mail.Mangle = func(r string) string {
+		if empty.Load() && strings.HasPrefix(r, "* LIST ") {
+			return ""
+		}
+		return r
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go mail.Serve(l)
+	t.Cleanup(func() { l.Close(); mail.Close() })
+	s := stage(t)
+	cfg := mailAt(s, l.Addr().(*net.TCPAddr).Port)
+	cfg.Accounts[0].IMAP.User, cfg.Accounts[0].IMAP.Password = "robin", "secret"
+	d := open(t, s, cfg)
+	if err := d.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	empty.Store(true)
+	const want = `account "demo": no folder is read: the server lists none`
+	if err := d.Pass(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("Pass = %v, want %s", err, want)
+	}
+	health, err := d.Ledger().Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range health {
+		if h.Source.Name == "INBOX" && !h.Listed {
+			t.Error("INBOX counts as gone")
+		}
 	}
 }

@@ -95,6 +95,10 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 	if err != nil {
 		return fmt.Errorf("account %q: list the mailboxes: %w", name, err)
 	}
+	none := setup.NoFolder(boxes)
+	if len(boxes) == 0 { // a listing without INBOX says nothing of what is there
+		return fmt.Errorf("account %q: %w", name, none)
+	}
 	boxes = slices.DeleteFunc(boxes, func(b imap.Mailbox) bool { return b.Left != "" })
 	listed := make([]ledger.Listed, len(boxes))
 	for i, b := range boxes {
@@ -102,6 +106,9 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 	}
 	if err := d.ledger.SetListing(ctx, ledger.SourceID{Account: name, Type: ledger.Mailbox}, listed); err != nil {
 		return fmt.Errorf("account %q: %w", name, err)
+	}
+	if none != nil {
+		return fmt.Errorf("account %q: %w", name, none)
 	}
 	var errs []error
 	for _, b := range boxes {

@@ -173,6 +173,10 @@ func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Creden
 		}
 		read = append(read, b.Name)
 	}
+	if none := NoFolder(boxes); none != nil {
+		c.say(Finding{Account: a.Name, Topic: "folders", Text: none.Error(), Failed: true})
+		return nil
+	}
 	c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are read: %s", len(read), strings.Join(read, ", "))})
 	if len(left) > 0 {
 		c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are left out: %s", len(left), strings.Join(left, ", "))})

@@ -116,6 +116,19 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// A typo in folders leaves nothing to read, which has to be mended.
+func TestCheckFindsNoFolder(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	for _, name := range []string{"A", "B", "C", "D"} {
+		s.mail.Create(name)
+	}
+	got := s.check(t, right+"\nfolders = [\"Nope\"]", "")
+	want(t, got, "failed home folders: no folder is read: all are left out: ", "(not in folders), and 1 more\n")
+	if strings.Contains(got, " folders: 0 ") || strings.Contains(got, " sent: ") {
+		t.Errorf("no folder is told as if it were some:\n%s", got)
+	}
+}
+
 func TestCheckFindsNoSentMail(t *testing.T) {
 	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
 	want(t, s.check(t, right, ""), "warn home sent: no folder with your sent mail was found")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 
 	"syncd/internal/auth"
 	"syncd/internal/caldav"
@@ -31,6 +32,26 @@ func Mail(ctx context.Context, a config.Account, login *auth.Credentials, log *s
 		return nil, fmt.Errorf("account %q: %s: user name or password refused: %w", a.Name, a.IMAP.Host, said)
 	}
 	return s, err
+}
+
+// NoFolder is an error if none of an account's folders is read: then nothing is
+// known of its mail.
+func NoFolder(all []imap.Mailbox) error {
+	const most = 4 // are named
+	var left []string
+	for _, b := range all {
+		if b.Left == "" {
+			return nil
+		}
+		left = append(left, fmt.Sprintf("%s (%s)", b.Name, b.Left))
+	}
+	switch n := len(left); {
+	case n == 0:
+		return errors.New("no folder is read: the server lists none")
+	case n > most:
+		left = append(left[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	return errors.New("no folder is read: all are left out: " + strings.Join(left, ", "))
 }
 
 // Calendars finds the calendars of an account.
