@@ -13,7 +13,7 @@ export CGO_ENABLED := 1
 export GOFLAGS := $(GOFLAGS) -tags=sqlite_omit_load_extension
 
 # Packages in which goroutines share something; their tests run under the race
-# detector, the others without.
+# detector, the others without. Of cmd/syncd it is the tests that run processes.
 RACE := auth caldav daemon imap ledger reconcile servertest setup webdav
 
 .PHONY: run test check lint bench fuzz soak fmt build install
@@ -32,6 +32,7 @@ test:
 	go vet ./...
 	go test $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
 	go test -race $$(go list ./... | grep -xE '$(RACE_PATTERN)')
+	go test -race -run 'AsAProcess|IsStopped|Killed' ./cmd/syncd
 
 empty :=
 space := $(empty) $(empty)

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,9 +28,12 @@ import (
 type trial struct {
 	config, state string
 	user          *servertest.DAVUser
-	origin        *url.URL                   // of Radicale
-	answered      func(*http.Response) error // nil: nothing happens
-	running       *exec.Cmd
+	origin        *url.URL // of Radicale
+
+	mu       sync.Mutex                 // guards what the proxy shares with the test
+	answered func(*http.Response) error // nil: nothing happens; called with the lock held
+	running  *os.Process
+	puts     int // that Radicale took
 }
 
 func newTrial(t *testing.T) *trial {
@@ -56,6 +60,8 @@ func newTrial(t *testing.T) *trial {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) { p.SetURL(r.origin) },
 		ModifyResponse: func(resp *http.Response) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			if r.answered == nil {
 				return nil
 			}
@@ -82,13 +88,33 @@ create_calendar = true
 	return r
 }
 
+// onAnswer sets what happens between an answer of Radicale and syncd's hearing
+// it.
+func (r *trial) onAnswer(do func(*http.Response) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answered = do
+}
+
+// start starts a program, so that it can be killed.
+func (r *trial) start(c *exec.Cmd) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := c.Start()
+	r.running = c.Process
+	return err
+}
+
 // syncd runs the program to its end.
 func (r *trial) syncd(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	r.running = exec.CommandContext(t.Context(), "syncd", append([]string{"--config", r.config, "--state", r.state}, args...)...)
-	r.running.Stdout, r.running.Stderr = &out, &errs
-	err := r.running.Run()
+	c := exec.CommandContext(t.Context(), "syncd", append([]string{"--config", r.config, "--state", r.state}, args...)...)
+	c.Stdout, c.Stderr = &out, &errs
+	err := r.start(c)
+	if err == nil {
+		err = c.Wait()
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, errs.String())
 	}
@@ -115,28 +141,27 @@ func (r *trial) writes() (all []string) {
 // second event and loses none (SPEC I9).
 func TestKilledBetweenPutAndAnswer(t *testing.T) {
 	r := newTrial(t)
-	puts := 0
-	r.answered = func(resp *http.Response) error {
+	r.onAnswer(func(resp *http.Response) error {
 		if resp.Request.Method != http.MethodPut || resp.StatusCode >= 300 {
 			return nil
 		}
-		if puts++; puts != 2 {
+		if r.puts++; r.puts != 2 {
 			return nil
 		}
-		if err := r.running.Process.Kill(); err != nil {
+		if err := r.running.Kill(); err != nil {
 			t.Error(err)
 		}
 		return errors.New("nobody is there to hear it")
-	}
+	})
 	err := r.pass(t)
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("the first pass ended with %v, want SIGKILL", err)
 	}
-	if puts != 2 {
-		t.Fatalf("killed after %d PUTs, want 2", puts)
+	r.onAnswer(nil) // from here on the proxy touches nothing of the test's
+	if r.puts != 2 {
+		t.Fatalf("killed after %d PUTs, want 2", r.puts)
 	}
-	r.answered = nil
 	if err := r.pass(t); err != nil {
 		t.Fatal(err)
 	}
