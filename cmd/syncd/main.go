@@ -175,7 +175,11 @@ func (a *app) reader(ctx context.Context) (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.OpenReader(ctx, dir)
+	l, err := ledger.OpenReader(ctx, dir)
+	if errors.Is(err, ledger.ErrNone) {
+		return nil, fmt.Errorf("%w (with --dry-run it only reads)", err)
+	}
+	return l, err
 }
 
 // close closes what was only read from; what can go wrong is told.

@@ -59,7 +59,7 @@ func (a *app) people(ctx context.Context) (*people, error) {
 		return nil, err
 	}
 	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}}
-	p.result = daemon.Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now)
+	p.result = daemon.Plan(snap, cfg, health, now)
 	for _, s := range p.result.States {
 		p.states[s.Contact] = s
 	}

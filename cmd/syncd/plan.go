@@ -55,7 +55,7 @@ func (a *app) plan(ctx context.Context, at string, all bool) error {
 	if err != nil {
 		return err
 	}
-	v := view(daemon.Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now), now, all)
+	v := view(daemon.Plan(snap, cfg, health, now), now, all)
 	if !a.json {
 		v.print(a.stdout, cfg.Me.Zone)
 		return nil

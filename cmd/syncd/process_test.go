@@ -43,9 +43,8 @@ type process struct {
 	lines         chan string // of stderr; closed at its end
 }
 
-func newProcess(t *testing.T) *process {
+func newProcess(t *testing.T, now time.Time) *process {
 	t.Helper()
-	now := time.Now().UTC()
 	s, err := demo.Start(t.Context(), demo.Options{Seed: 1, Now: now, Zone: "UTC"})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +124,7 @@ func (p *process) stop(t *testing.T) (rest []string, took time.Duration, err err
 // TestRunAsAProcess runs the daemon: it keeps others off its ledger, takes a new
 // configuration and no wrong one, and ends at once when it is told to.
 func TestRunAsAProcess(t *testing.T) {
-	p := newProcess(t)
+	p := newProcess(t, time.Now().UTC())
 	ready := systemd(t)
 	p.start(t, "run")
 	select {
@@ -198,7 +197,7 @@ func systemd(t *testing.T) <-chan struct{} {
 
 // TestSyncIsStopped stops a pass that waits for a mail server: one calm line.
 func TestSyncIsStopped(t *testing.T) {
-	p := newProcess(t)
+	p := newProcess(t, time.Now().UTC())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -220,6 +219,40 @@ func TestSyncIsStopped(t *testing.T) {
 	if len(rest) != 1 || rest[0] != "syncd: stopped before the end; the next pass goes on from here" {
 		t.Errorf("stderr: %q", rest)
 	}
+}
+
+// TestDryRun has a plan before the first write: everything is read, and not even
+// the calendar is made.
+func TestDryRun(t *testing.T) {
+	const at = "2026-05-13 08:30"
+	p := newProcess(t, time.Date(2026, 5, 13, 8, 0, 0, 0, time.UTC))
+	file, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := strings.Replace(string(file), `calendar = "Follow-ups"`, "calendar = \"Hellos\"\ncreate_calendar = true", 1)
+	if err := os.WriteFile(p.config, []byte(made), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says := func(want string, args ...string) {
+		t.Helper()
+		if out, err := p.command(t, args...).CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("syncd %q: %v, want %q in\n%s", args, err, want, out)
+		}
+	}
+	says("nothing was written to the calendar \"Hellos\".\nA pass would write 3 follow-ups now; run syncd plan to see it.\n", "sync", "--dry-run", "--at", at)
+	says("\nTo be written\n  Wed 13 May ", "plan", "--at", at)
+	says("The first scan is complete; the next pass writes to the calendar.\ndemo, calendars: read ", "status")
+	says("\"first_run\": null", "status", "--json")
+	if w := p.stage.Writes(); len(w) > 0 {
+		t.Errorf("requests that write: %q, want none", w)
+	}
+	says("3 follow-ups in the calendar \"Hellos\"", "sync", "--at", at)
+	if w := p.stage.Writes(); len(w) != 4 || !strings.HasPrefix(w[0], "MKCALENDAR ") {
+		t.Errorf("the pass after it wrote %q, want the calendar and three events", w)
+	}
+	says("A pass would write nothing now; run syncd plan to see what waits.\n", "sync", "--dry-run", "--at", at)
+	says("\nIn the calendar\n", "plan", "--at", at)
 }
 
 func exitCode(err error) int {

@@ -91,21 +91,23 @@ func holder(err error) string {
 
 func (a *app) syncCommand() *cobra.Command {
 	var at string
+	var dry bool
 	c := &cobra.Command{
 		Use:   "sync",
 		Short: "one pass over all sources and the calendar, then exit",
-		Long:  "Reads what is new in every mailbox and calendar, plans, and brings the follow-up\ncalendar up to date.",
+		Long:  "Reads what is new in every mailbox and calendar, plans, and brings the follow-up\ncalendar up to date. With --dry-run it only reads: syncd plan shows then what the\nnext pass would write.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.sync(cmd.Context(), at)
+			return a.sync(cmd.Context(), at, dry)
 		},
-		Example: "  syncd sync",
+		Example: "  syncd sync --dry-run\n  syncd sync",
 	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "read everything, and leave the follow-up calendar alone")
 	c.Flags().StringVar(&at, "at", "", "pretend it is `TIME`, for trials; only if every server is on this machine")
 	return c
 }
 
-func (a *app) sync(ctx context.Context, at string) error {
+func (a *app) sync(ctx context.Context, at string, dry bool) error {
 	cfg, err := a.load()
 	if err != nil {
 		return err
@@ -126,12 +128,16 @@ func (a *app) sync(ctx context.Context, at string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Pass(ctx)
+	pass, summary := d.Pass, a.summary
+	if dry {
+		pass, summary = d.Read, a.drySummary
+	}
+	err = pass(ctx)
 	a.endProgress()
 	if ctx.Err() != nil {
 		return errors.Join(errors.New("stopped before the end; the next pass goes on from here"), d.Close())
 	}
-	if err := errors.Join(err, a.summary(ctx, d, cfg), d.Close()); err != nil {
+	if err := errors.Join(err, summary(ctx, d, cfg), d.Close()); err != nil {
 		return a.named(err)
 	}
 	return nil
@@ -167,9 +173,7 @@ func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s, %s, %s; %s in the calendar %q.\n",
-		count(t.Mail, "mail", "mails"), count(t.Meetings, "meeting", "meetings"), count(t.Contacts, "contact", "contacts"),
-		count(t.Open, "follow-up", "follow-ups"), cfg.Followups.Calendar)
+	fmt.Fprintf(a.stdout, "%s; %s in the calendar %q.\n", known(t), count(t.Open, "follow-up", "follow-ups"), cfg.Followups.Calendar)
 	health, err := d.Ledger().Health(ctx)
 	if err != nil {
 		return err
@@ -180,6 +184,33 @@ func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config)
 		}
 	}
 	return nil
+}
+
+// drySummary says what a pass would do now.
+func (a *app) drySummary(ctx context.Context, d *daemon.Daemon, cfg *config.Config) error {
+	t, err := d.Ledger().Totals(ctx)
+	if err != nil {
+		return err
+	}
+	result, err := d.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	would, see := "nothing", "what waits"
+	if n := len(view(result, a.now(), false).write); n > 0 {
+		would, see = count(n, "follow-up", "follow-ups"), "it"
+	}
+	fmt.Fprintf(a.stdout, "%s; nothing was written to the calendar %q.\n", known(t), cfg.Followups.Calendar)
+	fmt.Fprintf(a.stdout, "A pass would write %s now; run syncd plan to see %s.\n", would, see)
+	if result.Silent != "" {
+		fmt.Fprintf(a.stdout, "Nothing is written yet: %s.\n", result.Silent)
+	}
+	return nil
+}
+
+// known is what the ledger holds.
+func known(t ledger.Totals) string {
+	return fmt.Sprintf("%s, %s, %s", count(t.Mail, "mail", "mails"), count(t.Meetings, "meeting", "meetings"), count(t.Contacts, "contact", "contacts"))
 }
 
 // progress draws one line on a terminal, and nothing elsewhere.

@@ -45,6 +45,8 @@ type statusJSON struct {
 	FirstRun *time.Time    `json:"first_run"`
 	Sources  []sourceJSON  `json:"sources"`
 	Totals   ledger.Totals `json:"totals"`
+
+	covered bool // all is in that the first run waits for
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -96,6 +98,7 @@ func (a *app) collect(ctx context.Context, l *ledger.Ledger, cfg *config.Config)
 	}
 	s.FirstRun = utc(first)
 	health, err := l.Health(ctx)
+	s.covered = cfg != nil && daemon.Covered(cfg, health, a.now())
 	for _, h := range health {
 		j := a.source(h, cfg == nil || daemon.Current(cfg, h.Source))
 		failing = failing || j.Configured && h.Error != ""
@@ -122,7 +125,10 @@ func (a *app) source(h ledger.SourceHealth, configured bool) sourceJSON {
 }
 
 func (a *app) printStatus(s statusJSON, zone *time.Location) {
-	if s.FirstRun == nil {
+	switch {
+	case s.FirstRun == nil && s.covered:
+		fmt.Fprintln(a.stdout, "The first scan is complete; the next pass writes to the calendar.")
+	case s.FirstRun == nil:
 		fmt.Fprintln(a.stdout, "The first scan is not complete: nothing is written to the calendar yet.")
 	}
 	for _, x := range s.Sources {

@@ -16,34 +16,51 @@ const patience = time.Hour
 // horizon is how far back mail has to be in before anything is written.
 const horizon = 24 * 30 * 24 * time.Hour
 
-// firstRun reports whether the last 24 months of every source that answers are
-// in, and notes when that was first so. Until then nothing is written; nor
-// while a lost ledger is being read anew.
-func (d *Daemon) firstRun(ctx context.Context) (bool, error) {
-	covered, err := d.covered(ctx)
-	if err != nil || !covered {
-		return false, err
+// firstRun notes when the last 24 months of every source that answers were first
+// in.
+func (d *Daemon) firstRun(ctx context.Context) error {
+	health, err := d.ledger.Health(ctx)
+	if err != nil || !Covered(d.config(), health, d.now()) {
+		return err
 	}
-	return true, d.ledger.SetFirstRun(ctx, d.now())
+	return d.ledger.SetFirstRun(ctx, d.now())
 }
 
-// covered asks every side of every account of the configuration. One that was
-// not asked yet is waited for, and so is one that fails, for as long as
-// patience.
-func (d *Daemon) covered(ctx context.Context) (bool, error) {
-	health, err := d.ledger.Health(ctx)
-	if err != nil {
-		return false, err
-	}
+// Covered reports whether the last 24 months of every source that answers are
+// in. Until then nothing is written; nor while a lost ledger is being read anew.
+// A side of an account that was not asked yet is waited for, and so is one that
+// fails, for as long as patience.
+func Covered(cfg *config.Config, health []ledger.SourceHealth, now time.Time) bool {
 	some := false
-	for _, s := range d.sources() {
-		x := sideOf(health, s.id, d.now())
-		if !x.whole && !x.silent(d.now()) {
-			return false, nil
+	for _, a := range cfg.Accounts {
+		for id, there := range map[ledger.SourceID]bool{
+			{Account: a.Name, Type: ledger.Mailbox}:  a.IMAP != nil,
+			{Account: a.Name, Type: ledger.Calendar}: a.CalDAV != nil,
+		} {
+			if !there {
+				continue
+			}
+			x := sideOf(health, id, now)
+			if !x.whole && !x.silent(now) {
+				return false
+			}
+			some = some || x.read > 0
 		}
-		some = some || x.read > 0
 	}
-	return some, nil
+	return some
+}
+
+// Plan is what the next pass makes of a snapshot of the ledger. Where everything
+// is in and none has noted that yet, the first run is complete with that pass;
+// without it nothing is to be written, and nothing ends for want of evidence.
+func Plan(snap planner.Snapshot, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
+	switch {
+	case !Covered(cfg, health, now):
+		snap.FirstRunAt = time.Time{}
+	case snap.FirstRunAt.IsZero():
+		snap.FirstRunAt = now
+	}
+	return hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now)
 }
 
 // side is how far one side of an account has been read.
@@ -97,11 +114,11 @@ func Current(cfg *config.Config, id ledger.SourceID) bool {
 	return a.CalDAV != nil
 }
 
-// Hold holds back what would be written blindly: while nothing was read of an
+// hold holds back what would be written blindly: while nothing was read of an
 // account's mail, nobody can say that there was no word since a meeting or a
 // mail. Rules about replies rest on the mail of an account itself, and have
 // nothing to say of one that was not read.
-func Hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
+func hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
 	unread := ""
 	for _, a := range cfg.Accounts {
 		x := sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now)

@@ -15,7 +15,6 @@ import (
 
 	"syncd/internal/config"
 	"syncd/internal/ledger"
-	"syncd/internal/planner"
 )
 
 // Options are what a Daemon is made of.
@@ -124,14 +123,34 @@ func (d *Daemon) config() *config.Config {
 // source failing does not stop the others; what failed is in the error, each
 // with its account.
 func (d *Daemon) Pass(ctx context.Context) error {
+	down, err := d.read(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case down != nil: // once is enough, a wrong password above all
+		d.record(ctx, d.followUpsID(), down)
+		return err
+	}
+	return errors.Join(err, d.followUps(ctx))
+}
+
+// Read is Pass without the follow-up calendar: nothing is asked of it, and no
+// first run is complete with it.
+func (d *Daemon) Read(ctx context.Context) error {
+	_, err := d.read(ctx)
+	return err
+}
+
+// read looks once at every source. down says why the server of the follow-up
+// calendar could not be asked.
+func (d *Daemon) read(ctx context.Context) (down, err error) {
 	var errs []error
-	var down error // why the server of the follow-up calendar cannot be asked
 	calendars := d.followUpsID()
 	calendars.Type = ledger.Calendar
 	for _, s := range d.sources() {
 		err := s.pass(ctx)
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -141,12 +160,7 @@ func (d *Daemon) Pass(ctx context.Context) error {
 		}
 		d.record(ctx, s.id, err)
 	}
-	if down != nil { // once is enough, a wrong password above all
-		d.record(ctx, d.followUpsID(), down)
-	} else if err := d.followUps(ctx); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return down, errors.Join(errs...)
 }
 
 // followUpsID is the follow-up calendar as a source.
@@ -225,13 +239,4 @@ func Side(t ledger.SourceType) string {
 	case ledger.FollowUps:
 	}
 	return "follow-ups"
-}
-
-// Plan is what follows from the ledger as it is now.
-func (d *Daemon) Plan(ctx context.Context) (planner.Result, error) {
-	ready, err := d.covered(ctx)
-	if err != nil {
-		return planner.Result{}, err
-	}
-	return d.plan(ctx, d.config(), ready)
 }

@@ -29,8 +29,7 @@ func (d *Daemon) followUps(ctx context.Context) error {
 }
 
 func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
-	ready, err := d.firstRun(ctx)
-	if err != nil {
+	if err := d.firstRun(ctx); err != nil {
 		return err
 	}
 	cal, err := d.openCalendar(ctx, cfg)
@@ -38,7 +37,7 @@ func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	for range rounds {
-		done, err := d.agree(ctx, cfg, cal, ready)
+		done, err := d.agree(ctx, cfg, cal)
 		if err != nil || done {
 			return err
 		}
@@ -48,8 +47,8 @@ func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
 
 // agree is one round: plan, list, compare, apply. done says that there was
 // nothing to do or nothing that could change the plan.
-func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar, ready bool) (done bool, err error) {
-	result, err := d.plan(ctx, cfg, ready)
+func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (done bool, err error) {
+	result, err := d.Plan(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -102,9 +101,8 @@ func (d *Daemon) place(ctx context.Context, in *reconcile.Input) (err error) {
 	return nil
 }
 
-// plan asks the planner about the ledger as of now. Without ready nothing is to
-// be written, and nothing ends for want of evidence.
-func (d *Daemon) plan(ctx context.Context, cfg *config.Config, ready bool) (planner.Result, error) {
+// Plan is what follows from the ledger as it is now.
+func (d *Daemon) Plan(ctx context.Context) (planner.Result, error) {
 	now := d.now()
 	var cut time.Time
 	if d.shifted {
@@ -114,14 +112,11 @@ func (d *Daemon) plan(ctx context.Context, cfg *config.Config, ready bool) (plan
 	if err != nil {
 		return planner.Result{}, err
 	}
-	if !ready {
-		snap.FirstRunAt = time.Time{}
-	}
 	health, err := d.ledger.Health(ctx)
 	if err != nil {
 		return planner.Result{}, err
 	}
-	return Hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now), nil
+	return Plan(snap, d.config(), health, now), nil
 }
 
 // entryPolicy is what the configuration says about entries.
