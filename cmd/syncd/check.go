@@ -68,7 +68,11 @@ func (a *app) printFinding(f setup.Finding) {
 	if f.Account != "" {
 		head = f.Account + ", " + f.Topic
 	}
-	for i, line := range wrap(withoutAccount(f.Text, f.Account), 90) {
+	lines := []string{withoutAccount(f.Text, f.Account)}
+	if isTerminal(w) {
+		lines = wrap(lines[0], 90)
+	}
+	for i, line := range lines {
 		if i > 0 {
 			mark, head = "  ", ""
 		}

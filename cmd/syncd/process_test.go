@@ -255,6 +255,23 @@ func TestDryRun(t *testing.T) {
 	says("\nIn the calendar\n", "plan", "--at", at)
 }
 
+// TestCheckInAPipe has a long finding: it stays one line for other programs.
+func TestCheckInAPipe(t *testing.T) {
+	p := newProcess(t, time.Now().UTC())
+	file, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.config, []byte(strings.Replace(string(file), `"Follow-ups"`, `"Elsewhere"`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "✗ demo, follow-ups       there is no calendar \"Elsewhere\"; there are: \"Follow-ups\", \"Work\". " +
+		"Make one in your calendar app, or set create_calendar = true in [followups]\n"
+	if out, err := p.command(t, "check").CombinedOutput(); exitCode(err) != 1 || !strings.Contains(string(out), want) {
+		t.Errorf("check: %v, want %q in\n%s", err, want, out)
+	}
+}
+
 func exitCode(err error) int {
 	if err == nil {
 		return 0

@@ -215,8 +215,7 @@ func known(t ledger.Totals) string {
 
 // progress draws one line on a terminal, and nothing elsewhere.
 func (a *app) progress() func(daemon.Progress) {
-	f, ok := a.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !isTerminal(a.stderr) {
 		return nil
 	}
 	var mu sync.Mutex
@@ -230,6 +229,11 @@ func (a *app) progress() func(daemon.Progress) {
 		a.drawn = true
 		fmt.Fprintf(a.stderr, "\r\x1b[K%s: %s, %d%s", p.Account, p.Name, p.Done, of)
 	}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // endProgress clears the line of progress.

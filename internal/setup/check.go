@@ -177,9 +177,9 @@ func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Creden
 		c.say(Finding{Account: a.Name, Topic: "folders", Text: none.Error(), Failed: true})
 		return nil
 	}
-	c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are read: %s", len(read), strings.Join(read, ", "))})
+	c.say(Finding{Account: a.Name, Topic: "folders", Text: list(read, "folder is read", "folders are read")})
 	if len(left) > 0 {
-		c.say(Finding{Account: a.Name, Topic: "folders", Text: fmt.Sprintf("%d are left out: %s", len(left), strings.Join(left, ", "))})
+		c.say(Finding{Account: a.Name, Topic: "folders", Text: list(left, "folder is left out", "folders are left out")})
 	}
 	if len(sent) == 0 {
 		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: "no folder with your sent mail was found; until one is named (sent = \"…\" in the account), nothing is said about replies"})
@@ -215,6 +215,17 @@ func (c *checker) dav(ctx context.Context, a config.Account, login *auth.Credent
 			read = append(read, cal.Name)
 		}
 	}
-	c.say(Finding{Account: a.Name, Topic: "calendars", Text: fmt.Sprintf("%d are read for meetings: %s", len(read), strings.Join(read, ", "))})
+	c.say(Finding{Account: a.Name, Topic: "calendars", Text: list(read, "calendar is read for meetings", "calendars are read for meetings")})
 	return nil
+}
+
+// list counts and names things: "2 folders are read: INBOX, Sent".
+func list(names []string, one, many string) string {
+	switch len(names) {
+	case 0:
+		return "no " + one
+	case 1:
+		return "1 " + one + ": " + names[0]
+	}
+	return fmt.Sprintf("%d %s: %s", len(names), many, strings.Join(names, ", "))
 }

@@ -109,8 +109,8 @@ func TestCheck(t *testing.T) {
 	s.mail.Create("Trash", `\Trash`)
 	got := s.check(t, right, "")
 	want(t, got, "robin@example.org is you: configured", "home mail: 127.0.0.1 answers, and the login as robin works",
-		"2 are read: Sent, INBOX", "1 are left out: Trash (", "your sent mail is in Sent",
-		`the calendar "Follow-ups" gets the follow-ups`, "1 are read for meetings: Work", "warn  time: your time zone is Etc/UTC")
+		"2 folders are read: Sent, INBOX\n", "1 folder is left out: Trash (", "your sent mail is in Sent",
+		`the calendar "Follow-ups" gets the follow-ups`, "1 calendar is read for meetings: Work\n", "warn  time: your time zone is Etc/UTC")
 	if strings.Contains(got, "failed") {
 		t.Errorf("something failed:\n%s", got)
 	}
@@ -123,8 +123,9 @@ func TestCheckFindsNoFolder(t *testing.T) {
 		s.mail.Create(name)
 	}
 	got := s.check(t, right+"\nfolders = [\"Nope\"]", "")
-	want(t, got, "failed home folders: no folder is read: all are left out: ", "(not in folders), and 1 more\n")
-	if strings.Contains(got, " folders: 0 ") || strings.Contains(got, " sent: ") {
+	want(t, got, "failed home folders: no folder is read: all are left out: ", "(not in folders), and 1 more\n",
+		"home calendars: no calendar is read for meetings\n")
+	if strings.Contains(got, "folders are read") || strings.Contains(got, " sent: ") {
 		t.Errorf("no folder is told as if it were some:\n%s", got)
 	}
 }
