@@ -77,6 +77,9 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (
 		return true, unsure
 	}
 	err = reconcile.Apply(ctx, cal, d.ledger, delta) // with a Stop it keeps what the user said, and nothing else
+	if errors.Is(err, reconcile.ErrStopped) {
+		err = fmt.Errorf("%w; stop the other syncd, or name another calendar in [followups]", err)
+	}
 	if err != nil {
 		err = cal.fail(err)
 	} else {
