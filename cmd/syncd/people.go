@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -120,25 +121,39 @@ func (a *app) contacts(ctx context.Context, all bool) error {
 	}
 	defer a.close(p)
 	enc := json.NewEncoder(a.stdout)
-	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-	if !a.json {
-		fmt.Fprintln(w, "NAME\tADDRESS\tOUT\tIN\tMET\tLAST\tSTATE")
-	}
+	var rows []ledger.ContactRow
 	for c, err := range p.Contacts(ctx, all) {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if a.json {
-			if err := enc.Encode(p.json(c)); err != nil {
-				return err
-			}
+		case !a.json:
+			rows = append(rows, c)
 			continue
 		}
+		if err := enc.Encode(p.json(c)); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return nil
+	}
+	slices.SortStableFunc(rows, byLastContact)
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tADDRESS\tOUT\tIN\tMET\tLAST\tSTATE")
+	for _, c := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, strings.Join(c.Addresses, ", "), c.Out, c.In, c.Met,
-			day(latest(c.LastOut, c.LastIn, c.LastMet), p.cfg.Me.Zone), stateText(p.states[c.ID], a.now(), p.cfg.Me.Zone))
+			day(lastContact(c), p.cfg.Me.Zone), stateText(p.states[c.ID], a.now(), p.cfg.Me.Zone))
 	}
 	return w.Flush()
 }
+
+// byLastContact orders contacts by when there was last a word, latest first, and
+// then by name.
+func byLastContact(a, b ledger.ContactRow) int {
+	return cmp.Or(lastContact(b).Compare(lastContact(a)), strings.Compare(a.Name, b.Name))
+}
+
+func lastContact(c ledger.ContactRow) time.Time { return latest(c.LastOut, c.LastIn, c.LastMet) }
 
 func latest(all ...time.Time) (t time.Time) {
 	for _, x := range all {
