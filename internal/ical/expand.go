@@ -3,6 +3,7 @@ package ical
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -21,15 +22,17 @@ const (
 	maxShift    = 366 * oneDay
 	maxMargin   = 2 * maxShift // a recurring event is not longer
 	maxFollowed = 16
+
+	instanceCost = 40 // of an instance, in days of fullBudget, as measured
 )
 
 // Expand returns the instances of the events that overlap [from, to), sorted by
 // start: masters, their recurrences and their overrides, each UID by itself.
 // floating is the zone of times without one and of all-day dates. Cancelled
-// instances are included. Of one rule the latest MaxInstances are kept. A rule
-// that is malformed, finer than daily or too much work is ErrRule.
+// instances are included. Of all there are the latest MaxInstances are kept. A
+// rule that is malformed, finer than daily or too much work is ErrRule.
 func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Instance, error) {
-	all, errs := expand(events, from, to, floating, 1)
+	all, errs := expand(events, from, to, floating, 1, MaxInstances)
 	if len(errs) > 0 {
 		return nil, errs[0]
 	}
@@ -37,14 +40,16 @@ func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Inst
 }
 
 // ExpandEach is Expand for events that have nothing to do with each other: those
-// of a UID that cannot be expanded are left out, and left says of how many.
+// of a UID that cannot be expanded are left out, and left says of how many. It
+// keeps the latest MaxInstances of each rule.
 func ExpandEach(events []Event, from, to time.Time, floating *time.Location) (all []Instance, left int) {
-	all, errs := expand(events, from, to, floating, len(events))
+	all, errs := expand(events, from, to, floating, len(events), math.MaxInt)
 	return all, len(errs)
 }
 
-// expand stops at that many errors. All UIDs share one budget.
-func expand(events []Event, from, to time.Time, floating *time.Location, enough int) (all []Instance, errs []error) {
+// expand stops at that many errors, and keeps the latest instances up to limit.
+// All UIDs share one budget.
+func expand(events []Event, from, to time.Time, floating *time.Location, enough, limit int) (all []Instance, errs []error) {
 	var uids []string
 	byUID := map[string][]*Event{}
 	for i := range events {
@@ -65,11 +70,27 @@ func expand(events []Event, from, to time.Time, floating *time.Location, enough 
 			continue
 		}
 		all = append(all, s.out...)
+		if len(all)/2 >= limit {
+			sortInstances(all, floating)
+			all = slices.Clone(latest(all, limit))
+			from = later(from, all[0].Start.In(floating)) // what ends before that would not be kept
+		}
 	}
+	sortInstances(all, floating)
+	return latest(all, limit), errs
+}
+
+func sortInstances(all []Instance, floating *time.Location) {
 	slices.SortStableFunc(all, func(a, b Instance) int {
 		return cmp.Or(a.Start.In(floating).Compare(b.Start.In(floating)), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
 	})
-	return all, errs
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // series is everything about one UID while it is expanded.
@@ -175,6 +196,9 @@ func (s *series) expandMaster() error {
 		}
 		s.instance(s.like(d.Start), d.End)
 	}
+	if *s.work < 0 {
+		return errTooMuch
+	}
 	return nil
 }
 
@@ -251,8 +275,11 @@ func (s *series) exclusions() error {
 }
 
 // instance adds the instance that starts at t, unless it is excluded, an
-// override stands for it, or it is there already.
+// override stands for it, or it is there already, or the budget is spent.
 func (s *series) instance(t, end Time) {
+	if !s.work.spend(instanceCost) {
+		return
+	}
 	key := s.key(t)
 	day := t.wall.Format("20060102")
 	if s.exact[key] || s.wholeDay[day] || s.overrides[key] != nil || s.seen[key] {

@@ -12,7 +12,8 @@ import (
 	"github.com/teambition/rrule-go"
 )
 
-// MaxInstances is how many instances of one rule are kept, the latest ones.
+// MaxInstances is how many instances of one rule are kept, and by Expand of all
+// events together: the latest ones.
 const MaxInstances = 5000
 
 const (
@@ -24,6 +25,8 @@ const (
 
 // ErrRule is returned for a recurrence that is malformed or finer than daily.
 var ErrRule = errors.New("recurrence rule not supported")
+
+var errTooMuch = fmt.Errorf("%w: too much to work out", ErrRule)
 
 // rule is an RRULE (RFC 5545 section 3.3.10) bound to its DTSTART. It works on
 // wall clocks alone; zones are the business of Expand.
@@ -259,12 +262,12 @@ func (r *rule) between(from, to time.Time, limit int) ([]time.Time, error) {
 		}
 	}
 	if *r.work < 0 {
-		return nil, fmt.Errorf("%w: too much to work out", ErrRule)
+		return nil, errTooMuch
 	}
 	return latest(out, limit), nil
 }
 
-func latest(list []time.Time, limit int) []time.Time {
+func latest[T any](list []T, limit int) []T {
 	return list[max(0, len(list)-limit):]
 }
 
