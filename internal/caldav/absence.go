@@ -30,39 +30,33 @@ var absenceWords = sync.OnceValue(func() []string {
 	return all
 })
 
-// absence reads an all-day event as one that says the user is away
-// (SPEC section 5.4). Whether the person in it is the user, the ledger knows.
-// TRANSP says nothing: many programs make every all-day event free.
-func absence(i ical.Instance, zone *time.Location) (a ledger.Absence, is bool) {
-	who, alone := onlyPerson(i.Event)
-	if !alone || cancelled(i.Event) || !saysAbsent(i.Event.Summary) {
-		return a, false
-	}
+// absence reads an all-day event that says the user is away (SPEC section 5.4).
+// Whether the person in it is the user, the ledger knows. TRANSP says nothing:
+// many programs make every all-day event free.
+func absence(i ical.Instance, who string, zone *time.Location) ledger.Absence {
 	last := i.End.In(time.UTC).AddDate(0, 0, -1) // RFC 5545 section 3.6.1: the end is not part of it
 	return ledger.Absence{
 		From: i.Start.In(time.UTC).Format(time.DateOnly), To: last.Format(time.DateOnly), Person: who, KnownAt: knownAt(i, zone),
-	}, true
+	}
 }
 
 // onlyPerson returns the address of the one who organizes or attends an event,
 // "" where nobody does. Somebody without an address may be anyone.
-func onlyPerson(e *ical.Event) (who string, alone bool) {
+func onlyPerson(e *ical.Event, all []ledger.Participant) (who string, alone bool) {
 	nameless := func(a ical.Attendee) bool { return ascii(a.Address) == "" }
-	if e.Organizer != (ical.Attendee{}) && nameless(e.Organizer) || slices.ContainsFunc(e.Attendees, nameless) {
+	switch {
+	case len(all) > 1, e.Organizer != (ical.Attendee{}) && nameless(e.Organizer), slices.ContainsFunc(e.Attendees, nameless):
 		return "", false
-	}
-	switch all := people(e); {
 	case len(all) == 0:
 		return "", true
-	case len(all) > 1, all[0].Thing, all[0].Status == "DECLINED":
+	case all[0].Thing, all[0].Status == "DECLINED":
 		return "", false
-	default:
-		return all[0].Address, true
 	}
+	return all[0].Address, true
 }
 
 func saysAbsent(title string) bool {
-	title = plain(short(title))
+	title = plain(title)
 	return slices.ContainsFunc(absenceWords(), func(word string) bool { return strings.Contains(title, word) })
 }
 

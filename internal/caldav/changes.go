@@ -39,6 +39,9 @@ type delta struct {
 //
 // Every 30 days everything is read anew for that; Cursor.Reached says when it was.
 //
+// A batch has at most as many objects as one request asks for, and ends early
+// where they hold many meetings with many people.
+//
 // Only the last batch carries the new cursor, so that an interrupted reading is
 // done again. Where nothing changed and the cursor is still good there is no
 // batch. Nothing is concluded from an answer that failed or broke off.
@@ -54,54 +57,61 @@ func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Curso
 		if len(d.changed) == 0 && len(d.gone) == 0 && d.cursor == unzoned(cursor) {
 			return
 		}
-		source := ledger.SourceID{Account: s.account.Name, Type: ledger.Calendar, Name: c.URL}
-		for {
+		empty := ledger.Batch{
+			Source: ledger.SourceID{Account: s.account.Name, Type: ledger.Calendar, Name: c.URL},
+			Cursor: cursor, At: at, Total: uint32(min(d.total, 1<<31)), //nolint:gosec // bounded
+		}
+		b, size := empty, 0
+		for len(d.changed) > 0 {
 			n := min(len(d.changed), perRequest)
-			b := ledger.Batch{Source: source, Cursor: cursor, At: at, Total: uint32(min(d.total, 1<<31))} //nolint:gosec // bounded
-			if err := s.readObjects(ctx, c, d.changed[:n], known, zone, &b); err != nil {
+			list, err := s.fetch(ctx, c, d.changed[:n])
+			if err != nil {
 				yield(ledger.Batch{}, fmt.Errorf("read calendar %s: %w", c.URL, err))
 				return
 			}
 			d.changed = d.changed[n:]
-			last := len(d.changed) == 0
-			if last {
-				b.Cursor = d.cursor
-				b.Gone = append(b.Gone, d.gone...)
+			for _, f := range list {
+				if size += readObject(c, f, known, zone, &b); size < fullBatch {
+					continue
+				}
+				if !yield(b, nil) {
+					return
+				}
+				b, size = empty, 0
 			}
-			if !yield(b, nil) || last {
-				return
+			if len(d.changed) > 0 {
+				if !yield(b, nil) {
+					return
+				}
+				b, size = empty, 0
 			}
 		}
+		b.Cursor = d.cursor
+		b.Gone = append(b.Gone, d.gone...)
+		yield(b, nil)
 	}
 }
 
-func (s *Session) readObjects(ctx context.Context, c Collection, items []item, known map[string]string, zone *time.Location, b *ledger.Batch) error {
-	if len(items) == 0 {
-		return nil
+// readObject puts an object into a batch, or why it could not be read, and
+// returns its weight.
+func readObject(c Collection, f fetched, known map[string]string, zone *time.Location, b *ledger.Batch) int {
+	if errors.Is(f.err, ErrGone) { // deleted since it was listed
+		if _, had := known[f.href]; had {
+			b.Gone = append(b.Gone, f.href)
+		}
+		return 0
 	}
-	list, err := s.fetch(ctx, c, items)
+	var o ledger.Object
+	err := f.err
+	if err == nil {
+		o, err = object(c, f.href, f.etag, f.data, b.At, zone)
+	}
 	if err != nil {
-		return err
+		b.Skipped = append(b.Skipped, ledger.Skip{Where: f.href, Reason: err.Error()})
+		return 0
 	}
-	for _, f := range list {
-		if errors.Is(f.err, ErrGone) { // deleted since it was listed
-			if _, had := known[f.href]; had {
-				b.Gone = append(b.Gone, f.href)
-			}
-			continue
-		}
-		var o ledger.Object
-		err := f.err
-		if err == nil {
-			o, err = object(c, f.href, f.etag, f.data, b.At, zone)
-		}
-		if err != nil {
-			b.Skipped = append(b.Skipped, ledger.Skip{Where: f.href, Reason: err.Error()})
-			continue
-		}
-		b.Objects = append(b.Objects, o)
-	}
-	return nil
+	b.Objects = append(b.Objects, o)
+	return weight(o)
 }
 
 // unzoned is a cursor that can be compared with another.

@@ -698,6 +698,111 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// attendees are lines that invite so many.
+func attendees(n int) []string {
+	var lines []string
+	for i := range n {
+		lines = append(lines, fmt.Sprintf("ATTENDEE:mailto:p%d@example.com", i))
+	}
+	return lines
+}
+
+// dailies is an object with so many series, each of a meeting every day since 2016.
+func dailies(n int) string {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\n")
+	for i := range n {
+		fmt.Fprintf(&b, "BEGIN:VEVENT\r\nUID:%d\r\nDTSTART:20160101T120000Z\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\n", i)
+	}
+	return b.String() + "END:VCALENDAR\r\n"
+}
+
+// An invitation may come from anyone: however many days, people and series it
+// names, what is read of it is bounded, the latest first.
+func TestHugeInvitations(t *testing.T) {
+	daily := append(attendees(2000), "RRULE:FREQ=DAILY", "ORGANIZER:mailto:Susan@example.org",
+		"ATTENDEE;PARTSTAT=ACCEPTED:mailto:susan@example.org")
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "people.ics", meetingObject("a@example.com", "20160101", "All hands", daily...))
+	srv.Store("work", "series.ics", dailies(300))
+	srv.Store("work", "uid.ics", meetingObject(strings.Repeat("x", 2000), "20260512", "Long UID", "RRULE:FREQ=DAILY"))
+	srv.Store("work", "address.ics", meetingObject("b@example.com", "20260512", "Long address", "ATTENDEE:mailto:"+strings.Repeat("x", 400)+"@example.com"))
+	b := newBook()
+	b.read(t, s, c)
+	if len(b.skipped) > 0 || len(b.known) != 4 {
+		t.Errorf("%d objects, skipped %v", len(b.known), b.skipped)
+	}
+	hands := b.meetings[c.Href+"people.ics"]
+	if n := len(hands); n != 1000 {
+		t.Fatalf("%d meetings of 2,000 people, want 1,000 with 100 each", n)
+	}
+	if want := time.Date(2027, 5, 13, 12, 0, 0, 0, time.UTC); !hands[len(hands)-1].Start.Equal(want) || !hands[0].Start.Equal(want.AddDate(0, 0, -999)) {
+		t.Errorf("from %v to %v, want 1,000 days to %v", hands[0].Start, hands[len(hands)-1].Start, want)
+	}
+	susan := ledger.Participant{Address: "susan@example.org", Role: ledger.RoleOrganizer, Status: "ACCEPTED"}
+	for _, m := range hands {
+		if len(m.People) != 100 || m.People[0] != susan || &m.People[0] != &hands[0].People[0] {
+			t.Fatalf("%s: %d people from %v on, want 100 from the organiser on, stored once", m.RecurrenceID, len(m.People), m.People[0])
+		}
+	}
+	if n := len(b.meetings[c.Href+"series.ics"]); n != 5000 {
+		t.Errorf("%d meetings of 300 series, want 5,000", n)
+	}
+	if n := len(b.meetings[c.Href+"uid.ics"]); n != 0 {
+		t.Errorf("%d meetings with a UID of 2,000 octets", n)
+	}
+	if m := b.meetings[c.Href+"address.ics"]; len(m) != 1 || len(m[0].People) != 0 {
+		t.Errorf("%v, want nobody at an address of 400 octets", m)
+	}
+}
+
+// Rooms do not push persons out of what is kept of a large meeting, and a large
+// meeting stays one.
+func TestManyRooms(t *testing.T) {
+	var lines []string
+	for i := range 150 {
+		lines = append(lines, fmt.Sprintf("ATTENDEE;CUTYPE=ROOM:mailto:room%d@example.com", i))
+	}
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", meetingObject("a@example.com", "20260512", "Fair", append(lines, attendees(20)...)...))
+	b := newBook()
+	b.read(t, s, c)
+	persons := 0
+	all := b.meetings[c.Href+"a.ics"][0].People
+	for _, p := range all {
+		if !p.Thing {
+			persons++
+		}
+	}
+	if len(all) != 100 || persons != 20 {
+		t.Errorf("%d persons of %d, want 20 of 100", persons, len(all))
+	}
+}
+
+// A batch ends before its objects are too much together.
+func TestHugeBatch(t *testing.T) {
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	const objects = 60
+	for i := range objects {
+		srv.Store("work", fmt.Sprintf("%d.ics", i), dailies(20))
+	}
+	b := newBook()
+	most, read := 0, 0
+	for batch, err := range s.Changes(t.Context(), c, b.cursor, nil, b.at, berlin) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, o := range batch.Objects {
+			n += len(o.Meetings)
+		}
+		most, read, b.cursor = max(most, n), read+len(batch.Objects), batch.Cursor
+	}
+	if read != objects || most > 100_000 || !b.cursor.Complete {
+		t.Errorf("%d objects in batches of up to %d meetings, complete %t; want %d and at most 100,000", read, most, b.cursor.Complete, objects)
+	}
+}
+
 // A series that never changes goes on: after a month its new instances are read.
 func TestExpandsAgain(t *testing.T) {
 	srv, s, c := faulty(t, caldavtest.Faults{})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +17,16 @@ import (
 // ahead is how far into the future meetings are read.
 const ahead = 366 * 24 * time.Hour
 
-// maxText bounds titles and names, which anyone may send us.
-const maxText = 500
+// Bounds of what anyone may send us. Whoever invites thousands for every day
+// makes millions of participants of a few kilobytes.
+const (
+	maxText    = 500       // of titles and names
+	maxUID     = 1000      // octets; it is stored with every instance
+	maxAddress = 320       // octets
+	maxPeople  = 100       // of one event; a meeting of so many moves no clock
+	maxShares  = 100_000   // meetings of one object times the people in each
+	fullBatch  = maxShares // the same of a batch, which is then given away
+)
 
 // ownUID begins the UID of every entry syncd writes (SPEC section 7).
 const ownUID = "syncd-"
@@ -72,7 +81,7 @@ func eventsOf(cal *ical.Calendar) ([]ical.Event, error) {
 // one of our own wherever it was copied to, and not a date of a person.
 func counts(e ical.Event) bool {
 	switch {
-	case e.UID == "", e.Class == "PRIVATE", e.Class == "CONFIDENTIAL":
+	case e.UID == "", len(e.UID) > maxUID, e.Class == "PRIVATE", e.Class == "CONFIDENTIAL":
 		return false
 	case strings.HasPrefix(e.UID, ownUID), marked(e.Description):
 		return false
@@ -88,17 +97,31 @@ func marked(description string) bool {
 	return is
 }
 
-func meeting(i ical.Instance, zone *time.Location) ledger.MeetingInstance {
-	e := i.Event
+// content is what all instances of an event have in common.
+type content struct {
+	title, location string
+	people          []ledger.Participant
+	absent          bool   // says that someone is away, if it is all-day
+	who             string // is away
+}
+
+func contentOf(e *ical.Event) *content {
+	k := &content{title: short(e.Summary), location: short(e.Location), people: people(e)}
+	k.who, k.absent = onlyPerson(e, k.people)
+	k.absent = k.absent && !cancelled(e) && saysAbsent(k.title)
+	return k
+}
+
+func meeting(i ical.Instance, k *content, zone *time.Location) ledger.MeetingInstance {
 	return ledger.MeetingInstance{
 		UID:          i.UID,
 		RecurrenceID: i.RecurrenceID,
 		Start:        i.Start.In(zone).UTC(),
 		End:          i.End.In(zone).UTC(),
-		Title:        short(e.Summary),
-		Location:     short(e.Location),
-		People:       people(e),
-		Cancelled:    cancelled(e),
+		Title:        k.title,
+		Location:     k.location,
+		People:       k.people,
+		Cancelled:    cancelled(i.Event),
 		Series:       i.RecurrenceID != "",
 		KnownAt:      knownAt(i, zone),
 	}
@@ -117,7 +140,8 @@ func knownAt(i ical.Instance, zone *time.Location) time.Time {
 }
 
 // people returns organizer and attendees, each address once. An organizer who
-// is an attendee too keeps the answer they gave there.
+// is an attendee too keeps the answer they gave there. Of more than maxPeople
+// the first are kept, persons before things, so that it still is a large meeting.
 func people(e *ical.Event) []ledger.Participant {
 	var list []ledger.Participant
 	at := map[string]int{}
@@ -145,6 +169,11 @@ func people(e *ical.Event) []ledger.Participant {
 	for _, a := range e.Attendees {
 		add(a, ledger.RoleAttendee)
 	}
+	if len(list) > maxPeople {
+		persons := slices.DeleteFunc(slices.Clone(list), func(p ledger.Participant) bool { return p.Thing })
+		things := slices.DeleteFunc(list, func(p ledger.Participant) bool { return !p.Thing })
+		list = slices.Clone(append(persons, things...)[:maxPeople])
+	}
 	return list
 }
 
@@ -156,7 +185,7 @@ func thing(cutype string) bool {
 // ascii returns an address in lower case with the domain as A-labels.
 func ascii(address string) string {
 	local, domain, ok := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
-	if !ok || local == "" || domain == "" {
+	if !ok || local == "" || domain == "" || len(address) > maxAddress {
 		return ""
 	}
 	if a, err := idna.Lookup.ToASCII(domain); err == nil {
@@ -174,7 +203,8 @@ func short(s string) string {
 	return s
 }
 
-// object reads a calendar object into what the ledger takes.
+// object reads a calendar object into what the ledger takes: the latest of its
+// instances, as far as ical.MaxInstances and maxShares go.
 func object(c Collection, href, etag string, data []byte, at time.Time, zone *time.Location) (ledger.Object, error) {
 	o := ledger.Object{Href: href, ETag: etag}
 	if noMeetings.MatchString(c.Name) {
@@ -184,12 +214,35 @@ func object(c Collection, href, etag string, data []byte, at time.Time, zone *ti
 	if err != nil {
 		return o, fmt.Errorf("read calendar object: %w", err)
 	}
-	for _, i := range list {
-		if !i.Start.IsDate() {
-			o.Meetings = append(o.Meetings, meeting(i, zone))
-		} else if a, is := absence(i, zone); is {
-			o.Absences = append(o.Absences, a)
+	contents := map[*ical.Event]*content{}
+	shares := 0
+	for _, i := range slices.Backward(list) {
+		k := contents[i.Event]
+		if k == nil {
+			k = contentOf(i.Event)
+			contents[i.Event] = k
 		}
+		if i.Start.IsDate() {
+			if k.absent {
+				o.Absences = append(o.Absences, absence(i, k.who, zone))
+			}
+			continue
+		}
+		if shares += len(k.people); shares > maxShares {
+			break
+		}
+		o.Meetings = append(o.Meetings, meeting(i, k, zone))
 	}
+	slices.Reverse(o.Meetings)
+	slices.Reverse(o.Absences)
 	return o, nil
+}
+
+// weight is how much of a batch an object is.
+func weight(o ledger.Object) int {
+	n := len(o.Meetings) + len(o.Absences)
+	for _, m := range o.Meetings {
+		n += len(m.People)
+	}
+	return n
 }
