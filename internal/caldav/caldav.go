@@ -2,7 +2,8 @@
 // syncd's own entries.
 //
 // Writes go to one calendar only, the one named in [Session.Own]; anything else
-// is an error before a request is made. Every write carries a precondition and,
+// is an error before a request is made, and where the server redirects a write to
+// something else, that is not followed. Every write carries a precondition and,
 // since some servers ignore those, the object is read and compared first. A
 // write that would overrule somebody returns [ErrChanged].
 package caldav

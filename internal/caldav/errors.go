@@ -12,7 +12,7 @@ var (
 	// ErrRefused says that the server does not want this write at all.
 	ErrRefused = errors.New("the server refused")
 	// ErrNotOwn says that a write outside the calendar named in Own was asked
-	// for. No request was made.
+	// for, or that the server redirects one there. Nothing was written.
 	ErrNotOwn = errors.New("not the follow-up calendar")
 	// ErrAuth says that the server refused the user name or the password.
 	ErrAuth = errors.New("user name or password refused")

@@ -217,6 +217,55 @@ func TestRefusedWrites(t *testing.T) {
 	}
 }
 
+// I2: a server that redirects a write into another calendar has it not made.
+func TestRedirectedWrites(t *testing.T) {
+	srv := startServer(t)
+	srv.AddCalendar(caldavtest.Calendar{Name: "private"})
+	s, c := openServer(t, srv)
+	made, err := s.Create(t.Context(), c, draft(uid1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.Read(t.Context(), made.Href)
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim := srv.Path("private", uid1+".ics")
+	srv.Store("private", uid1+".ics", "theirs")
+	srv.Forget()
+	for _, to := range []string{victim, "../private/" + uid1 + ".ics", srv.URL + victim, srv.Path("work", "") + "%2e%2e/private/" + uid1 + ".ics"} {
+		srv.Set(caldavtest.Faults{Redirect: http.StatusTemporaryRedirect, RedirectTo: to})
+		_, err := s.Create(t.Context(), c, draft("syncd-k3v9-other-1"))
+		wantError(t, "Create()", err, caldav.ErrNotOwn)
+		_, err = s.Rewrite(t.Context(), e, draft(uid1))
+		wantError(t, "Rewrite()", err, caldav.ErrNotOwn)
+		_, err = s.Tick(t.Context(), e, "x")
+		wantError(t, "Tick()", err, caldav.ErrNotOwn)
+		wantError(t, "Delete()", s.Delete(t.Context(), e), caldav.ErrNotOwn)
+	}
+	srv.Set(caldavtest.Faults{Redirect: http.StatusFound, RedirectTo: "/elsewhere/new/"})
+	a := caldav.Account{Name: "home", URL: srv.URL, User: srv.User, Password: password(srv.Password)}
+	fresh, err := caldav.Dial(t.Context(), a, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = fresh.Make(t.Context(), "New")
+	wantError(t, "Make()", err, caldav.ErrNotOwn)
+	for _, r := range srv.Writes() {
+		if r.Status/100 != 3 {
+			t.Errorf("%v was followed", r)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{uid1 + ".ics": "theirs"}, srv.Objects("private")); diff != "" || len(srv.Objects("work")) != 1 {
+		t.Errorf("the other calendar (-want +got):\n%s", diff)
+	}
+	// Inside the calendar a redirect is followed.
+	srv.Set(caldavtest.Faults{Redirect: http.StatusTemporaryRedirect, RedirectTo: srv.Path("work", "renamed.ics")})
+	if _, err := s.Create(t.Context(), c, draft("syncd-k3v9-other-1")); err != nil || srv.Objects("work")["renamed.ics"] == "" {
+		t.Errorf("Create() = %v, want it followed to renamed.ics", err)
+	}
+}
+
 func answering(method string, code int) caldavtest.Faults {
 	return caldavtest.Faults{Answer: func(r *http.Request) int {
 		if r.Method == method {

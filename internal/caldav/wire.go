@@ -139,6 +139,8 @@ func writing(err error) error {
 	switch {
 	case errors.Is(err, webdav.ErrChanged):
 		return fmt.Errorf("%w: %w", ErrChanged, err)
+	case errors.Is(err, webdav.ErrRedirected):
+		return fmt.Errorf("%w: %w", ErrNotOwn, err)
 	case !errors.As(err, &status), errors.Is(err, webdav.ErrNotFound), errors.Is(err, webdav.ErrUnauthorized):
 		return reading(err)
 	}

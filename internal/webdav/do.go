@@ -28,7 +28,7 @@ func At(ctx context.Context, ref string, a *Answer) context.Context {
 
 // Do sends the request of a library the way this package sends its own: with
 // credentials, under the precondition of IfMatch or IfNoneMatchAny if it
-// writes, through redirects, and within the same limits. It implements the
+// writes, through redirects as far as it may, and within the same limits. It implements the
 // HTTPClient of go-webdav. An answer that says no is a *StatusError.
 //
 // A PUT of no type is one of a calendar object. Its answer has no ETag if the
@@ -58,14 +58,13 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		resp *http.Response
 		err  error
 	)
-	switch req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND", "REPORT":
-		resp, err = c.read(ctx, to.ref, r)
-	default:
+	if r.writes() {
 		if req.Method == http.MethodPut && r.header.Get("Content-Type") == "" {
 			r.header.Set("Content-Type", calendarType)
 		}
 		resp, err = c.write(ctx, to.ref, r)
+	} else {
+		resp, err = c.read(ctx, to.ref, r)
 	}
 	if err != nil {
 		return nil, err

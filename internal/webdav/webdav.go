@@ -47,14 +47,16 @@ const (
 // ErrInsecure is returned instead of speaking plain HTTP to a host that is not
 // this machine, ErrForeignHost instead of following a server to a host that
 // must not see the credentials, ErrTooLarge for an answer over its limit,
-// ErrMalformed for one that cannot be read, and ErrWeakETag instead of sending
-// a weak or empty ETag with If-Match (RFC 9110 section 13.1.1).
+// ErrMalformed for one that cannot be read, ErrWeakETag instead of sending a
+// weak or empty ETag with If-Match (RFC 9110 section 13.1.1), and ErrRedirected
+// instead of writing into another collection than the caller named.
 var (
 	ErrInsecure    = errors.New("refused: plain HTTP is allowed to this machine only")
 	ErrForeignHost = errors.New("refused: not a host that the configuration names")
 	ErrTooLarge    = errors.New("answer too large")
 	ErrMalformed   = errors.New("malformed answer")
 	ErrWeakETag    = errors.New("weak or missing ETag cannot be a precondition")
+	ErrRedirected  = errors.New("refused: a write was redirected to another collection")
 )
 
 // Authorizer returns the value of the Authorization header for one request, or
@@ -240,14 +242,51 @@ type request struct {
 	body   []byte
 }
 
+func (r request) writes() bool {
+	switch r.method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, "PROPFIND", "REPORT":
+		return false
+	}
+	return true
+}
+
+// beside reports whether two URLs are of resources in one collection, in any
+// spelling of their paths (SPEC I2).
+func beside(a, b *url.URL) bool {
+	parents, name := segments(a)
+	others, other := segments(b)
+	return a.Scheme == b.Scheme && strings.EqualFold(a.Host, b.Host) && slices.Equal(parents, others) && named(name) && named(other)
+}
+
+// segments splits a path into the names above a resource and its own. A slash at
+// the end, as collections have it, belongs to none.
+func segments(u *url.URL) (parents []string, name string) {
+	list := strings.Split(strings.TrimSuffix(u.EscapedPath(), "/"), "/")
+	for i, s := range list {
+		if plain, err := url.PathUnescape(s); err == nil {
+			list[i] = plain
+		}
+	}
+	last := len(list) - 1
+	return list[:last], list[last]
+}
+
+// named reports whether a segment is a name, and no way elsewhere even to a
+// server that takes an escaped slash for one.
+func named(segment string) bool {
+	return segment != "" && !slices.ContainsFunc(strings.Split(segment, "/"), func(s string) bool { return s == "." || s == ".." })
+}
+
 // do sends the request and follows redirects (RFC 9110 section 15.4) with the
-// same method and body, which WebDAV needs after any of the five codes. An
-// answer that is an error is read and returned as a *StatusError.
+// same method and body, which WebDAV needs after any of the five codes, one that
+// writes only inside the collection it is for. An answer that is an error is
+// read and returned as a *StatusError.
 func (c *Client) do(ctx context.Context, ref string, r request) (*http.Response, error) {
 	u, err := c.Resolve(ref)
 	if err != nil {
 		return nil, err
 	}
+	first := u
 	for range maxHops + 1 {
 		if err := c.allowed(u); err != nil {
 			return nil, err
@@ -270,6 +309,9 @@ func (c *Client) do(ctx context.Context, ref string, r request) (*http.Response,
 			next.User, next.Fragment, next.RawFragment = nil, "", ""
 			if u.Scheme == "https" && next.Scheme != "https" {
 				return nil, fmt.Errorf("%s %s: %w: redirected from https", r.method, u.Path, ErrInsecure)
+			}
+			if r.writes() && !beside(first, next) {
+				return nil, fmt.Errorf("%s %s: %w", r.method, u.Path, ErrRedirected)
 			}
 			u = next
 			continue

@@ -167,7 +167,7 @@ func TestRedirectKeepsMethod(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			got = append(got, r.Method+" "+r.URL.EscapedPath()+" "+string(body)+" "+r.Header.Get("If-Match"))
 			if r.URL.Path == "/dav/old" {
-				w.Header().Set("Location", "../new%2F1")
+				w.Header().Set("Location", "new%2F1")
 				w.WriteHeader(code)
 				return
 			}
@@ -175,12 +175,73 @@ func TestRedirectKeepsMethod(t *testing.T) {
 			w.WriteHeader(http.StatusCreated)
 		})
 		a, err := put(webdav.IfMatch(t.Context(), `"1"`), c, "old", []byte("x"))
-		if err != nil || a.ETag != `"2"` || a.URL.EscapedPath() != "/new%2F1" {
+		if err != nil || a.ETag != `"2"` || a.URL.EscapedPath() != "/dav/new%2F1" {
 			t.Errorf("%d: %v, %v", code, a, err)
 		}
-		if diff := cmp.Diff([]string{`PUT /dav/old x "1"`, `PUT /new%2F1 x "1"`}, got); diff != "" {
+		if diff := cmp.Diff([]string{`PUT /dav/old x "1"`, `PUT /dav/new%2F1 x "1"`}, got); diff != "" {
 			t.Errorf("%d: requests (-want +got):\n%s", code, diff)
 		}
+	}
+}
+
+// I2: a redirect does not take a write out of the collection it is for, while
+// what reads goes anywhere on the host.
+func TestRedirectedWrites(t *testing.T) {
+	const from = "/cal/my%20work/a.ics"
+	for location, follow := range map[string]bool{
+		"b.ics":                                        true,
+		"/cal/my%20work/b.ics":                         true,
+		"/c%61l/my%20work/a.ics":                       true, // another spelling
+		"/cal/my%20work/sub/../c.ics":                  true,
+		"/cal/my%20work/":                              false, // the collection itself
+		"/cal/my%20work":                               false,
+		"/cal/private/a.ics":                           false,
+		"../private/a.ics":                             false,
+		"/cal/my%20work/sub/a.ics":                     false,
+		"/cal/my%20work/../private/a.ics":              false,
+		"/cal/my%20work/%2e%2e":                        false,
+		"/cal/my%20work/..%2Fprivate%2Fa":              false,
+		"/cal/my%20work/x%2F..%2F..%2Fp.i":             false,
+		"/cal%2Fmy%20work/a.ics":                       false,
+		"/":                                            false,
+		"https://example.com:8443/cal/my%20work/a.ics": false, // another server of the same domain
+		"https://www.example.com/cal/my%20work/a.ics":  false,
+	} {
+		var got []string
+		c := client(t, "https://example.com/", internet(t, func(w http.ResponseWriter, r *http.Request) {
+			got = append(got, r.Method)
+			if len(got) == 1 {
+				w.Header().Set("Location", location)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+			}
+		}))
+		for method, f := range map[string]func() error{
+			"PUT":        func() error { _, err := put(t.Context(), c, from, []byte("x")); return err },
+			"DELETE":     func() error { return remove(t.Context(), c, from) },
+			"MKCALENDAR": func() error { return c.Mkcalendar(t.Context(), from, "x") },
+			"GET":        func() error { _, _, err := get(t.Context(), c, from); return err },
+		} {
+			got = nil
+			err := f()
+			want := []string{method, method}
+			if !follow && method != "GET" {
+				want = want[:1]
+			}
+			if diff := cmp.Diff(want, got); diff != "" || errors.Is(err, webdav.ErrRedirected) != (len(want) == 1) {
+				t.Errorf("%s to %s: %v, requests (-want +got):\n%s", method, location, err, diff)
+			}
+		}
+	}
+	// A collection may be asked for with and without its slash.
+	made := 0
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if made++; !strings.HasSuffix(r.URL.Path, "/") {
+			w.Header().Set("Location", r.URL.Path+"/")
+			w.WriteHeader(http.StatusMovedPermanently)
+		}
+	})
+	if err := c.Mkcalendar(t.Context(), "new", "x"); err != nil || made != 2 {
+		t.Errorf("MKCALENDAR: %v after %d requests", err, made)
 	}
 }
 

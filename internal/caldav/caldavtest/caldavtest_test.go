@@ -199,6 +199,12 @@ func TestFaults(t *testing.T) {
 	r := do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1")
 	wantStatus(t, "redirect", r, 302)
 	wantStatus(t, "after it", do(t, s, "PROPFIND", r.header.Get("Location"), "", "Depth", "1"), 207)
+	s.Set(caldavtest.Faults{Redirect: 307, RedirectTo: path})
+	wantStatus(t, "PROPFIND beside redirected writes", do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1"), 207)
+	if r := do(t, s, "PUT", s.Path("work", "b.ics"), event); r.status != 307 || r.header.Get("Location") != path {
+		t.Errorf("redirected PUT: %d to %q", r.status, r.header.Get("Location"))
+	}
+	wantStatus(t, "PUT after it", do(t, s, "PUT", path, event), 201)
 }
 
 const propfindBody = `<propfind xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop></propfind>`

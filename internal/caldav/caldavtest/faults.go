@@ -34,6 +34,7 @@ type Faults struct {
 	Status500  bool   // every request is answered 500
 	LoseAnswer bool   // PUT and DELETE are done, then the connection is dropped
 	Redirect   int    // every request is redirected once with this status
+	RedirectTo string // only requests that write are redirected, to this path or URL
 	HomeSet    string // calendar-home-set names this URL (iCloud: another host)
 
 	// Answer decides about a request before it is acted on: 0 goes on, anything

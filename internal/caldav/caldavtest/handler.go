@@ -57,6 +57,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func reads(method string) bool {
+	return strings.Contains(" GET HEAD OPTIONS PROPFIND REPORT ", " "+method+" ")
+}
+
 // reply is an answer before it is sent. It implements [http.ResponseWriter].
 type reply struct {
 	status int
@@ -113,9 +117,13 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 		return a
 	}
 	path, redirected := strings.CutPrefix(r.URL.Path, moved)
+	location := moved + r.URL.EscapedPath()
+	if to := s.faults.RedirectTo; to != "" {
+		location, redirected = to, reads(r.Method) || strings.HasSuffix(to, r.URL.EscapedPath())
+	}
 	if s.faults.Redirect != 0 && !redirected {
 		a := status(s.faults.Redirect)
-		a.header.Set("Location", moved+r.URL.EscapedPath())
+		a.header.Set("Location", location)
 		return a
 	}
 	if len(body) > limit {

@@ -18,7 +18,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -187,9 +186,7 @@ func (s *Server) Requests() []Request {
 
 // Writes returns those of Requests that could change something.
 func (s *Server) Writes() []Request {
-	return slices.DeleteFunc(s.Requests(), func(r Request) bool {
-		return strings.Contains(" GET HEAD OPTIONS PROPFIND REPORT ", " "+r.Method+" ")
-	})
+	return slices.DeleteFunc(s.Requests(), func(r Request) bool { return reads(r.Method) })
 }
 
 // Forget empties the log of requests.
