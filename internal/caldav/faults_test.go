@@ -2,13 +2,20 @@ package caldav_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -872,26 +879,121 @@ func TestExpandsAgain(t *testing.T) {
 	}
 }
 
+// secure starts a server with TLS.
+func secure(t *testing.T, h http.Handler, certificates ...tls.Certificate) *httptest.Server {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{Certificates: certificates}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// certified makes a certificate for this machine that is its own authority.
+func certified(t *testing.T, from, to time.Time) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// greeting starts a server that says one line to whoever connects, and no more.
+// Where that comes before the request, net/http logs it.
+func greeting(t *testing.T, line string) (address string) {
+	t.Helper()
+	log.SetOutput(io.Discard)
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(c, line+"\r\n")
+			go func() {
+				defer c.Close()
+				io.Copy(io.Discard, c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// resolve has a name server that says this code about everything, so that no
+// look-up leaves the machine.
+func resolve(t *testing.T, code byte) {
+	t.Helper()
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", l.LocalAddr().String())
+	}}
+	t.Cleanup(func() {
+		net.DefaultResolver = before
+		l.Close()
+	})
+	go func() {
+		buf := make([]byte, 1500)
+		for {
+			n, from, err := l.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			buf[2], buf[3] = buf[2]|0x80, 0x80|code
+			l.WriteTo(buf[:n], from)
+		}
+	}()
+}
+
+// What is wrong is said in one line of our own words.
 func TestDialErrors(t *testing.T) {
 	srv := startServer(t)
-	tlsServer := httptest.NewUnstartedServer(srv)
-	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
-	tlsServer.StartTLS()
-	t.Cleanup(tlsServer.Close)
+	tlsServer := secure(t, srv)
+	day := 24 * time.Hour
+	expired := secure(t, srv, certified(t, time.Now().Add(-9*day), time.Now().Add(-2*day)))
+	early := secure(t, srv, certified(t, time.Now().Add(2*day), time.Now().Add(9*day)))
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome</html>") }))
 	t.Cleanup(page.Close)
 	empty := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(empty.Close)
+	release := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(silent.Close)
+	t.Cleanup(func() { close(release) })
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	closed.Close()
+	const certificate = "the server's certificate "
 	tests := []struct{ name, url, want string }{
-		{"port", "http://" + closed.Addr().String(), "connection refused"},
-		{"host", "https://cal.example.invalid/", ""},
-		{"certificate", tlsServer.URL, "certificate is not accepted"},
-		{"no TLS", strings.Replace(srv.URL, "http:", "https:", 1), "no TLS"},
+		{"port", "http://" + closed.Addr().String(), "/: nothing listens there (connection refused)"},
+		{"unknown authority", tlsServer.URL, "/: " + certificate + "is signed by an unknown authority"},
+		{"expired certificate", expired.URL, "/: " + certificate + "expired on " + expired.Certificate().NotAfter.Format(time.DateOnly)},
+		{"early certificate", early.URL, "/: " + certificate + "is not valid before " + early.Certificate().NotBefore.Format(time.DateOnly)},
+		{"certificate of another host", strings.Replace(tlsServer.URL, "127.0.0.1", "localhost", 1), ", not for localhost"},
+		{"no TLS", strings.Replace(srv.URL, "http:", "https:", 1), "/: the server speaks no TLS on this port"},
+		{"no TLS, a mail server", "https://" + greeting(t, "* OK ready"), "/: the server speaks no TLS on this port"},
+		{"IMAP", "http://" + greeting(t, "* OK IMAP4rev1 ready"), "/: no web server answers there"},
+		{"SMTP", "http://" + greeting(t, "220 mail.example.com ESMTP"), "/: no web server answers there"},
+		{"SSH", "http://" + greeting(t, "SSH-2.0-Example"), "/: no web server answers there"},
+		{"silence", silent.URL, "/: no answer in time"},
 		{"plain over the network", "http://cal.example.com/", "plain HTTP"},
 		{"web page", page.URL, "no CalDAV server"},
 		{"nothing there", empty.URL + "/dav", "no CalDAV server"},
@@ -899,18 +1001,43 @@ func TestDialErrors(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a := caldav.Account{Name: "home", URL: test.url, User: srv.User, Password: password("open sesame")}
-			if test.name == "host" { // nothing is asked of a real resolver
-				ctx, cancel := context.WithCancelCause(t.Context())
-				cancel(errors.New("no network in tests"))
-				_, err := caldav.Dial(ctx, a, quiet)
-				wantLine(t, err, "no network in tests")
-				return
+			a := caldav.Account{Name: "home", URL: test.url, User: srv.User, Password: password("open sesame"), Timeout: 10 * time.Second}
+			switch test.name {
+			case "silence":
+				a.Timeout = 50 * time.Millisecond
+			case "certificate of another host":
+				a.RootCAs = x509.NewCertPool()
+				a.RootCAs.AddCert(tlsServer.Certificate())
 			}
 			_, err := caldav.Dial(t.Context(), a, quiet)
 			wantLine(t, err, test.want)
+			if strings.HasPrefix(test.want, "/: ") && err != nil && !strings.HasSuffix(err.Error(), test.want) {
+				t.Errorf("error %q, want it to end with %q", err, test.want)
+			}
 		})
 	}
+	for code, want := range map[byte]string{
+		3: `account "home": https://cal.example.invalid/: there is no host cal.example.invalid`,
+		2: `account "home": https://cal.example.invalid/: host cal.example.invalid cannot be looked up`,
+	} {
+		t.Run(fmt.Sprintf("name server says %d", code), func(t *testing.T) {
+			resolve(t, code)
+			a := caldav.Account{Name: "home", URL: "https://cal.example.invalid/", User: srv.User, Password: password("open sesame")}
+			_, err := caldav.Dial(t.Context(), a, quiet)
+			if err == nil || err.Error() != want {
+				t.Errorf("error %v, want %s", err, want)
+			}
+		})
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		stop := errors.New("stopping")
+		cancel(stop)
+		a := caldav.Account{Name: "home", URL: srv.URL, User: srv.User, Password: password("open sesame")}
+		_, err := caldav.Dial(ctx, a, quiet)
+		wantError(t, "Dial()", err, stop)
+		wantLine(t, err, "stopping")
+	})
 	t.Run("trusted certificate", func(t *testing.T) {
 		roots := tlsServer.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 		a := caldav.Account{Name: "home", URL: tlsServer.URL, User: srv.User, Password: password(srv.Password), RootCAs: roots}
