@@ -10,12 +10,10 @@ package auth
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync"
 )
 
@@ -97,19 +95,6 @@ func (c *Credentials) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.password, c.known = "", false
-}
-
-// Authorization returns the value of the HTTP Authorization header: Basic, in
-// UTF-8 (RFC 7617 section 2). A colon in the user name can't be expressed.
-func (c *Credentials) Authorization(ctx context.Context) (string, error) {
-	if strings.Contains(c.user, ":") {
-		return "", fmt.Errorf("account %q: the user name contains a colon, which HTTP Basic cannot carry", c.account)
-	}
-	password, err := c.Password(ctx)
-	if err != nil {
-		return "", err
-	}
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.user+":"+password)), nil
 }
 
 // String returns the account's name and a mask.

@@ -189,25 +189,6 @@ func TestPasswordEndsWithContext(t *testing.T) {
 	}
 }
 
-func TestAuthorization(t *testing.T) {
-	// The example of RFC 7617 section 2, and one in UTF-8 of section 2.1.
-	for _, test := range []struct{ user, password, want string }{
-		{"Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
-		{"test", "123\u00A3", "Basic dGVzdDoxMjPCow=="},
-	} {
-		got, err := auth.NewCredentials("work", test.user, auth.Literal(test.password)).Authorization(t.Context())
-		if err != nil || got != test.want {
-			t.Errorf("Authorization() = %q, %v; want %q", got, err, test.want)
-		}
-	}
-	if _, err := auth.NewCredentials("work", "a:b", auth.Literal("p")).Authorization(t.Context()); err == nil {
-		t.Error("Authorization() took a user name with a colon")
-	}
-	if _, err := auth.NewCredentials("work", "ana", auth.Command("false")).Authorization(t.Context()); !errors.Is(err, auth.ErrCommand) {
-		t.Errorf("Authorization() error = %v; want ErrCommand", err)
-	}
-}
-
 // I13: no secret is logged or printed, not even by accident.
 func TestNothingPrintsASecret(t *testing.T) {
 	secret := auth.Literal(secretWord)

@@ -1045,6 +1045,12 @@ func TestDialErrors(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("user name with a colon", func(t *testing.T) {
+		a := caldav.Account{Name: "home", URL: srv.URL, User: "me:too", Password: password("open sesame")}
+		_, err := caldav.Dial(t.Context(), a, quiet)
+		wantError(t, "Dial()", err, webdav.ErrUserName)
+		wantLine(t, err, "the user name holds a colon")
+	})
 	t.Run("no password", func(t *testing.T) {
 		cause := errors.New("the command failed")
 		a := caldav.Account{Name: "home", URL: srv.URL, Password: func(context.Context) (string, error) { return "", cause }}

@@ -89,34 +89,3 @@ func (c *Client) write(ctx context.Context, ref string, r request) (*http.Respon
 	}
 	return resp, nil
 }
-
-// Features is what OPTIONS says about a resource.
-type Features struct {
-	Classes []string // of the DAV header, lower case: "calendar-access", …
-	Methods []string // of the Allow header, upper case
-}
-
-// Options asks what the server offers (RFC 4918 section 10.1).
-func (c *Client) Options(ctx context.Context, ref string) (Features, error) {
-	resp, err := c.do(ctx, ref, request{method: http.MethodOptions})
-	if err != nil {
-		return Features{}, err
-	}
-	defer discard(resp)
-	return Features{
-		Classes: headerList(resp.Header["Dav"], strings.ToLower),
-		Methods: headerList(resp.Header["Allow"], strings.ToUpper),
-	}, nil
-}
-
-func headerList(values []string, to func(string) string) []string {
-	var list []string
-	for _, v := range values {
-		for part := range strings.SplitSeq(v, ",") {
-			if part = strings.TrimSpace(part); part != "" {
-				list = append(list, to(part))
-			}
-		}
-	}
-	return list
-}

@@ -63,20 +63,17 @@ var (
 // "" for none.
 type Authorizer func(ctx context.Context) (header string, err error)
 
-// Basic authorizes with a user name and a password (RFC 7617).
-func Basic(user, password string) Authorizer {
-	header := "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-	return func(context.Context) (string, error) { return header, nil }
-}
+// ErrUserName is returned for a user name with a colon, which would move a part
+// of it into the password (RFC 7617 section 2).
+var ErrUserName = errors.New("the user name holds a colon, which HTTP Basic cannot carry")
 
-// Bearer authorizes with tokens (RFC 6750).
-func Bearer(token func(context.Context) (string, error)) Authorizer {
-	return func(ctx context.Context) (string, error) {
-		t, err := token(ctx)
-		if err != nil {
-			return "", err
+// Basic authorizes with a user name and a password, in UTF-8 (RFC 7617).
+func Basic(user, password string) Authorizer {
+	return func(context.Context) (string, error) {
+		if strings.Contains(user, ":") {
+			return "", ErrUserName
 		}
-		return "Bearer " + t, nil
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), nil
 	}
 }
 
