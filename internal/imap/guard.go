@@ -54,12 +54,12 @@ type guard struct {
 	limit     time.Duration // the timeout that was last set
 	stuck     bool          // it was that of progress
 	progress  progress      // of the command in flight
-	tag, verb string // of the command in flight
-	within    bool   // a command is written in part
-	more      bool   // the server may ask for more of it with "+"
-	owed      bool   // what it asked for is not written
-	header    bool   // it asks for headers
-	waiting   bool   // for a response
+	tag, verb string        // of the command in flight
+	within    bool          // a command is written in part
+	more      bool          // the server may ask for more of it with "+"
+	owed      bool          // what it asked for is not written
+	header    bool          // it asks for headers
+	waiting   bool          // for a response
 	idling    bool
 	caps      map[string]bool
 	told      bool   // caps hold for the present state
@@ -93,8 +93,8 @@ func (g *guard) SetReadDeadline(time.Time) error  { return nil }
 func (g *guard) SetWriteDeadline(time.Time) error { return nil }
 
 // arm sets the deadline for the next response, and for progress: IDLE has none to
-// make. g.mu is held, so that a command
-// that is written meanwhile is not left without one.
+// make. g.mu is held, so that a command that is written meanwhile is not left
+// without one.
 func (g *guard) arm() {
 	var at time.Time
 	if g.waiting {
