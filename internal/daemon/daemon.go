@@ -236,6 +236,8 @@ func Side(t ledger.SourceType) string {
 		return "mail"
 	case ledger.Calendar:
 		return "calendars"
+	case ledger.AddressBook:
+		return "address books"
 	case ledger.FollowUps:
 	}
 	return "follow-ups"

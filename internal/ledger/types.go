@@ -65,6 +65,8 @@ type SourceType string
 const (
 	Mailbox  SourceType = "mailbox"
 	Calendar SourceType = "calendar"
+	// AddressBook is a collection of cards.
+	AddressBook SourceType = "address book"
 	// FollowUps is the calendar that syncd writes to.
 	FollowUps SourceType = "follow-ups"
 )
@@ -93,7 +95,8 @@ type Batch struct {
 
 	Mail    []Mail
 	Objects []Object // calendar objects added or changed
-	Gone    []string // hrefs of calendar objects that a complete answer no longer holds
+	Cards   []Card   // cards added or changed
+	Gone    []string // hrefs of calendar objects or cards that a complete answer no longer holds
 	Skipped []Skip
 	// Sent says that this mailbox holds the user's sent mail.
 	Sent bool
@@ -123,6 +126,25 @@ type Object struct {
 	Href, ETag string
 	Meetings   []MeetingInstance
 	Absences   []Absence
+}
+
+// Card is a vCard (RFC 6350) in an address book: a person, or with Members a
+// group of them.
+type Card struct {
+	Href, ETag string
+	UID        string // as the card gives it; its href where it has none
+	Name       string // FN, else made of N; "" if neither says anything
+	Nicknames  []string
+	Addresses  []string      // lower case, A-label domain, each once, in order
+	Groups     []string      // CATEGORIES
+	Circle     string        // named by a line "syncd: network" in NOTE, lower case; "" if none
+	Birthday   planner.DayOf // BDAY
+	Wedding    planner.DayOf // ANNIVERSARY
+	Org, Title string
+	Rev        time.Time // REV; zero if unknown
+	// Members are the UIDs of those in a group, whose name is Name (RFC 6350
+	// section 6.6.5, and Apple's X-ADDRESSBOOKSERVER-MEMBER); nil for a person.
+	Members []string
 }
 
 // Absence is an all-day event that speaks of absence, with at most one person.

@@ -33,6 +33,7 @@ type EvidenceType string
 const (
 	Mail    EvidenceType = "mail"    // ID is a Message-ID without angle brackets
 	Meeting EvidenceType = "meeting" // ID is an event UID, with /RECURRENCE-ID for an instance
+	Card    EvidenceType = "card"    // ID is the UID of a vCard
 	Gesture EvidenceType = "gesture" // ID is the UID of the entry the user acted on
 	Note    EvidenceType = "note"    // ID is the ledger's id of what the user typed
 )
@@ -99,6 +100,15 @@ type Contact struct {
 	Muted    bool // never to be followed up, by configuration or gesture
 	Role     bool // a role or shared address, or a mailing list
 	Carded   bool // has a card in an address book
+
+	// NewCard is the card of somebody that came after the first complete listing
+	// of its address book, At when it was first seen. Zero if there is none.
+	NewCard Evidence
+	// Birthday and Wedding are those of the card.
+	Birthday, Wedding DayOf
+	// Apart are addresses that the user says belong to somebody else, though
+	// the name is the same (not_same_as).
+	Apart []string
 
 	FirstAt  time.Time // the oldest known direct interaction
 	Out, In  int       // direct mails from me, and to me
@@ -173,6 +183,17 @@ type Turn struct {
 
 // Date is a civil date, "2026-05-12".
 type Date string
+
+// DayOf is a day that comes every year, such as a birthday. The zero value
+// means there is none.
+type DayOf struct {
+	Year  int // 0: not known
+	Month time.Month
+	Day   int
+}
+
+// IsZero reports whether there is no such day.
+func (d DayOf) IsZero() bool { return d == DayOf{} }
 
 // Open is an entry in the calendar.
 type Open struct {
