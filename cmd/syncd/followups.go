@@ -79,6 +79,8 @@ func restsOn(p ledger.Placement) []planner.Evidence {
 	}
 	e := planner.Evidence{ID: p.Key.Evidence, Address: p.Key.Who}
 	switch p.Key.Rule {
+	case planner.NewCards:
+		return nil // a time
 	case planner.FirstMeeting:
 		e.Type = planner.Meeting
 	case planner.ReplyOwed, planner.Awaiting:

@@ -212,6 +212,7 @@ func Defaults() *Config {
 			planner.Awaiting:     {Enabled: true},
 			planner.Fade:         {Enabled: true},
 			planner.Cadence:      {Enabled: true},
+			planner.NewCards:     {Enabled: true},
 		},
 		People: People{Automatic: 150},
 		Log:    Log{Level: LogInfo, Format: LogText},

@@ -163,7 +163,7 @@ automatic = 20
 		Expire:    0,
 		Rules: map[planner.Rule]planner.RulePolicy{
 			planner.FirstMeeting: {On: true}, planner.ReplyOwed: {On: true}, planner.Awaiting: {On: true},
-			planner.Fade: {On: false}, planner.Cadence: {On: true},
+			planner.Fade: {On: false}, planner.Cadence: {On: true}, planner.NewCards: {On: true},
 		},
 		Circles: []planner.Circle{
 			{Name: "active", Interval: 30 * day},

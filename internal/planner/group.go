@@ -18,24 +18,31 @@ const mostListed = 20
 // nobody, and what ended it ended the keys of all of them.
 func groupKey(d Date) Key { return Key{Rule: FirstMeeting, Evidence: string(d)} }
 
-// ofMany reports whether a key is one that groupKey made.
+// ofMany reports whether a key is one that groupKey or importKey made.
 func (k Key) ofMany() bool {
 	_, isDate := parseDate(Date(k.Evidence))
-	return isDate && k == groupKey(Date(k.Evidence))
+	return isDate && k == groupKey(Date(k.Evidence)) || k == Key{Rule: NewCards, Evidence: k.Evidence}
 }
 
-// shared is the key under which a candidate would be one of many.
-func (p *pass) shared(c *candidate) Key { return groupKey(p.cal.dayOf(c.at).date()) }
+// shared is the key under which a candidate would be one of many; zero if there
+// is none.
+func (p *pass) shared(c *candidate) Key {
+	if c.shown.Kind == Card {
+		k, _ := p.importOf(c.at)
+		return k
+	}
+	return groupKey(p.cal.dayOf(c.at).date())
+}
 
 // group lets the new people of a day share an event if they are many, or have one
-// already; but for those who have their own. A person of whom nothing is known
-// stands for them.
+// already, and those of an import always; but for those who have their own. A
+// person of whom nothing is known stands for them.
 func (p *pass) group() {
 	members, alone := make(map[Key][]*candidate), make(map[Key]int)
 	for _, q := range p.people {
 		for _, c := range q.candidates {
 			switch k := p.shared(c); {
-			case c.Rule != FirstMeeting || c.block != "":
+			case c.Rule != FirstMeeting || c.block != "" || k == Key{}:
 			case p.isOpen(c):
 				alone[k]++
 			default:
@@ -44,7 +51,7 @@ func (p *pass) group() {
 		}
 	}
 	for k, all := range members {
-		many := len(all) > 1 && len(all)+alone[k] > mostAlone
+		many := len(all) > 1 && len(all)+alone[k] > mostAlone || k.Rule == NewCards
 		if !many && len(p.shown[p.within(k)]) == 0 {
 			delete(members, k)
 		}
@@ -75,8 +82,14 @@ func (p *pass) join(q *person, k Key, members []*candidate) {
 		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.Name, b.Name), strings.Compare(a.Key.String(), b.Key.String()))
 	})
 	first := members[0]
-	c := &candidate{who: q, rule: first.rule, at: first.at, words: "first-meetings"}
+	c := &candidate{who: q, rule: ruleNamed(k.Rule), at: first.at, words: "first-meetings"}
 	c.Key, c.Rule, c.Due, c.Generation = k, k.Rule, first.Due, 1
+	if k.Rule == NewCards {
+		c.words = "new-cards"
+		if !p.policy.Rules[k.Rule].On {
+			c.block = "the rule " + string(k.Rule) + " is off"
+		}
+	}
 	for _, e := range p.ended[p.within(k)] {
 		c.Generation = max(c.Generation, e.Generation+1)
 	}
@@ -84,6 +97,9 @@ func (p *pass) join(q *person, k Key, members []*candidate) {
 	for _, m := range members {
 		if m.Due.Before(c.Due) {
 			c.Due = m.Due
+		}
+		if next := p.cal.businessAfter(m.at, 1); k.Rule == NewCards && next.After(c.Due) {
+			c.Due = next
 		}
 		q.strength = max(q.strength, m.who.strength)
 		c.Evidence = append(c.Evidence, m.Evidence...)
@@ -98,12 +114,26 @@ func (p *pass) join(q *person, k Key, members []*candidate) {
 	q.candidates = []*candidate{c}
 }
 
-// endMany says what ended the event for the people of a day, none of whom is left
-// on it: the latest word to one of them, unless others are held back by policy.
+// isOne gives the evidence by which a person would be one of the many of a key.
+func (p *pass) isOne(q *person, k Key) (Evidence, bool) {
+	if k.Rule == NewCards {
+		came, ok := p.importOf(q.NewCard.At)
+		return q.NewCard, ok && came == k
+	}
+	if len(q.over) == 0 || groupKey(p.cal.dayOf(q.over[0].At).date()) != k {
+		return Evidence{}, false
+	}
+	return q.over[0].Evidence, true
+}
+
+// endMany says what ended the event for the people of a day or an import, none of
+// whom is left on it: the latest word to one of them, unless others are held back
+// by policy.
 func (p *pass) endMany(o Open) End {
 	end := End{Outcome: Withdrawn, Why: "nobody is left on it"}
 	for _, q := range p.people {
-		if len(q.over) == 0 || groupKey(p.cal.dayOf(q.over[0].At).date()) != o.Key {
+		e, is := p.isOne(q, o.Key)
+		if !is {
 			continue
 		}
 		for _, c := range q.candidates {
@@ -112,7 +142,7 @@ func (p *pass) endMany(o Open) End {
 			}
 		}
 		alone := o
-		alone.Key.Evidence = q.over[0].ID
+		alone.Key.Evidence = e.ID
 		if e := endFirstMeeting(p, q, alone); e.Outcome != Withdrawn && e.Evidence.At.After(end.Evidence.At) {
 			end = e
 		}

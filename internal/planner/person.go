@@ -21,7 +21,7 @@ const (
 // person is a contact as it stands at the time of the pass.
 type person struct {
 	*Contact
-	who      string // the smallest address, for what no evidence names
+	who      string // the smallest address or else card, for what no evidence names
 	over     []Encounter
 	ahead    []Encounter
 	met      Evidence // the last meeting that is over
@@ -49,8 +49,11 @@ type person struct {
 // newPerson reads a contact at the time of the pass.
 func (p *pass) newPerson(c *Contact) *person {
 	q := &person{Contact: c, met: c.LastMet, exchange: c.Exchanges.Last}
-	if len(c.Addresses) > 0 {
+	switch {
+	case len(c.Addresses) > 0:
 		q.who = slices.Min(c.Addresses)
+	case len(c.Cards) > 0:
+		q.who = slices.Min(c.Cards)
 	}
 	if !q.met.IsZero() && !p.clock.reached(q.met.At) {
 		q.met = Evidence{} // still to come; Meetings says when it is over
@@ -179,8 +182,10 @@ func (q *person) shut() string {
 	return ""
 }
 
-// has reports whether an address is the person's.
-func (q *person) has(address string) bool { return slices.Contains(q.Addresses, address) }
+// has reports whether an address, or the UID of a card, is the person's.
+func (q *person) has(who string) bool {
+	return slices.Contains(q.Addresses, who) || slices.Contains(q.Cards, who)
+}
 
 // findCircles gives everybody a circle: by configuration, else the automatic one
 // for the strongest of stage 2 (SPEC section 5.1).

@@ -198,7 +198,7 @@ func (b *budget) enter(r Rule) {
 		b.replies++
 	case Cadence:
 		b.hellos++
-	case FirstMeeting, Fade:
+	case FirstMeeting, Fade, NewCards:
 	}
 }
 
@@ -219,7 +219,7 @@ func (b *budget) crowded(c *candidate) bool {
 		return b.replies >= repliesPerDay
 	case Cadence:
 		return b.hellos >= hellosPerDay
-	case FirstMeeting, Fade:
+	case FirstMeeting, Fade, NewCards:
 	}
 	return false
 }

@@ -46,6 +46,7 @@ type pass struct {
 	people   []*person
 	byID     map[ContactID]*person
 	byWho    map[string]*person
+	imports  []time.Time       // when each import of cards began
 	names    map[string]string // the present id of mail that has several
 	many     map[Key]*person   // stands for the people who share an event
 	ended    map[step][]Ended
@@ -144,8 +145,8 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	}
 	slices.SortFunc(p.people, func(a, b *person) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, q := range p.people {
-		for _, a := range q.Addresses {
-			p.byWho[a] = q
+		for _, who := range slices.Concat(q.Addresses, q.Cards) {
+			p.byWho[who] = q
 		}
 	}
 	p.open = slices.SortedFunc(slices.Values(s.Open), func(a, b Open) int {
@@ -162,6 +163,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 		}
 	}
 	p.findCircles()
+	p.findImports()
 	return p
 }
 

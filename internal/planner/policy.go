@@ -32,6 +32,7 @@ func DefaultPolicy() Policy {
 		Expire:    5,
 		Rules: map[Rule]RulePolicy{
 			FirstMeeting: {On: true}, ReplyOwed: {On: true}, Awaiting: {On: true}, Fade: {On: true}, Cadence: {On: true},
+			NewCards: {On: true},
 		},
 		Circles: []Circle{
 			{"close", 14 * days}, {"active", 30 * days}, {"network", 90 * days}, {"light", 180 * days}, {"yearly", 365 * days},

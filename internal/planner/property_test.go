@@ -112,6 +112,22 @@ func (d *drawer) contact(i int) planner.Contact {
 	return c
 }
 
+// carded is somebody of whom there is a new card, and as a rule no word.
+func (d *drawer) carded(i int, came time.Time) planner.Contact {
+	id := fmt.Sprintf("card-%d", i)
+	c := planner.Contact{ID: planner.ContactID(fmt.Sprintf("c%d", i)), Name: fmt.Sprintf("Pat Number%d", i/2), Carded: true, Cards: []string{id}}
+	c.NewCard = planner.Evidence{Type: planner.Card, ID: id, At: came}
+	if !d.maybe(3) {
+		c.Addresses = []string{fmt.Sprintf("p%d@example.org", i)}
+		c.NewCard.Address = c.Addresses[0]
+	}
+	if d.maybe(5) {
+		c.LastOut = d.evidence(planner.Mail, d.at(20, 0), c.NewCard.Address)
+		c.FirstAt = c.LastOut.At
+	}
+	return c
+}
+
 func drawWorld(t *rapid.T) world {
 	d := &drawer{t: t, base: rapid.SampledFrom(bases).Draw(t, "base")}
 	zone, err := time.LoadLocation(rapid.SampledFrom(zones).Draw(t, "zone"))
@@ -140,6 +156,12 @@ func drawWorld(t *rapid.T) world {
 	}
 	for i := range d.n(1, 8) {
 		s.Contacts = append(s.Contacts, d.contact(i))
+	}
+	if d.maybe(4) {
+		came := d.at(4, 0)
+		for i := range d.n(1, 14) {
+			s.Contacts = append(s.Contacts, d.carded(20+i, came.Add(time.Duration(d.n(0, 80))*15*time.Minute)))
+		}
 	}
 	for range d.n(0, 4) {
 		start := d.at(1, 3)
@@ -182,9 +204,9 @@ func (w *world) history(d *drawer) {
 		case 1:
 			c.Muted = true
 		case 2:
-			c.LastOut = d.evidence(planner.Mail, w.now.Add(-time.Hour), c.Addresses[0])
+			c.LastOut = d.evidence(planner.Mail, w.now.Add(-time.Hour), who(c))
 		case 3:
-			c.LastIn = d.evidence(planner.Mail, w.now.Add(-time.Hour), c.Addresses[0])
+			c.LastIn = d.evidence(planner.Mail, w.now.Add(-time.Hour), who(c))
 		case 4:
 			c.Unanswered, c.Outstanding, c.Meetings = nil, nil, nil
 		case 5: // another contact turns out to be the same person
@@ -203,6 +225,14 @@ func (w *world) history(d *drawer) {
 		out := rapid.SampledFrom([]planner.Outcome{planner.Dismissed, planner.Withdrawn, planner.Done, planner.Acted, planner.Answered, planner.Expired}).Draw(d.t, "outcome")
 		w.snapshot.Ended = append(w.snapshot.Ended, planner.Ended{Key: o.Key, Generation: o.Generation, Outcome: out, At: w.now})
 	}
+}
+
+// who is the address of a contact, "" where there is only a card.
+func who(c *planner.Contact) string {
+	if len(c.Addresses) == 0 {
+		return ""
+	}
+	return c.Addresses[0]
 }
 
 // apply does to the snapshot what the calendar and the ledger would.
@@ -396,7 +426,7 @@ func checkFollowUp(t *rapid.T, w world, f planner.FollowUp, c planner.Contact) {
 	}
 	// I11
 	known := c.Out > 0 || c.Carded || c.Circle != "" || len(c.Meetings) > 0
-	if f.Contact == "" && f.Rule == planner.FirstMeeting && f.Key.Who == "" {
+	if f.Contact == "" && (f.Rule == planner.FirstMeeting || f.Rule == planner.NewCards) && f.Key.Who == "" {
 		known, c.Name = true, "many"
 	}
 	ready := f.Status == planner.StatusWrite || (f.Status == planner.StatusOpen && !w.snapshot.FirstRunAt.IsZero())

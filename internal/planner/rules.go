@@ -46,7 +46,7 @@ var rules = []rule{
 		find: findReplyOwed, ended: endReplyOwed,
 	},
 	{
-		fires: "you met for the first time and have not written since",
+		fires: "you met for the first time, or a new card came, and you have not written since",
 		name:  FirstMeeting, priority: 2, errand: true, lookBack: true,
 		find: findFirstMeeting, ended: endFirstMeeting,
 	},
@@ -64,6 +64,13 @@ var rules = []rule{
 		fires: "a contact with a circle has been quiet for the interval of that circle",
 		name:  Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true,
 		find: findCadence, ended: endCadence,
+	},
+	{
+		fires: "more than ten cards came into the address book within a day",
+		name:  NewCards, priority: 2, lookBack: true,
+		// What first-meeting finds in their people is gathered under it: see group.
+		find:  func(*pass, *person) []*candidate { return nil },
+		ended: endFirstMeeting,
 	},
 }
 
@@ -84,23 +91,28 @@ const touchDelay = 5 // business days, for rules marked T
 
 func findFirstMeeting(p *pass, q *person) []*candidate {
 	if len(q.over) == 0 {
-		return nil
+		return findNewCard(p, q)
 	}
 	m := q.over[0]
 	before := q.Met > 1 || (!q.LastMet.IsZero() && q.LastMet.At.Before(m.At))
 	if before || q.LastOut.At.After(m.At) || len(q.over) > 1 || len(q.ahead) > 0 {
 		return nil
 	}
-	ended := p.cal.dayOf(m.End)
-	due := p.cal.at(p.cal.add(ended, 1), dueTime)
-	if p.cal.business(ended) && p.cal.wall(m.End) < sameDayEnds {
-		due = p.cal.at(ended, sameDayDue)
-	}
-	c := p.candidate(FirstMeeting, q, m.Evidence, "", due)
+	c := p.candidate(FirstMeeting, q, m.Evidence, "", p.soonAfter(m.End))
 	if !p.snapshot.Whole && !q.FirstAt.IsZero() && p.clock.reached(q.FirstAt.AddDate(0, historyMonths, 0)) {
 		c.block = "you may have met before: not all history is in yet"
 	}
 	return []*candidate{c}
+}
+
+// soonAfter is the afternoon of a business day for what was early enough, else
+// the next one.
+func (p *pass) soonAfter(t time.Time) time.Time {
+	d := p.cal.dayOf(t)
+	if p.cal.business(d) && p.cal.wall(t) < sameDayEnds {
+		return p.cal.at(d, sameDayDue)
+	}
+	return p.cal.at(p.cal.add(d, 1), dueTime)
 }
 
 // historyMonths is just short of the 24 months that the first run reads.
@@ -109,6 +121,9 @@ const historyMonths = 23
 func endFirstMeeting(p *pass, q *person, o Open) End {
 	if q.many {
 		return p.endMany(o)
+	}
+	if q.NewCard.ID != "" && q.NewCard.ID == o.Key.Evidence || slices.Contains(q.Cards, o.Key.Evidence) {
+		return endNewCard(p, q, o)
 	}
 	since := o.since()
 	all := slices.Concat(q.over, q.ahead)

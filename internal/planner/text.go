@@ -150,6 +150,8 @@ func (p *pass) source(e Evidence, q *person, reference time.Time) string {
 	switch {
 	case e.Type == Meeting:
 		what = "meeting"
+	case e.Type == Card:
+		what = "card"
 	case e.Type == Gesture || e.Type == Note:
 		what = "your own note"
 	case e.ID == q.LastOut.ID || inTurns(q.Outstanding, e.ID):

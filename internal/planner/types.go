@@ -24,6 +24,7 @@ const (
 	Awaiting     Rule = "awaiting"
 	Fade         Rule = "fade"
 	Cadence      Rule = "cadence"
+	NewCards     Rule = "new-cards"
 )
 
 // EvidenceType says what kind of thing an Evidence points at.
@@ -100,6 +101,9 @@ type Contact struct {
 	Muted    bool // never to be followed up, by configuration or gesture
 	Role     bool // a role or shared address, or a mailing list
 	Carded   bool // has a card in an address book
+	// Cards are the UIDs of their cards. Where a contact has no address, they
+	// stand for it in keys.
+	Cards []string
 
 	// NewCard is the card of somebody that came after the first complete listing
 	// of its address book, At when it was first seen. Zero if there is none.
