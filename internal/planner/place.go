@@ -69,6 +69,8 @@ func (p *pass) heldByMark(c *candidate) string {
 		return q.restWhy
 	case c.rule.booked && !q.meeting.IsZero():
 		return "you are meeting on " + p.date(q.meeting.At, c.Due)
+	case c.rule.sameName:
+		return p.sameAs(q, c.at, c.Due)
 	}
 	return ""
 }

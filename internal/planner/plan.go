@@ -46,9 +46,10 @@ type pass struct {
 	people   []*person
 	byID     map[ContactID]*person
 	byWho    map[string]*person
-	imports  []time.Time       // when each import of cards began
-	names    map[string]string // the present id of mail that has several
-	many     map[Key]*person   // stands for the people who share an event
+	byName   map[string][]*person // by nameOf
+	imports  []time.Time          // when each import of cards began
+	names    map[string]string    // the present id of mail that has several
+	many     map[Key]*person      // stands for the people who share an event
 	ended    map[step][]Ended
 	rejected map[Rule]map[string][]Ended // by address, for escalation
 	open     []Open
@@ -118,6 +119,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 		clock:    &clock{now: now},
 		byID:     make(map[ContactID]*person),
 		byWho:    make(map[string]*person),
+		byName:   make(map[string][]*person),
 		names:    make(map[string]string),
 		many:     make(map[Key]*person),
 		ended:    make(map[step][]Ended),
@@ -147,6 +149,9 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	for _, q := range p.people {
 		for _, who := range slices.Concat(q.Addresses, q.Cards) {
 			p.byWho[who] = q
+		}
+		if name := nameOf(q); name != "" {
+			p.byName[name] = append(p.byName[name], q)
 		}
 	}
 	p.open = slices.SortedFunc(slices.Values(s.Open), func(a, b Open) int {

@@ -18,6 +18,7 @@ type rule struct {
 	name     Rule
 	priority int
 	rest     bool // R: held until 10 days after my last mail to them
+	sameName bool // held while somebody of the same name was in touch
 	booked   bool // B: held while a small meeting is booked within 14 days
 	errand   bool // E: not for errands
 	touch    touch
@@ -52,17 +53,17 @@ var rules = []rule{
 	},
 	{
 		fires: "your mail opened a thread with a question, and nobody has answered",
-		name:  Awaiting, priority: 2, touch: touchLater, lookBack: true,
+		name:  Awaiting, priority: 2, touch: touchLater, lookBack: true, sameName: true,
 		find: findAwaiting, ended: endAwaiting,
 	},
 	{
 		fires: "a new contact began with at least two exchanges in 30 days, and then went quiet",
-		name:  Fade, priority: 3, rest: true, booked: true, errand: true,
+		name:  Fade, priority: 3, rest: true, booked: true, errand: true, sameName: true,
 		find: findFade, ended: endFade,
 	},
 	{
 		fires: "a contact with a circle has been quiet for the interval of that circle",
-		name:  Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true,
+		name:  Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true, sameName: true,
 		find: findCadence, ended: endCadence,
 	},
 	{
