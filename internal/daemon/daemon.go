@@ -15,6 +15,7 @@ import (
 
 	"syncd/internal/config"
 	"syncd/internal/ledger"
+	"syncd/internal/planner"
 )
 
 // Options are what a Daemon is made of.
@@ -49,6 +50,7 @@ type Daemon struct {
 	mu       sync.Mutex // guards what a reload replaces
 	cfg      *config.Config
 	accounts []account
+	asked    map[planner.Key]time.Time // when mailboxes were asked about the mail of a follow-up
 }
 
 // account is a configured account with its logins, which live as long as the
@@ -62,7 +64,7 @@ type account struct {
 // Open opens the ledger for writing. It fails with ledger.ErrLocked while
 // another process does the same.
 func Open(ctx context.Context, o Options) (*Daemon, error) {
-	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress}
+	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress, asked: map[planner.Key]time.Time{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

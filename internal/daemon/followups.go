@@ -48,7 +48,7 @@ func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
 // agree is one round: plan, list, compare, apply. done says that there was
 // nothing to do or nothing that could change the plan.
 func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (done bool, err error) {
-	result, err := d.Plan(ctx)
+	result, err := d.settled(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -59,6 +59,8 @@ type guard struct {
 	more      bool          // the server may ask for more of it with "+"
 	owed      bool          // what it asked for is not written
 	header    bool          // it asks for headers
+	flags     bool          // it asks for flags
+	search    bool          // it asks for messages by what is in them
 	waiting   bool          // for a response
 	idling    bool
 	caps      map[string]bool
@@ -158,7 +160,7 @@ var errRefused = errors.New("refused to send what is no reading command: mail is
 // commands are all that is ever sent (SPEC I1): none of them changes a mailbox, a
 // message or a flag.
 var commands = []string{
-	"CAPABILITY", "STARTTLS", "AUTHENTICATE", "LOGIN", "NAMESPACE", "LIST", "STATUS", "EXAMINE", "UNSELECT", "FETCH", "NOOP", "IDLE", "LOGOUT",
+	"CAPABILITY", "STARTTLS", "AUTHENTICATE", "LOGIN", "NAMESPACE", "LIST", "STATUS", "EXAMINE", "UNSELECT", "FETCH", "SEARCH", "NOOP", "IDLE", "LOGOUT",
 }
 
 // onlyReads reports whether a line begins a command that changes nothing. Without
@@ -184,7 +186,8 @@ func (g *guard) command(line []byte) []byte {
 	g.tag, g.verb, g.waiting = w[0], w[1], true
 	g.progress.begin(w[1:])
 	g.more = g.verb == "IDLE" || g.verb == "AUTHENTICATE"
-	g.header = bytes.Contains(line, []byte("BODY.PEEK["))
+	g.header, g.flags = bytes.Contains(line, []byte("BODY.PEEK[")), bytes.Contains(line, []byte("FLAGS"))
+	g.search = bytes.Contains(line, []byte(" SEARCH "))
 	switch g.verb {
 	case "LOGIN", "AUTHENTICATE":
 		g.told = false // capabilities change with the login

@@ -34,6 +34,8 @@ func (g *guard) respell(r response) {
 			}
 		case "FETCH":
 			err = g.respellFetch(r)
+		case "SEARCH":
+			err = g.respellSearch(r)
 		case "LIST":
 			err = g.respellList(r)
 		case "STATUS":
@@ -139,15 +141,16 @@ func (g *guard) respellCode(st status) error {
 
 // respellFetch passes on UID, date and header, in this order: imapclient takes
 // a response whose UID comes after a literal for somebody else's, and one that
-// is a mere update of flags for the answer.
+// is a mere update of flags for the answer. Of flags, where they were asked for,
+// it passes on \Answered.
 func (g *guard) respellFetch(r response) error {
 	f, complete, err := parseFetch(r.rest)
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
-	header := g.header
-	use := f.uid != 0 && (complete || !header)
+	header, flags := g.header, g.flags
+	use := f.uid != 0 && (complete || !header) && (f.flagged || !flags)
 	if use {
 		g.progress.message(r.num, f.uid)
 	}
@@ -159,11 +162,37 @@ func (g *guard) respellFetch(r response) error {
 	if !f.internal.IsZero() {
 		fmt.Fprintf(&g.out, " INTERNALDATE \"%s\"", f.internal.Format(dateTime))
 	}
+	if flags && f.answered {
+		g.out.WriteString(` FLAGS (\Answered)`)
+	}
 	if header {
 		fmt.Fprintf(&g.out, " BODY[HEADER] {%d}\r\n", len(f.header))
 		g.out.Write(f.header)
 	}
 	_, err = g.out.WriteString(")\r\n")
+	return err
+}
+
+// respellSearch passes on the first number: that there is one is the answer.
+func (g *guard) respellSearch(r response) error {
+	g.mu.Lock()
+	asked := g.search
+	g.mu.Unlock()
+	if !asked {
+		return nil
+	}
+	s := &scanner{b: r.rest}
+	if s.done() {
+		g.once(r.kind, "")
+		_, err := g.out.WriteString("* SEARCH\r\n")
+		return err
+	}
+	v, err := s.value(0)
+	if err != nil || v.number() == 0 {
+		return errSyntax
+	}
+	g.once(r.kind, "")
+	_, err = fmt.Fprintf(&g.out, "* SEARCH %d\r\n", v.number())
 	return err
 }
 
@@ -405,6 +434,9 @@ func parseFetch(b []byte) (f fetched, complete bool, err error) {
 			f.uid = v.number()
 		case name == "INTERNALDATE":
 			f.internal = internalDate(v.text)
+		case name == "FLAGS" && v.form == formList:
+			f.flagged = true
+			f.answered = slices.ContainsFunc(v.list, func(flag value) bool { return strings.EqualFold(string(flag.text), `\Answered`) })
 		case name == "RFC822.HEADER", strings.HasPrefix(name, "BODY[HEADER"):
 			if v.form == formString {
 				f.header, complete = v.text, true

@@ -168,6 +168,8 @@ type fetched struct {
 	uid      uint32
 	internal time.Time // zero if missing or unreadable
 	header   []byte
+	flagged  bool // the flags were told
+	answered bool
 }
 
 // fetch asks for UIDs and, with a section, for dates and headers. The guard lets

@@ -159,6 +159,12 @@ CREATE TABLE object (
 	PRIMARY KEY (source_id, href)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE fate (
+	message_id TEXT PRIMARY KEY,  -- of a message that waited for my word
+	fate       TEXT NOT NULL,     -- answered, trash, junk: what its mailbox said of it
+	at         INTEGER NOT NULL   -- when that was read
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE absence (
 	source_id INTEGER NOT NULL REFERENCES source,
 	href      TEXT NOT NULL,     -- of the calendar object

@@ -105,6 +105,9 @@ func (p *portrait) unanswered(ctx context.Context, opener item) error {
 	if slices.ContainsFunc(thread, func(w word) bool { return w.ours }) {
 		return nil
 	}
+	if over, err := p.fated(ctx, opener.evidence.Names()); over || err != nil {
+		return err
+	}
 	p.out.Unanswered = append(p.out.Unanswered, planner.Turn{
 		Evidence: opener.evidence, Recipients: opener.toCount, Later: thread[len(thread)-1].evidence.At,
 	})

@@ -145,6 +145,21 @@ func (s *Server) Renew(name string, messages ...Message) error {
 	return err
 }
 
+// Remove takes a message out of a mailbox, as another client would.
+func (s *Server) Remove(name string, uid uint32) error {
+	other := imapmemserver.NewUserSession(s.user)
+	if _, err := other.Select(name, &goimap.SelectOptions{}); err != nil {
+		return fmt.Errorf("remove from mailbox %q: %w", name, err)
+	}
+	set := goimap.UIDSetNum(goimap.UID(uid))
+	deleted := &goimap.StoreFlags{Op: goimap.StoreFlagsAdd, Silent: true, Flags: []goimap.Flag{goimap.FlagDeleted}}
+	err := other.Store(nil, set, deleted, nil)
+	if err == nil {
+		err = other.Expunge(nil, &set)
+	}
+	return errors.Join(err, other.Unselect())
+}
+
 // Commands are the lines that clients sent, without tags and literals; the
 // arguments of a login are left out.
 func (s *Server) Commands() []string {
