@@ -23,14 +23,15 @@ const (
 	maxMargin   = 2 * maxShift // a recurring event is not longer
 	maxFollowed = 16
 
-	instanceCost = 40 // of an instance, in days of fullBudget, as measured
+	instanceCost = 300 // of an instance, as measured
+	checkCost    = 40  // of turning a wall clock into an instant
 )
 
 // Expand returns the instances of the events that overlap [from, to), sorted by
 // start: masters, their recurrences and their overrides, each UID by itself.
 // floating is the zone of times without one and of all-day dates. Cancelled
 // instances are included. Of all there are the latest MaxInstances are kept. A
-// rule that is malformed, finer than daily or too much work is ErrRule.
+// rule that is malformed or too much work is ErrRule.
 func Expand(events []Event, from, to time.Time, floating *time.Location) ([]Instance, error) {
 	all, errs := expand(events, from, to, floating, 1, MaxInstances)
 	if len(errs) > 0 {
@@ -96,6 +97,7 @@ func later(a, b time.Time) time.Time {
 // series is everything about one UID while it is expanded.
 type series struct {
 	from, to  time.Time
+	sure      time.Time // a wall clock that certainly lies before to
 	loc       *time.Location
 	master    *Event
 	overrides map[string]*Event // by key of RECURRENCE-ID
@@ -220,7 +222,7 @@ func (s *series) starts(rules []string) ([]Time, error) {
 				continue
 			}
 		}
-		walls, err := r.between(from, to, MaxInstances)
+		walls, err := r.between(from, to, MaxInstances, s.begins)
 		if err != nil {
 			return nil, err
 		}
@@ -231,19 +233,41 @@ func (s *series) starts(rules []string) ([]Time, error) {
 	return starts, nil
 }
 
+// begins reports whether the instance with that wall clock begins before the
+// window ends. Of a rule that generates many a day the latest would else lie
+// beyond.
+func (s *series) begins(wall time.Time) bool {
+	if wall.Before(s.sure) {
+		return true
+	}
+	s.work.spend(checkCost)
+	t := s.master.Start.withWall(wall)
+	if f := s.follows(t); f != nil {
+		t = s.shift(t, f)
+	}
+	return t.In(s.loc).Before(s.to)
+}
+
 // window returns the wall clocks between which starts matter: wide enough for
-// any zone, for the length of the event and for what moves later instances.
+// any zone, for the length of the event and for what moves later instances. It
+// sets s.sure.
 func (s *series) window() (from, to time.Time) {
-	margin := 2 * oneDay
+	before, after := 2*oneDay, oneDay
 	for _, e := range append([]*Event{s.master}, s.following...) {
 		longest := min(max(0, e.End.In(s.loc).Sub(e.Start.In(s.loc))), maxMargin)
 		shift := time.Duration(0)
 		if !e.RecurrenceID.IsZero() {
 			shift = min(e.Start.In(s.loc).Sub(e.RecurrenceID.In(s.loc)).Abs(), maxShift)
 		}
-		margin = max(margin, 2*oneDay+longest+shift)
+		before, after = max(before, 2*oneDay+longest+shift), max(after, oneDay+shift)
 	}
-	return s.from.UTC().Add(-margin), s.to.UTC().Add(margin)
+	clock := s.master.Start.Zone()
+	if clock == nil {
+		clock = s.loc
+	}
+	end := At(s.to.In(clock)).wall
+	s.sure = end.Add(-after)
+	return s.from.UTC().Add(-before), end.Add(after)
 }
 
 func (s *series) exclusions() error {
@@ -263,7 +287,7 @@ func (s *series) exclusions() error {
 			return err
 		}
 		r.float = s.loc
-		walls, err := r.between(from, to, MaxInstances)
+		walls, err := r.between(from, to, MaxInstances, s.begins)
 		if err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ type zones struct {
 }
 
 func newZones(calendar *Component) *zones {
-	z := &zones{defined: map[string]*Component{}, known: map[string]*time.Location{}, work: fullBudget}
+	z := &zones{defined: map[string]*Component{}, known: map[string]*time.Location{}, work: zoneBudget}
 	for _, c := range calendar.Children {
 		if c.Name == "VTIMEZONE" {
 			id := strings.TrimSpace(c.Text("TZID"))
@@ -253,7 +253,7 @@ func observance(o *Component, work *budget) []transition {
 			}
 			first := time.Date(zoneFrom, 1, 1, 0, 0, 0, 0, time.UTC)
 			last := time.Date(zoneTo, 1, 1, 0, 0, 0, 0, time.UTC)
-			list, err := r.between(first, last, maxTransitions)
+			list, err := r.between(first, last, maxTransitions, anyTime)
 			if err != nil {
 				return nil
 			}
