@@ -2,6 +2,7 @@ package ical_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -175,6 +176,82 @@ func readEvents(s string) ([]ical.Event, error) {
 	}
 	events, _ := c.Events()
 	return events, nil
+}
+
+// row is an item of the table beside blair-l's calendar.
+type row struct {
+	UID        string   `json:"uid"`
+	AllDay     bool     `json:"all_day"`
+	StartLocal string   `json:"start_local"`
+	EndLocal   string   `json:"end_local"`
+	StartUTC   string   `json:"start_utc"`
+	EndUTC     string   `json:"end_utc"`
+	DatesUTC   []string `json:"dates_utc"`
+}
+
+// want lists the instances of the item as show does, sorted.
+func (r row) want(t *testing.T) []string {
+	t.Helper()
+	if r.AllDay {
+		return []string{strings.ReplaceAll(r.StartLocal+"/"+r.EndLocal, "-", "")}
+	}
+	at := func(s string) time.Time {
+		u, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	length := at(r.EndUTC).Sub(at(r.StartUTC))
+	var list []string
+	for _, s := range slices.Compact(slices.Sorted(slices.Values(append(r.DatesUTC, r.StartUTC)))) {
+		list = append(list, fmt.Sprintf("%s/%s", ical.At(at(s)), ical.At(at(s).Add(length))))
+	}
+	return list
+}
+
+// A real calendar of 1,118 items gives exactly the times that another program
+// worked out.
+func TestRealCalendarTimes(t *testing.T) {
+	data, err := os.ReadFile(corpus(t, "ics/enron/blair-l.events.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []row
+	if err := json.Unmarshal(data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, name := range []string{"blair-l.events.ics", "blair-l.repeat.ics"} {
+		data, err := os.ReadFile(corpus(t, "ics/enron/"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := readEvents(string(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, left := ical.ExpandEach(events, time.Time{}, time.Date(2010, 1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+		if left > 0 {
+			t.Errorf("%s: %d events left out", name, left)
+		}
+		for _, i := range list {
+			got[i.UID] = append(got[i.UID], fmt.Sprintf("%s/%s", i.Start, i.End))
+		}
+	}
+	equal, instances := 0, 0
+	for _, r := range rows {
+		if diff := cmp.Diff(r.want(t), got[r.UID]); diff != "" {
+			t.Errorf("%s (-table +ours):\n%s", r.UID, diff)
+			continue
+		}
+		equal++
+		instances += len(got[r.UID])
+	}
+	t.Logf("%d of %d items as in the table, %d instances", equal, len(rows), instances)
+	if len(got) != len(rows) || len(rows) != 1118 {
+		t.Errorf("%d items, want the %d of the table", len(got), len(rows))
+	}
 }
 
 // Every calendar of the corpus is read without a panic and in bounds, and its

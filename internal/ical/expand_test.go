@@ -345,12 +345,7 @@ func FuzzExpand(f *testing.F) {
 			return
 		}
 		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-		begun := time.Now()
 		list, err := ical.Expand(events, from, to, time.UTC)
-		// The budget is worth about a second, of a machine that does nothing else.
-		if took := time.Since(begun); took > 20*time.Second {
-			t.Fatalf("took %v", took)
-		}
 		if err != nil {
 			return
 		}

@@ -204,6 +204,12 @@ func TestZones(t *testing.T) {
 		{"Fixed", "20240701T063000Z"},
 		{"Nameless", "20240701T030000Z"},
 		{"(UTC+07:00) Bangkok, Hanoi, Jakarta", "20240701T050000Z"},
+		{"(GMT-05:00) Eastern Time (US and Canada)", "20240701T160000Z"},
+		{"Canberra, Melbourne, Sydney", "20240701T020000Z"},
+		{"(UTC+01:00) Nowhere", "20240701T110000Z"},
+		{"GMT+01:00", "20240701T110000Z"},
+		{"right/Europe/Berlin", "20240701T100000Z"},
+		{"posixrules", "20240701T120000"},
 		{"(GMT-03:00)", "20240701T150000Z"},
 		{"Nowhere/Middle", "20240701T120000"}, // floating
 		{"Local", "20240701T120000"},

@@ -12,12 +12,14 @@ import (
 //go:embed windows.txt
 var windowsTable string
 
-// windows maps a lower-case Windows zone name to the IANA name.
+// windows maps the Windows name of a zone, and what Windows shows for it behind
+// the offset, both as shown writes them, to the IANA name.
 var windows = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
 	for row := range strings.Lines(windowsTable) {
-		if name, iana, ok := strings.Cut(strings.TrimSpace(row), "\t"); ok {
-			m[strings.ToLower(name)] = iana
+		if f := strings.Split(strings.TrimSpace(row), "\t"); len(f) == 3 && row[0] != '#' {
+			m[shown(f[0])] = f[1]
+			m[shown(f[2])] = f[1]
 		}
 	}
 	return m
@@ -82,7 +84,7 @@ func named(id string) *time.Location {
 	if loc := load(id); loc != nil {
 		return loc
 	}
-	if iana, ok := windows()[strings.ToLower(id)]; ok {
+	if iana, ok := windows()[shown(id)]; ok {
 		return load(iana)
 	}
 	switch strings.ToLower(id) {
@@ -99,6 +101,16 @@ func named(id string) *time.Location {
 	return nil
 }
 
+// shown returns what stands behind the offset in a name such as "(GMT-05:00)
+// Eastern Time (US and Canada)", as the table has it.
+func shown(id string) string {
+	id = strings.ToLower(id)
+	if strings.HasPrefix(id, "(utc") || strings.HasPrefix(id, "(gmt") {
+		_, id, _ = strings.Cut(id, ")")
+	}
+	return strings.ReplaceAll(strings.TrimSpace(id), " and ", " & ")
+}
+
 // loaded holds the IANA zones seen so far; only names that exist get in.
 var loaded sync.Map
 
@@ -107,8 +119,9 @@ func load(name string) *time.Location {
 		return loc.(*time.Location) //nolint:errcheck // nothing else is stored
 	}
 	for _, n := range []string{name, capitals(name)} {
-		// "Local" and "" would mean the machine's zone.
-		if n == "" || strings.EqualFold(n, "local") || strings.Contains(n, "..") || n[0] == '/' {
+		// "Local" and "" would mean the machine's zone, and only a machine has
+		// posix/, right/ (which counts leap seconds) and posixrules.
+		if n == "" || n[0] < 'A' || n[0] > 'Z' || strings.EqualFold(n, "local") || strings.Contains(n, "..") {
 			continue
 		}
 		if loc, err := time.LoadLocation(n); err == nil {
