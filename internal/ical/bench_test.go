@@ -1,6 +1,7 @@
 package ical_test
 
 import (
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,6 +55,77 @@ func BenchmarkExpand(b *testing.B) {
 			}
 			b.ReportMetric(float64((cpu(b)-begun).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 			b.ReportMetric(float64(n), "instances")
+		})
+	}
+}
+
+// hostile objects are those that cost a careless reader most.
+func hostileObjects() map[string]string {
+	const size = ical.MaxSize - 200
+	fill := func(line string) string {
+		return object(start, strings.TrimSuffix(strings.Repeat(line, size/len(line)), "\r\n"))
+	}
+	return map[string]string{
+		"one line":       object(start, "DESCRIPTION:"+strings.Repeat("a", size)),
+		"folded":         object(start, "DESCRIPTION:"+strings.Repeat("\r\n a", size/4)),
+		"parameters":     object(start, "X"+strings.Repeat(";A=1", 100_000)+":1"),
+		"values":         object(start, "X;A="+strings.Repeat("1,", size/2)+":1"),
+		"open quote":     object(start, "X"+strings.Repeat(`;A="`, size/4)+":1"),
+		"short lines":    fill("X:\r\n"),
+		"bad lines":      fill("X\r\n"),
+		"blank lines":    fill("\r\n"),
+		"attendees":      fill("ATTENDEE:mailto:a@example.com\r\n"),
+		"excluded dates": object(start, "RRULE:FREQ=DAILY", "EXDATE:20240101T100000Z"+strings.Repeat(",20240101T100000Z", size/17)),
+		"components":     object(strings.Repeat("BEGIN:A\r\nEND:A\r\n", size/16)),
+		"zones":          "BEGIN:VCALENDAR\n" + strings.Repeat("BEGIN:VTIMEZONE\nTZID:x\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETTO:+01\nRRULE:FREQ=DAILY\nEND:STANDARD\nEND:VTIMEZONE\n", size/140),
+	}
+}
+
+// What could take quadratic time or memory is read, or refused, with what it
+// holds: the test's own time limit is the assertion.
+func TestParseHostile(t *testing.T) {
+	for name, in := range hostileObjects() {
+		c, err := ical.Parse([]byte(in))
+		if err != nil {
+			t.Errorf("%s, %d octets: %v", name, len(in), err)
+			continue
+		}
+		events, _ := c.Events()
+		if want := 1; name != "zones" && name != "components" && len(events) != want {
+			t.Errorf("%s: %d events, want %d", name, len(events), want)
+		}
+	}
+}
+
+// heap returns how many octets are in use.
+func heap() float64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+// BenchmarkParse reads objects as servers hold them and the most hostile ones.
+func BenchmarkParse(b *testing.B) {
+	objects := hostileObjects()
+	objects["plain"] = object(start, "SUMMARY:Lunch", "DTSTAMP:20240101T000000Z", "ORGANIZER:mailto:a@example.com", "ATTENDEE;CN=\"B, C\";PARTSTAT=ACCEPTED:mailto:b@example.com", "RRULE:FREQ=WEEKLY")
+	for name, in := range objects {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			var c *ical.Calendar
+			var events []ical.Event
+			before := heap()
+			begun := cpu(b)
+			for b.Loop() {
+				var err error
+				if c, err = ical.Parse([]byte(in)); err != nil {
+					b.Fatal(err)
+				}
+				events, _ = c.Events()
+			}
+			b.ReportMetric((heap()-before)/(1<<20), "MiB-kept")
+			runtime.KeepAlive(c)
+			runtime.KeepAlive(events)
+			b.ReportMetric(float64((cpu(b)-begun).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

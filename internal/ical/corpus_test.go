@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -254,48 +255,116 @@ func TestRealCalendarTimes(t *testing.T) {
 	}
 }
 
-// Every calendar of the corpus is read without a panic and in bounds, and its
-// events expand.
-func TestCorpusCalendars(t *testing.T) {
-	from := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
-	to := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	var files, whole, partly, skipped, events, instances, rules int
-	err := filepath.WalkDir(corpus(t, "ics"), func(path string, _ fs.DirEntry, err error) error {
-		if ext := filepath.Ext(path); err != nil || ext != ".ics" && ext != ".vcs" && ext != ".ical" {
+// eachFile calls fn with every file under ics.
+func eachFile(t *testing.T, fn func(name string, data []byte)) {
+	t.Helper()
+	root := corpus(t, "ics")
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
 			return err
 		}
 		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		if err == nil {
+			fn(strings.TrimPrefix(path, root+"/"), data)
 		}
-		files++
-		c, err := ical.Parse(data)
-		if err != nil {
-			skipped++
-			t.Logf("skipped %s: %v", filepath.Base(path), err)
-			return nil
-		}
-		list, warnings := c.Events()
-		if len(warnings)+len(c.Warnings) == 0 {
-			whole++
-		} else {
-			partly++
-		}
-		events += len(list)
-		found, err := ical.Expand(list, from, to, time.UTC)
-		if err != nil {
-			rules++
-			t.Logf("%s: %v", filepath.Base(path), err)
-		}
-		instances += len(found)
-		return nil
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d files: %d read, %d with warnings, %d skipped; %d events, %d instances, %d files with a refused rule",
-		files, whole, partly, skipped, events, instances, rules)
-	if files == 0 || skipped > files/10 {
-		t.Errorf("%d of %d files skipped", skipped, files)
+}
+
+var (
+	fold       = regexp.MustCompile(`(\r\n|\n|\r)[ \t]`)
+	eventPart  = regexp.MustCompile(`(?s)BEGIN:VEVENT[ \t]*[\r\n].*?END:VEVENT`)
+	alarmPart  = regexp.MustCompile(`(?s)BEGIN:VALARM[ \t]*[\r\n].*?END:VALARM`)
+	dated      = regexp.MustCompile(`(?m)^DTSTART[;:].*\d{8}`)
+	addressed  = regexp.MustCompile(`(?m)^ATTENDEE[;:].*@`)
+	eventBegin = regexp.MustCompile(`(?m)^BEGIN:VEVENT[ \t]*$`)
+)
+
+// crude counts what a search for lines finds: events, those with a DTSTART that
+// has eight digits, and the attendees of those that have an @.
+func crude(data []byte) (events, starts, attendees int) {
+	text := strings.ReplaceAll(fold.ReplaceAllString(string(data), ""), "\r", "\n")
+	events = len(eventBegin.FindAllString(text, -1))
+	for _, part := range eventPart.FindAllString(text, -1) {
+		part = alarmPart.ReplaceAllString(part, "")
+		if dated.MatchString(part) {
+			starts++
+			attendees += len(addressed.FindAllString(part, -1))
+		}
+	}
+	return events, starts, attendees
+}
+
+// Every file of the corpus is read, partly read or skipped without harm, and
+// what is found in it is what a search for lines finds.
+func TestCorpusCalendars(t *testing.T) {
+	from := time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+	to := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	count := map[string]int{}
+	warned := map[string]int{}
+	eachFile(t, func(name string, data []byte) {
+		c, err := ical.Parse(data)
+		if ext := filepath.Ext(name); ext != ".ics" && ext != ".vcs" && ext != ".ical" {
+			count["files of another kind"]++
+			return
+		}
+		count["calendars"]++
+		events, starts, attendees := crude(data)
+		count["BEGIN:VEVENT"] += events
+		count["with a DTSTART"] += starts
+		count["attendees with an address, searched"] += attendees
+		if err != nil {
+			count["skipped: "+err.Error()]++
+			if events > 0 {
+				t.Errorf("%s: skipped with %d events: %v", name, events, err)
+			}
+			return
+		}
+		list, warnings := c.Events()
+		if len(warnings)+len(c.Warnings) == 0 {
+			count["read"]++
+		} else {
+			count["read with warnings"]++
+		}
+		for _, w := range append(warnings, c.Warnings...) {
+			warned[w.Text]++
+		}
+		found := 0
+		for _, e := range list {
+			for _, a := range e.Attendees {
+				if a.Address != "" {
+					found++
+				}
+			}
+		}
+		if len(list) != starts || found != attendees {
+			t.Logf("%s: %d events and %d attendees, a search finds %d and %d", name, len(list), found, starts, attendees)
+			count["files where the search finds something else"]++
+		}
+		count["events"] += len(list)
+		count["attendees with an address"] += found
+		series := map[string][]ical.Event{} // as a server keeps them
+		for _, e := range list {
+			series[e.UID] = append(series[e.UID], e)
+		}
+		for _, events := range series {
+			instances, err := ical.Expand(events, from, to, time.UTC)
+			count["instances"] += len(instances)
+			if err != nil {
+				count[err.Error()]++
+			}
+		}
+	})
+	if n := count["files where the search finds something else"]; n > 8 || count["events"] < count["with a DTSTART"]*99/100 {
+		t.Errorf("%d files with other events or attendees than a search finds", n)
+	}
+	for _, what := range slices.Sorted(maps.Keys(count)) {
+		t.Logf("%6d %s", count[what], what)
+	}
+	for _, text := range slices.Sorted(maps.Keys(warned)) {
+		t.Logf("%6d warnings: %s", warned[text], text)
 	}
 }

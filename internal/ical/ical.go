@@ -16,6 +16,8 @@ const (
 	MaxDepth = 16      // components inside each other
 
 	maxWarnings = 100
+	maxProps    = 50_000 // of an object
+	maxParams   = 1_000  // of a line, and values of one; what is more is left out
 )
 
 // ErrTooLarge is returned for an object over MaxSize, ErrTooDeep for one over

@@ -25,6 +25,7 @@ type extent struct{ start, end int }
 type document struct {
 	cal   *Calendar
 	stack []*Component
+	kept  int                     // properties
 	whole map[*Component]extent   // from BEGIN to behind END
 	body  map[*Component]int      // end of the last line before END
 	props map[*Component][]extent // parallel to Props
@@ -65,7 +66,7 @@ func parse(data []byte) (*document, error) {
 		}
 	}
 	for len(d.stack) > 0 {
-		d.warn(0, "END:"+d.stack[len(d.stack)-1].Name+" missing")
+		d.warn(0, d.missing())
 		d.pop(len(data), len(data))
 	}
 	if len(d.cal.Components) == 0 {
@@ -78,6 +79,16 @@ func (d *document) warn(number int, text string) {
 	if len(d.cal.Warnings) < maxWarnings {
 		d.cal.Warnings = append(d.cal.Warnings, Warning{Line: number, Text: text})
 	}
+}
+
+// missing says that the innermost component is not closed. It quotes only names
+// that are known.
+func (d *document) missing() string {
+	switch name := d.stack[len(d.stack)-1].Name; {
+	case outermost(name), name == "VCALENDAR", name == "VALARM", name == "STANDARD", name == "DAYLIGHT":
+		return "END:" + name + " missing"
+	}
+	return "END missing"
 }
 
 // pop closes the innermost component, whose last line ends at body and which
@@ -93,7 +104,7 @@ func (d *document) begin(name string, l line) error {
 	if name == "VCALENDAR" || outermost(name) {
 		// These never lie in each other: what is still open lost its END.
 		for len(d.stack) > 0 && (name == "VCALENDAR" || d.stack[len(d.stack)-1].Name != "VCALENDAR") {
-			d.warn(l.number, "END:"+d.stack[len(d.stack)-1].Name+" missing")
+			d.warn(l.number, d.missing())
 			d.pop(l.at.start, l.at.start)
 		}
 	}
@@ -130,7 +141,7 @@ func (d *document) end(name string, l line) {
 		return
 	}
 	for len(d.stack) > i+1 {
-		d.warn(l.number, "END:"+d.stack[len(d.stack)-1].Name+" missing")
+		d.warn(l.number, d.missing())
 		d.pop(l.at.start, l.at.start)
 	}
 	d.pop(l.at.start, l.at.end)
@@ -139,6 +150,10 @@ func (d *document) end(name string, l line) {
 func (d *document) prop(p Prop, l line) {
 	if len(d.stack) == 0 {
 		d.warn(l.number, "property outside a component")
+		return
+	}
+	if d.kept++; d.kept > maxProps {
+		d.warn(l.number, "too many properties")
 		return
 	}
 	top := d.stack[len(d.stack)-1]
@@ -221,7 +236,7 @@ func parseLine(l string) (Prop, error) {
 	}
 	for i < len(l) && l[i] == ';' {
 		end, param, ok := parseParam(l, i+1)
-		if ok {
+		if ok && len(p.Params) < maxParams {
 			p.Params = append(p.Params, param)
 		}
 		i = end
@@ -255,7 +270,7 @@ func parseParam(l string, i int) (end int, p Param, ok bool) {
 	}
 	p.Name = strings.ToUpper(strings.TrimSpace(l[i:eq]))
 	from := eq + 1
-	for _, c := range append(commas, end) {
+	for _, c := range append(commas, end)[:min(len(commas)+1, maxParams)] {
 		p.Values = append(p.Values, paramValue(l[from:c]))
 		from = c + 1
 	}
@@ -272,7 +287,7 @@ func scanParam(l string, i int, quotes bool) (end, eq int, commas []int, closed 
 		case quoted:
 		case c == '=' && eq < 0:
 			eq = i
-		case c == ',' && eq >= 0:
+		case c == ',' && eq >= 0 && len(commas) <= maxParams:
 			commas = append(commas, i)
 		case c == ';' || c == ':':
 			return i, eq, commas, true

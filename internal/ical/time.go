@@ -156,7 +156,7 @@ func parseTime(s string, zone *time.Location) (Time, error) {
 	if !timed {
 		return Time{wall: wall, kind: date}, nil
 	}
-	clock, _, _ = strings.Cut(clock, ".")
+	clock, _, _ = strings.Cut(strings.TrimSuffix(clock, "T"), ".") // 20131009T170000T has been seen
 	if len(clock) != 4 && len(clock) != 6 || !digits(clock) {
 		return Time{}, errTime
 	}
