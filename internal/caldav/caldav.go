@@ -11,7 +11,6 @@ package caldav
 import (
 	"context"
 	"crypto/x509"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,207 +39,58 @@ type Account struct {
 }
 
 // Collection is a calendar.
-type Collection struct {
-	URL        string // absolute, ends in a slash
-	Href       string // verbatim, as the server spells it
-	Name       string // displayname, else the last segment of the URL
-	Components []string
-	Writable   bool
-	SyncToken  string // "" where the server keeps no history (RFC 6578)
-	CTag       string // changes with the content; "" where there is none
-	Reports    []string
-}
+type Collection = webdav.Collection
 
 // Session is a discovered account.
 type Session struct {
 	account Account
 	zone    *time.Location
-	log     *slog.Logger
-	dav     *webdav.Client
-	objects *gowebdav.Client // on dav
-	home    string           // URL of the collection that holds the calendars; "" if unknown
-	single  string           // URL of the only calendar, where the account names one
+	home    *webdav.Home
+	objects *gowebdav.Client // on home
 
 	mu    sync.Mutex
 	own   Collection
 	cache map[string]cached // the follow-up calendar by canonical href
 }
 
-const wellKnown = "/.well-known/caldav"
-
 // Dial finds the calendars of an account (RFC 6764 section 6). Its errors are
 // one line that names the account and the cause.
 func Dial(ctx context.Context, a Account, log *slog.Logger) (*Session, error) {
-	s := &Session{account: a, log: log, zone: a.Zone}
+	s := &Session{account: a, zone: a.Zone}
 	if s.zone == nil {
 		s.zone = time.UTC
 	}
-	u, err := url.Parse(a.URL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("account %q: caldav url %q: want https://host/path", a.Name, a.URL)
-	}
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	if err = s.open(a); err == nil {
-		err = s.discover(ctx, u.String())
-	}
+	var err error
+	s.home, err = webdav.Find(ctx, service, webdav.Account{
+		Name: a.Name, URL: a.URL, User: a.User, Password: a.Password,
+		RootCAs: a.RootCAs, Hosts: a.Hosts, Timeout: a.Timeout,
+	}, log)
 	if err != nil {
-		return nil, fmt.Errorf("account %q: %s: %w", a.Name, u.Redacted(), cause(err))
+		return nil, err
+	}
+	if s.objects, err = gowebdav.NewClient(s.home, a.URL); err != nil {
+		return nil, fmt.Errorf("account %q: %w", a.Name, err)
 	}
 	return s, nil
 }
 
 // Close closes idle connections.
-func (s *Session) Close() { s.dav.Close() }
-
-// discover finds the home from the address given, then from the well-known one.
-func (s *Session) discover(ctx context.Context, start string) error {
-	first := s.from(ctx, start)
-	if first == nil || !errors.Is(first, ErrNotCalDAV) {
-		return first
-	}
-	known := origin(start) + wellKnown
-	if start == known {
-		return first
-	}
-	if err := s.from(ctx, known); err == nil || !errors.Is(err, ErrNotCalDAV) {
-		return err
-	}
-	return first
-}
-
-// from follows address, principal and home. Only ErrNotCalDAV means that it is
-// worth looking elsewhere.
-func (s *Session) from(ctx context.Context, address string) error {
-	r, at, err := s.who(ctx, address)
-	if err != nil {
-		return err
-	}
-	if r.IsA(calCalendar) {
-		s.single = slash(at)
-	}
-	homes := r.Hrefs(calHome)
-	if principals := r.Hrefs(davPrincipal); len(homes) == 0 && len(principals) > 0 {
-		principal, there, err := s.who(ctx, resolve(at, principals[0]))
-		if err != nil && s.single == "" {
-			return err
-		}
-		if err == nil {
-			homes, at = principal.Hrefs(calHome), there
-		}
-	}
-	switch {
-	case len(homes) > 0:
-		s.home = slash(resolve(at, homes[0]))
-		return nil
-	case s.single != "":
-		return nil
-	}
-	return s.isHome(ctx, slash(at))
-}
-
-// isHome takes a collection that holds calendars for the home.
-func (s *Session) isHome(ctx context.Context, address string) error {
-	list, err := s.children(ctx, address)
-	if err != nil {
-		return noCalDAV(err)
-	}
-	if len(list) == 0 {
-		return fmt.Errorf("%w there: no calendars found", ErrNotCalDAV)
-	}
-	s.home = address
-	return nil
-}
-
-// who asks a resource what it is and to whom it belongs; at is where it is
-// after redirects.
-//
-// go-webdav's FindCurrentUserPrincipal and FindCalendarHomeSet would ask for one
-// property each of what is one answer here, drop the host of a home (iCloud's is
-// another), decode a %2F, and fail on a status without a reason or an href with
-// white space around it. And they decode XML without limits.
-func (s *Session) who(ctx context.Context, address string) (r webdav.Response, at string, err error) {
-	r, a, err := s.ask(ctx, address, aboutUser)
-	if errors.Is(err, ErrGone) {
-		// RFC 6764 section 5 allows a redirect to /dav where only /dav/ is
-		// answered (Xandikos), and people leave the slash out as well.
-		path := pathOf(address)
-		if status := (*webdav.StatusError)(nil); errors.As(err, &status) {
-			path = status.Path
-		}
-		if !strings.HasSuffix(path, "/") {
-			r, a, err = s.ask(ctx, origin(address)+(&url.URL{Path: path + "/"}).EscapedPath(), aboutUser)
-		}
-	}
-	if err != nil {
-		return r, "", noCalDAV(err)
-	}
-	return r, a.URL.String(), nil
-}
-
-// about asks a collection what it is now.
-func (s *Session) about(ctx context.Context, address string) (webdav.Response, error) {
-	r, _, err := s.ask(ctx, address, aboutCalendars)
-	return r, err
-}
-
-// ask reads properties of one resource. It returns ErrGone if there is none.
-func (s *Session) ask(ctx context.Context, address string, props []xml.Name) (webdav.Response, webdav.Answer, error) {
-	var first *webdav.Response
-	a, err := s.propfind(ctx, address, "0", props, func(r webdav.Response) error {
-		if first == nil {
-			first = &r
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return webdav.Response{}, a, err
-	case first == nil:
-		return webdav.Response{}, a, fmt.Errorf("%w: the answer names no resource", ErrNotCalDAV)
-	case !found(*first): // Xandikos says so inside a 207
-		return webdav.Response{}, a, reading(&webdav.StatusError{Method: "PROPFIND", Path: a.URL.Path, Code: first.Status})
-	}
-	return *first, a, nil
-}
+func (s *Session) Close() { s.home.Close() }
 
 // Calendars returns the calendars that may hold events.
 func (s *Session) Calendars(ctx context.Context) ([]Collection, error) {
-	if s.single != "" {
-		r, err := s.about(ctx, s.single)
-		if err != nil {
-			return nil, fmt.Errorf("account %q: read calendar: %w", s.account.Name, cause(err))
-		}
-		return []Collection{calendarOf(r, pathOf(s.single), s.single)}, nil
-	}
-	list, err := s.children(ctx, s.home)
-	if err != nil {
-		return nil, fmt.Errorf("account %q: list calendars: %w", s.account.Name, cause(err))
-	}
+	list, err := s.home.Collections(ctx)
 	return slices.DeleteFunc(list, func(c Collection) bool {
 		return len(c.Components) > 0 && !slices.Contains(c.Components, "VEVENT")
-	}), nil
+	}), err
 }
 
 // Home is where new calendars are made; "" where it is not known.
-func (s *Session) Home() string { return s.home }
-
-// children lists the calendars in a collection, those without events too.
-func (s *Session) children(ctx context.Context, address string) ([]Collection, error) {
-	var list []Collection
-	_, err := s.propfind(ctx, address, "1", aboutCalendars, func(r webdav.Response) error {
-		if found(r) && r.IsA(calCalendar) { // one we may not see must not hide the others
-			list = append(list, calendarOf(r, r.Href, slash(resolve(address, r.Href))))
-		}
-		return nil
-	})
-	return list, err
-}
+func (s *Session) Home() string { return s.home.URL() }
 
 // Own names the follow-up calendar: the only collection this session writes to.
 func (s *Session) Own(c Collection) {
-	c.URL = slash(c.URL)
+	c.URL = strings.TrimSuffix(c.URL, "/") + "/"
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.own, s.cache = c, nil
@@ -256,8 +106,8 @@ func (s *Session) owned() Collection {
 // the own calendar.
 func (s *Session) mayWrite(address string) error {
 	own := s.owned()
-	name, ok := strings.CutPrefix(canonical(address), canonical(own.URL))
-	if own.URL == "" || !ok || origin(address) != origin(own.URL) ||
+	name, ok := strings.CutPrefix(webdav.Canonical(address), webdav.Canonical(own.URL))
+	if own.URL == "" || !ok || webdav.Origin(address) != webdav.Origin(own.URL) ||
 		name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
 		return ErrNotOwn
 	}
@@ -267,9 +117,9 @@ func (s *Session) mayWrite(address string) error {
 // address is the URL of an href in the own calendar.
 func (s *Session) address(href string) string {
 	if own := s.owned(); own.URL != "" {
-		return resolve(own.URL, href)
+		return webdav.Absolute(own.URL, href)
 	}
-	return resolve(s.home, href)
+	return webdav.Absolute(s.home.URL(), href)
 }
 
 // Make creates a calendar for events in the home (RFC 4791 section 5.3.1) and
@@ -279,24 +129,24 @@ func (s *Session) Make(ctx context.Context, name string) (Collection, error) {
 	if s.owned().URL != "" {
 		return Collection{}, fmt.Errorf("make calendar: %w", ErrNotOwn)
 	}
-	if s.home == "" {
+	if s.home.URL() == "" {
 		return Collection{}, fmt.Errorf("make calendar: %w: the account names a single calendar", ErrRefused)
 	}
-	address := s.home + url.PathEscape(slug(name)) + "/"
-	switch _, err := s.about(ctx, address); {
+	address := s.home.URL() + url.PathEscape(slug(name)) + "/"
+	switch _, _, err := s.home.Collection(ctx, address); {
 	case err == nil:
 		return Collection{}, fmt.Errorf("make calendar %s: %w: there is one", address, ErrChanged)
 	case !errors.Is(err, ErrGone):
 		return Collection{}, fmt.Errorf("make calendar %s: look before: %w", address, err)
 	}
-	if err := s.dav.Mkcalendar(ctx, address, name); err != nil {
+	if err := s.home.Mkcalendar(ctx, address, name); err != nil {
 		return Collection{}, fmt.Errorf("make calendar %s: %w", address, writing(err))
 	}
-	r, err := s.about(ctx, address)
+	c, _, err := s.home.Collection(ctx, address)
 	if err != nil {
 		return Collection{}, fmt.Errorf("make calendar %s: %w", address, err)
 	}
-	return calendarOf(r, pathOf(address), address), nil
+	return c, nil
 }
 
 // slug is a name as a path segment.

@@ -14,11 +14,11 @@ import (
 
 // What callers branch on; a *StatusError is one of them or none.
 var (
-	ErrChanged      = errors.New("changed meanwhile")           // 412
-	ErrNotFound     = errors.New("not found")                   // 404, 410
-	ErrUnauthorized = errors.New("credentials refused")         // 401
-	ErrForbidden    = errors.New("not allowed")                 // 403
-	ErrNoSupport    = errors.New("not supported by the server") // 405, 501
+	ErrChanged      = errors.New("changed meanwhile")             // 412
+	ErrNotFound     = errors.New("not there any more")            // 404, 410
+	ErrUnauthorized = errors.New("user name or password refused") // 401
+	ErrForbidden    = errors.New("not allowed")                   // 403
+	ErrNoSupport    = errors.New("not supported by the server")   // 405, 501
 )
 
 // maxRetryAfter bounds what a server may ask for.
@@ -37,7 +37,13 @@ func (e *StatusError) Error() string {
 	if e.Condition != "" {
 		s += " (" + e.Condition + ")"
 	}
-	return strings.TrimSpace(s)
+	s = strings.TrimSpace(s)
+	for _, plain := range []error{ErrNotFound, ErrUnauthorized} {
+		if e.Is(plain) {
+			return plain.Error() + ": " + s
+		}
+	}
+	return s
 }
 
 // Is makes errors.Is work with the sentinels of this package.
