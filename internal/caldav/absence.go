@@ -43,7 +43,7 @@ func absence(i ical.Instance, who string, zone *time.Location) ledger.Absence {
 // onlyPerson returns the address of the one who organizes or attends an event,
 // "" where nobody does. Somebody without an address may be anyone.
 func onlyPerson(e *ical.Event, all []ledger.Participant) (who string, alone bool) {
-	nameless := func(a ical.Attendee) bool { return ascii(a.Address) == "" }
+	nameless := func(a ical.Attendee) bool { return ledger.ASCII(a.Address) == "" }
 	switch {
 	case len(all) > 1, e.Organizer != (ical.Attendee{}) && nameless(e.Organizer), slices.ContainsFunc(e.Attendees, nameless):
 		return "", false

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"syncd/internal/ical"
 	"syncd/internal/ledger"
 )
@@ -20,12 +18,11 @@ const ahead = 366 * 24 * time.Hour
 // Bounds of what anyone may send us. Whoever invites thousands for every day
 // makes millions of participants of a few kilobytes.
 const (
-	maxText    = 500       // of titles and names
-	maxUID     = 1000      // octets; it is stored with every instance
-	maxAddress = 320       // octets
-	maxPeople  = 100       // of one event; a meeting of so many moves no clock
-	maxShares  = 100_000   // meetings of one object times the people in each
-	fullBatch  = maxShares // the same of a batch, which is then given away
+	maxText   = 500       // of titles and names
+	maxUID    = 1000      // octets; it is stored with every instance
+	maxPeople = 100       // of one event; a meeting of so many moves no clock
+	maxShares = 100_000   // meetings of one object times the people in each
+	fullBatch = maxShares // the same of a batch, which is then given away
 )
 
 // ownUID begins the UID of every entry syncd writes (SPEC section 7).
@@ -146,7 +143,7 @@ func people(e *ical.Event) []ledger.Participant {
 	var list []ledger.Participant
 	at := map[string]int{}
 	add := func(a ical.Attendee, role ledger.Role) {
-		address := ascii(a.Address)
+		address := ledger.ASCII(a.Address)
 		if address == "" {
 			return
 		}
@@ -180,18 +177,6 @@ func people(e *ical.Event) []ledger.Participant {
 // thing says whether a CUTYPE is no person (RFC 5545 section 3.2.3).
 func thing(cutype string) bool {
 	return cutype == "ROOM" || cutype == "RESOURCE" || cutype == "GROUP"
-}
-
-// ascii returns an address in lower case with the domain as A-labels.
-func ascii(address string) string {
-	local, domain, ok := strings.Cut(strings.ToLower(strings.TrimSpace(address)), "@")
-	if !ok || local == "" || domain == "" || len(address) > maxAddress {
-		return ""
-	}
-	if a, err := idna.Lookup.ToASCII(domain); err == nil {
-		domain = a
-	}
-	return local + "@" + domain
 }
 
 // short is text on one line, without control characters, of bounded length.

@@ -93,6 +93,9 @@ func (k *intake) take(ctx context.Context) error {
 	if err := k.takeObjects(ctx); err != nil {
 		return err
 	}
+	if err := k.takeCards(ctx); err != nil {
+		return err
+	}
 	if k.batch.Cursor.Complete && !wasComplete {
 		k.changed = true // the ledger may be whole now
 	}
