@@ -39,7 +39,7 @@ func (b *backend) CreateCalendar(_ context.Context, made *gocaldav.Calendar) err
 	switch {
 	case !ok || name == "" || strings.Contains(name, "/"):
 		return gowebdav.NewHTTPError(http.StatusForbidden, nil)
-	case b.s.calendars[name] != nil:
+	case b.s.calendars[name] != nil: // or an address book, which has its name among them
 		return gowebdav.NewHTTPError(http.StatusMethodNotAllowed, nil)
 	}
 	c := Calendar{Name: name, Title: orElse(made.Name, name), Components: b.components}
@@ -54,7 +54,9 @@ func (b *backend) CreateCalendar(_ context.Context, made *gocaldav.Calendar) err
 func (b *backend) ListCalendars(context.Context) ([]gocaldav.Calendar, error) {
 	var list []gocaldav.Calendar
 	for _, name := range slices.Sorted(maps.Keys(b.s.calendars)) {
-		list = append(list, b.calendar(b.s.calendars[name]))
+		if c := b.s.calendars[name]; !c.cards {
+			list = append(list, b.calendar(c))
+		}
 	}
 	return list, nil
 }

@@ -8,10 +8,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	gowebdav "github.com/emersion/go-webdav"
 	gocaldav "github.com/emersion/go-webdav/caldav"
+	gocarddav "github.com/emersion/go-webdav/carddav"
 )
 
 // limit is the size of the largest request the server takes. It also bounds how
@@ -129,12 +131,12 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	if len(body) > limit {
 		return refusal(`<C:max-resource-size/>`)
 	}
-	if path == s.Home()[:len(s.Home())-1] || path == s.Principal()[:len(s.Principal())-1] {
+	if slices.Contains([]string{s.Home(), s.Books(), s.Principal()}, path+"/") {
 		path += "/" // the library would know nothing there
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		if path != wellKnown {
+		if path != wellKnown && path != wellKnownCards {
 			return s.get(path)
 		}
 	case http.MethodOptions:
@@ -155,7 +157,10 @@ func (s *Server) answer(r *http.Request, body []byte) *reply {
 	return s.library(r, r.Method, path, body, nil)
 }
 
-const wellKnown = "/.well-known/caldav"
+const (
+	wellKnown      = "/.well-known/caldav"
+	wellKnownCards = "/.well-known/carddav"
+)
 
 // library has go-webdav answer. What it says of resources is completed, and
 // misrepresented as the faults demand.
@@ -177,7 +182,11 @@ func (s *Server) library(r *http.Request, method, path string, body []byte, comp
 	}
 	b := &backend{s: s, body: string(body), components: components, handed: map[string]object{}}
 	a = &reply{header: http.Header{}}
-	(&gocaldav.Handler{Backend: b}).ServeHTTP(a, r)
+	if path == wellKnownCards || strings.HasPrefix(path, s.Books()) {
+		(&gocarddav.Handler{Backend: cards{b}}).ServeHTTP(a, r)
+	} else {
+		(&gocaldav.Handler{Backend: b}).ServeHTTP(a, r)
+	}
 	if etag := a.header.Get("ETag"); etag != "" && s.faults.WeakETags {
 		a.header.Set("ETag", "W/"+etag)
 	}
@@ -187,15 +196,17 @@ func (s *Server) library(r *http.Request, method, path string, body []byte, comp
 	return a
 }
 
-// find returns the calendar at or above a path, and the name of the object in
+// find returns the calendar or address book at or above a path, and the name of the object in
 // it, "" for the calendar itself.
 func (s *Server) find(path string) (c *calendar, name string) {
-	rest, ok := strings.CutPrefix(path, s.Home())
-	if !ok {
-		return nil, ""
+	for home, cards := range map[string]bool{s.Home(): false, s.Books(): true} {
+		rest, ok := strings.CutPrefix(path, home)
+		segment, name, _ := strings.Cut(rest, "/")
+		if c := s.calendars[segment]; ok && c != nil && c.cards == cards {
+			return c, name
+		}
 	}
-	segment, name, _ := strings.Cut(rest, "/")
-	return s.calendars[segment], name
+	return nil, ""
 }
 
 func (s *Server) object(path string) (o object, ok bool) {
@@ -212,8 +223,8 @@ func (s *Server) get(path string) *reply {
 	if !ok {
 		return status(http.StatusNotFound)
 	}
-	_, name := s.find(path)
-	a := text(http.StatusOK, "text/calendar; charset=utf-8", s.faults.served(name, o))
+	c, name := s.find(path)
+	a := text(http.StatusOK, c.mediaType(), s.faults.served(name, o))
 	if !s.faults.NoETags {
 		a.header.Set("ETag", s.faults.etag(o))
 	}
@@ -302,7 +313,7 @@ func (s *Server) report(r *http.Request, path string, body []byte) *reply {
 		return status(http.StatusBadRequest)
 	}
 	switch {
-	case q.XMLName == cal("calendar-multiget"), q.XMLName == cal("calendar-query"):
+	case !c.cards && (q.XMLName == cal("calendar-multiget") || q.XMLName == cal("calendar-query")), c.cards && q.XMLName == card("addressbook-multiget"):
 		return s.library(r, r.Method, path, body, nil)
 	case q.XMLName == dav("sync-collection") && !s.faults.NoSyncCollection:
 		return s.sync(c, q)

@@ -15,11 +15,14 @@ import (
 const (
 	nsDAV    = "DAV:"
 	nsCalDAV = "urn:ietf:params:xml:ns:caldav"
+	nsCards  = "urn:ietf:params:xml:ns:carddav"
 	nsCS     = "http://calendarserver.org/ns/"
 )
 
 func dav(local string) xml.Name { return xml.Name{Space: nsDAV, Local: local} }
 func cal(local string) xml.Name { return xml.Name{Space: nsCalDAV, Local: local} }
+
+func card(local string) xml.Name { return xml.Name{Space: nsCards, Local: local} }
 
 // properties are the XML inside each property of a resource.
 type properties map[xml.Name]string
@@ -117,7 +120,7 @@ func (b *backend) completed(body []byte, report bool) *reply {
 	var a answers
 	for i, r := range m.Responses {
 		u, err := url.Parse(r.Href)
-		if err != nil || b.s.faults.MultigetMissing && q.XMLName == cal("calendar-multiget") && i%2 == 1 {
+		if err != nil || b.s.faults.MultigetMissing && strings.HasSuffix(q.XMLName.Local, "-multiget") && i%2 == 1 {
 			continue
 		}
 		if fields := strings.Fields(r.Status); len(fields) > 1 {
@@ -136,6 +139,7 @@ func (b *backend) completed(body []byte, report bool) *reply {
 		b.complete(u.Path, have)
 		if !report { // RFC 4791 section 9.6: in reports only
 			delete(have, cal("calendar-data"))
+			delete(have, card("address-data"))
 		}
 		a.found(u.Path, have, q.Props.names())
 	}
@@ -144,18 +148,25 @@ func (b *backend) completed(body []byte, report bool) *reply {
 
 func (b *backend) complete(path string, have properties) {
 	if o, is := b.handed[path]; is {
-		_, name := b.s.find(path)
-		maps.Copy(have, b.s.faults.ofObject(name, o))
+		c, name := b.s.find(path)
+		maps.Copy(have, b.s.faults.ofObject(c, name, o))
 	} else if c, name := b.s.find(path); c != nil && name == "" {
 		maps.Copy(have, b.s.ofCalendar(c))
-	} else if home := b.s.faults.HomeSet; home != "" && path == b.s.Principal() {
-		have[cal("calendar-home-set")] = `<D:href xmlns:D="DAV:">` + escape(home) + `</D:href>`
+	} else if path == b.s.Principal() {
+		home := func(path string) string { return `<D:href xmlns:D="DAV:">` + escape(path) + `</D:href>` }
+		have[card("addressbook-home-set")] = home(b.s.Books())
+		if elsewhere := b.s.faults.HomeSet; elsewhere != "" {
+			have[cal("calendar-home-set")], have[card("addressbook-home-set")] = home(elsewhere), home(elsewhere)
+		}
 	}
 }
 
 // ofCalendar are the properties the library has not.
 func (s *Server) ofCalendar(c *calendar) properties {
 	reports := []xml.Name{cal("calendar-multiget"), cal("calendar-query")}
+	if c.cards {
+		reports = []xml.Name{card("addressbook-multiget")}
+	}
 	if !s.faults.NoSyncCollection {
 		reports = append(reports, dav("sync-collection"))
 	}
@@ -164,6 +175,9 @@ func (s *Server) ofCalendar(c *calendar) properties {
 		fmt.Fprintf(&b, `<D:supported-report xmlns:D="DAV:"><D:report><%s xmlns="%s"/></D:report></D:supported-report>`, r.Local, r.Space)
 	}
 	p := properties{dav("supported-report-set"): b.String()}
+	if c.hidden {
+		p[dav("current-user-privilege-set")] = `<D:privilege xmlns:D="DAV:"><D:read-free-busy/></D:privilege>`
+	}
 	if !s.faults.NoCTag {
 		token := escape(s.token(s.seen(c)))
 		p[xml.Name{Space: nsCS, Local: "getctag"}] = token
@@ -174,11 +188,15 @@ func (s *Server) ofCalendar(c *calendar) properties {
 	return p
 }
 
-func (f Faults) ofObject(name string, o object) properties {
+func (f Faults) ofObject(c *calendar, name string, o object) properties {
+	data := cal("calendar-data")
+	if c.cards {
+		data = card("address-data")
+	}
 	p := properties{
 		dav("resourcetype"):   "",
-		dav("getcontenttype"): "text/calendar; charset=utf-8; component=vevent",
-		cal("calendar-data"):  escape(f.served(name, o)),
+		dav("getcontenttype"): c.mediaType(),
+		data:                  escape(f.served(name, o)),
 	}
 	if !f.NoETags {
 		p[dav("getetag")] = escape(f.etag(o))

@@ -1,5 +1,5 @@
 // Package caldavtest is a CalDAV server (RFC 4791) in the process, on loopback,
-// with everything in memory. Without faults it is a decent server that calendar
+// with everything in memory. It holds address books as well (RFC 6352), to be read. Without faults it is a decent server that calendar
 // programs can use; with them it misbehaves the way servers in the field do.
 //
 // The protocol is go-webdav's handler on a backend of ours. Around it lies what
@@ -27,6 +27,7 @@ type Options struct {
 	Addr           string // "127.0.0.1:0" if empty
 	User, Password string // "me" and "secret" if empty
 	Calendars      []Calendar
+	AddressBooks   []AddressBook
 	// Now is the clock behind the Date header. Nil: the system's.
 	Now func() time.Time
 }
@@ -71,7 +72,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	faults    Faults
-	calendars map[string]*calendar // by name
+	calendars map[string]*calendar // by name, address books too
 	epoch     int                  // in every sync token; raised to make all of them void
 	requests  []Request
 }
@@ -84,6 +85,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	for _, c := range o.Calendars {
 		s.AddCalendar(c)
+	}
+	for _, b := range o.AddressBooks {
+		s.AddAddressBook(b)
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", orElse(o.Addr, "127.0.0.1:0"))
@@ -141,15 +145,15 @@ func (s *Server) AddCalendar(c Calendar) {
 	s.calendars[c.Name] = &calendar{Calendar: c, objects: map[string]object{}}
 }
 
-// RemoveCalendar removes a calendar with everything in it.
+// RemoveCalendar removes a calendar or an address book with everything in it.
 func (s *Server) RemoveCalendar(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.calendars, name)
 }
 
-// Store puts an object into a calendar as another program would, whatever it
-// holds: nothing is checked. The calendar must exist.
+// Store puts an object into a calendar or an address book as another program
+// would, whatever it holds: nothing is checked. The collection must exist.
 func (s *Server) Store(calendar, object, data string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,7 +167,7 @@ func (s *Server) Remove(calendar, object string) {
 	s.calendars[calendar].remove(object)
 }
 
-// Objects returns what a calendar holds: data by name.
+// Objects returns what a calendar or an address book holds: data by name.
 func (s *Server) Objects(calendar string) map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 
 type calendar struct {
 	Calendar
+	cards   bool // it is an address book
+	hidden  bool // and may not be read
 	objects map[string]object
 	changes []change // their count is the version of the calendar
 }

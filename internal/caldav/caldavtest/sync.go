@@ -37,13 +37,13 @@ func (s *Server) sync(c *calendar, q asked) *reply {
 	var a answers
 	for _, n := range names {
 		if o, ok := objects[n]; ok {
-			a.found(s.Path(c.Name, n), s.faults.ofObject(n, o), q.Props.names())
+			a.found(s.at(c, n), s.faults.ofObject(c, n, o), q.Props.names())
 		} else {
-			a.failed(s.Path(c.Name, n), http.StatusNotFound)
+			a.failed(s.at(c, n), http.StatusNotFound)
 		}
 	}
 	if to < s.seen(c) {
-		a.failed(s.Path(c.Name, ""), http.StatusInsufficientStorage)
+		a.failed(s.at(c, ""), http.StatusInsufficientStorage)
 	}
 	return a.reply(`<D:sync-token>` + escape(s.token(to)) + `</D:sync-token>`)
 }
