@@ -39,7 +39,7 @@ var layers = map[string]layer{
 	"internal/webdav":            {1, []string{"auth"}},
 	"internal/imap":              {2, []string{"auth", "ledger", "mail", "text"}},
 	"internal/caldav":            {2, []string{"ical", "ledger", "webdav"}},
-	"internal/carddav":           {2, []string{"ledger", "webdav"}},
+	"internal/carddav":           {2, []string{"ical", "ledger", "webdav"}},
 	"internal/reconcile":         {3, []string{"caldav", "ledger", "planner"}},
 	"internal/report":            {3, []string{"ledger", "planner"}},
 	"internal/daemon": {4, []string{
