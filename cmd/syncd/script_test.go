@@ -113,6 +113,7 @@ var documented = map[string][]string{
 	},
 	"interaction": {
 		"id", "at", "kind", "direction", "direct", "weight", "addresses", "contacts", "subject", "thread", "evidence", "supersedes",
+		"parent", "weak", "answered_by",
 	},
 	"follow-up": {
 		"code", "rule", "contact", "name", "title", "due", "slot", "status", "held_because", "why", "evidence", "uid", "href",

@@ -398,8 +398,8 @@ func (w *walk) add(b *ledger.Batch, f fetched) {
 		w.cur.Reached = at
 	}
 	refs := h.References
-	if h.InReplyTo != "" && !slices.Contains(refs, h.InReplyTo) {
-		refs = append(refs, h.InReplyTo)
+	if h.InReplyTo != "" {
+		refs = append(slices.DeleteFunc(refs, func(id string) bool { return id == h.InReplyTo }), h.InReplyTo)
 	}
 	b.Mail = append(b.Mail, ledger.Mail{
 		UID: f.uid, ID: h.MessageID, At: h.Date, Subject: h.Subject, People: people(h), Refs: refs,

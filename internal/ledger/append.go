@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,10 +38,14 @@ func (l *Ledger) Append(ctx context.Context, b Batch) error {
 }
 
 // touched is what a batch changed and what must be worked out again.
-type touched struct{ groups, contacts map[int64]bool }
+type touched struct {
+	groups, contacts map[int64]bool
+	threads          map[int64]bool // as links make them
+	heads            map[int64]bool // threads joined or parted by weak evidence
+}
 
 func newTouched() touched {
-	return touched{groups: map[int64]bool{}, contacts: map[int64]bool{}}
+	return touched{groups: map[int64]bool{}, contacts: map[int64]bool{}, threads: map[int64]bool{}, heads: map[int64]bool{}}
 }
 
 // intake is one Append on its way.
@@ -123,6 +128,9 @@ func (k *intake) finish(ctx context.Context) error {
 	if err := k.derive(ctx, k.touched.groups); err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
+	if err := k.answers(ctx, k.touched.groups, qBareAfter); err != nil {
+		return fmt.Errorf("find what is answered: %w", err)
+	}
 	if err := k.spread(ctx); err != nil {
 		return fmt.Errorf("mark contacts: %w", err)
 	}
@@ -196,8 +204,8 @@ var (
 	qAddNoise = query(`INSERT INTO noise (message_id, source_id, reason, fingerprint) VALUES (?, ?, ?, ?)
 		ON CONFLICT DO NOTHING`)
 	// Rows that tell of the same message: under its id, or by its fingerprint.
-	qSameMail = query(`SELECT id, group_id, thread_id, evidence = ?1 AND content = ?2 FROM interaction WHERE kind = 'mail' AND evidence = ?1
-		UNION ALL SELECT id, group_id, thread_id, 0 FROM interaction WHERE fingerprint = ?3`)
+	qSameMail = query(`SELECT id, group_id, evidence, evidence = ?1 AND content = ?2 FROM interaction WHERE kind = 'mail' AND evidence = ?1
+		UNION ALL SELECT id, group_id, evidence, 0 FROM interaction WHERE fingerprint = ?3`)
 	qAddMail = query(`INSERT INTO interaction (id, kind, evidence_type, evidence, content, at, known_at, subject, fingerprint,
 		refs, opens, topic, group_id, thread_id) VALUES (?, 'mail', 'mail', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	qNewestRow = query(`SELECT coalesce(max(id), 0) FROM interaction`)
@@ -231,26 +239,26 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 	return k.addMail(ctx, m, content, kin)
 }
 
-// kin are the groups and threads of rows that tell of the same thing.
-type kin struct{ groups, threads []int64 }
+// kin are the groups of rows that tell of the same thing, and their evidence.
+type kin struct {
+	groups   []int64
+	evidence []string
+}
 
 // relatives finds the row of this very reading, 0 if there is none, and those
 // that tell of the same message.
 func (k *intake) relatives(ctx context.Context, m *Mail, content string) (row int64, kin kin, err error) {
 	err = k.each(ctx, qSameMail, []any{m.ID, content, null(m.Fingerprint)}, func(scan func(...any) error) error {
 		var id, group int64
-		var thread *int64
+		var evidence string
 		var same bool
-		if err := scan(&id, &group, &thread, &same); err != nil {
+		if err := scan(&id, &group, &evidence, &same); err != nil {
 			return err
 		}
 		if same {
 			row = id
 		}
-		kin.groups = append(kin.groups, group)
-		if thread != nil {
-			kin.threads = append(kin.threads, *thread)
-		}
+		kin.groups, kin.evidence = append(kin.groups, group), append(kin.evidence, evidence)
 		return nil
 	})
 	return row, kin, err
@@ -289,7 +297,7 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) 
 	if err != nil {
 		return err
 	}
-	thread, err := k.thread(ctx, append([]string{m.ID}, m.Refs...), kin.threads)
+	thread, err := k.thread(ctx, slices.Concat([]string{m.ID}, m.Refs, kin.evidence))
 	if err != nil {
 		return err
 	}

@@ -311,25 +311,36 @@ func deriveAll(ctx context.Context, t *tx, n *lens) error {
 	if err := k.assign(ctx); err != nil {
 		return err
 	}
+	if err := k.allGroups(ctx, k.derive); err != nil {
+		return err
+	}
+	err := k.allGroups(ctx, func(ctx context.Context, groups map[int64]bool) error {
+		k.touched = newTouched()
+		return k.answers(ctx, groups, qBareIn)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, qDirtyAll)
+	return err
+}
+
+// allGroups calls do for the groups of all rows, some at a time.
+func (k *intake) allGroups(ctx context.Context, do func(context.Context, map[int64]bool) error) error {
 	for last := int64(0); ; {
-		page, err := t.ids(ctx, qGroupPage, last)
-		if err != nil {
+		page, err := k.ids(ctx, qGroupPage, last)
+		if err != nil || len(page) == 0 {
 			return err
-		}
-		if len(page) == 0 {
-			break
 		}
 		groups := map[int64]bool{}
 		for _, g := range page {
 			groups[g] = true
 		}
-		if err := k.derive(ctx, groups); err != nil {
+		if err := do(ctx, groups); err != nil {
 			return err
 		}
 		last = page[len(page)-1]
 	}
-	_, err := t.exec(ctx, qDirtyAll)
-	return err
 }
 
 var (
@@ -398,6 +409,9 @@ var (
 			CROSS JOIN interaction AS i ON i.group_id = w.value) AS h
 		CROSS JOIN interaction AS m ON m.thread_id = h.id
 		CROSS JOIN participant AS p ON p.interaction_id = m.id CROSS JOIN address AS a ON a.id = p.address_id)`)
+	qMarkJoined = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS m ON m.thread_id = w.value
+		CROSS JOIN participant AS p ON p.interaction_id = m.id CROSS JOIN address AS a ON a.id = p.address_id)`)
 	qMarkContact = query(`UPDATE contact SET dirty = 1 WHERE id = ?`)
 	// A word of mine may make meetings count that its receiver organised.
 	qMarkAsked = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
@@ -421,6 +435,11 @@ func (k *intake) spread(ctx context.Context) error {
 			if _, err := k.exec(ctx, q, groups); err != nil {
 				return err
 			}
+		}
+	}
+	if len(k.touched.heads) > 0 {
+		if _, err := k.exec(ctx, qMarkJoined, list(k.touched.heads)); err != nil {
+			return err
 		}
 	}
 	for id := range k.touched.contacts {

@@ -75,6 +75,13 @@ type InteractionRow struct {
 	Thread     string              `json:"thread"`
 	Evidence   EvidenceRow         `json:"evidence"`
 	Supersedes string              `json:"supersedes"`
+	// Parent is the Message-ID of the mail that this one answers, "" if none
+	// is known; Weak says that subject and people alone tell so.
+	Parent string `json:"parent"`
+	Weak   bool   `json:"weak"`
+	// AnsweredBy are the Message-IDs of the mails that answer this one: theirs
+	// if it is mine, else mine. Oldest first.
+	AnsweredBy []string `json:"answered_by"`
 }
 
 // FollowUpRow is an entry, open or ended, with the person it is about.
@@ -342,9 +349,13 @@ var (
 	qInteractionPage = query(`SELECT id FROM interaction WHERE id > ? AND current = 1 ORDER BY id LIMIT ?`)
 	qInteractionRows = query(`SELECT i.id, i.evidence_type, i.evidence, i.content, i.at, i.kind, i.direction, i.direct, i.weight,
 		i.subject, coalesce(t.name, ''), coalesce(s.account, ''), coalesce(s.name, ''),
-		coalesce(o.evidence, ''), coalesce(o.content, '')
+		coalesce(o.evidence, ''), coalesce(o.content, ''), coalesce(w.weak, 0), coalesce((SELECT c.evidence
+			FROM interaction AS r CROSS JOIN interaction AS c ON c.group_id = r.group_id AND c.current = 1 WHERE r.id = w.parent_id), '')
 		FROM interaction AS i LEFT JOIN thread AS t ON t.id = i.thread_id LEFT JOIN source AS s ON s.id = i.source_id
-		LEFT JOIN interaction AS o ON o.id = i.supersedes WHERE i.id = ?`)
+		LEFT JOIN interaction AS o ON o.id = i.supersedes LEFT JOIN answer AS w ON w.interaction_id = i.id WHERE i.id = ?`)
+	qAnsweredBy = query(`SELECT m.evidence FROM interaction AS i CROSS JOIN interaction AS g ON g.group_id = i.group_id
+		CROSS JOIN answer AS w ON w.parent_id = g.id CROSS JOIN interaction AS m ON m.id = w.interaction_id
+		WHERE i.id = ? AND m.mine <> i.mine AND m.direction <> '' ORDER BY m.at, m.evidence`)
 	qInteractionPeople = query(`SELECT a.address, coalesce(c.code, '') FROM participant AS p
 		CROSS JOIN address AS a ON a.id = p.address_id LEFT JOIN contact AS c ON c.id = a.contact_id
 		WHERE p.interaction_id = ? ORDER BY p.pos`)
@@ -389,12 +400,13 @@ func interactionID(kind Kind, evidence, content string) string {
 func interactions(ctx context.Context, t *tx, ids []int64) ([]InteractionRow, error) {
 	out := make([]InteractionRow, 0, len(ids))
 	for _, id := range ids {
-		r := InteractionRow{Addresses: []string{}, Contacts: []planner.ContactID{}}
+		r := InteractionRow{Addresses: []string{}, Contacts: []planner.ContactID{}, AnsweredBy: []string{}}
 		var row int64
 		var at stamp
 		var content, oldEvidence, oldContent string
 		_, err := t.one(ctx, qInteractionRows, []any{id}, &row, &r.Evidence.Type, &r.Evidence.ID, &content, &at, &r.Kind,
-			&r.Direction, &r.Direct, &r.Weight, &r.Subject, &r.Thread, &r.Evidence.Account, &r.Evidence.Folder, &oldEvidence, &oldContent)
+			&r.Direction, &r.Direct, &r.Weight, &r.Subject, &r.Thread, &r.Evidence.Account, &r.Evidence.Folder, &oldEvidence, &oldContent,
+			&r.Weak, &r.Parent)
 		if err != nil {
 			return nil, err
 		}
@@ -416,6 +428,15 @@ func interactions(ctx context.Context, t *tx, ids []int64) ([]InteractionRow, er
 				r.Contacts = append(r.Contacts, code)
 			}
 			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = t.each(ctx, qAnsweredBy, []any{id}, func(scan func(...any) error) error {
+			var by string
+			err := scan(&by)
+			r.AnsweredBy = append(r.AnsweredBy, by)
+			return err
 		})
 		if err != nil {
 			return nil, err

@@ -109,9 +109,23 @@ CREATE TABLE interaction (
 CREATE INDEX interaction_fingerprint ON interaction (fingerprint) WHERE fingerprint IS NOT NULL;
 CREATE INDEX interaction_group ON interaction (group_id);
 CREATE INDEX interaction_thread ON interaction (thread_id) WHERE thread_id IS NOT NULL;
-CREATE INDEX interaction_topic ON interaction (topic, at) WHERE mine = 1 AND current = 1;
+CREATE INDEX interaction_topic ON interaction (topic, at) WHERE topic IS NOT NULL;
+CREATE INDEX interaction_bare ON interaction (topic, at) WHERE opens = 0 AND refs IS NULL AND topic IS NOT NULL;
 CREATE INDEX interaction_ask ON interaction (from_id) WHERE stands = 'ask';
 CREATE INDEX interaction_busy ON interaction (end_at) WHERE busy = 1;
+
+CREATE TABLE answer (
+	interaction_id INTEGER PRIMARY KEY REFERENCES interaction, -- derived, as the whole table: a current mail
+	parent_id      INTEGER NOT NULL REFERENCES interaction,    -- a reading of the message that it answers
+	weak           INTEGER NOT NULL                            -- 1: by subject and people alone
+) STRICT;
+CREATE INDEX answer_parent ON answer (parent_id);
+
+CREATE TABLE joined (
+	thread_id INTEGER PRIMARY KEY, -- derived: a thread that weak evidence joins to others
+	head      INTEGER NOT NULL     -- the one of them that stands for all
+) STRICT;
+CREATE INDEX joined_head ON joined (head);
 
 CREATE TABLE participant (
 	interaction_id INTEGER NOT NULL REFERENCES interaction,
@@ -240,10 +254,13 @@ SELECT i.id, datetime(i.at, 'unixepoch') AS at, i.kind, i.direction, i.direct, i
 	i.evidence_type, i.evidence, t.name AS thread, s.account, s.name AS folder,
 	(SELECT group_concat(p.role || ':' || a.address, ' ') FROM participant AS p
 		JOIN address AS a ON a.id = p.address_id WHERE p.interaction_id = i.id) AS people,
-	i.supersedes
+	i.supersedes, o.evidence AS parent, coalesce(w.weak, 0) AS weak
 FROM interaction AS i
 LEFT JOIN thread AS t ON t.id = i.thread_id
 LEFT JOIN source AS s ON s.id = i.source_id
+LEFT JOIN answer AS w ON w.interaction_id = i.id
+LEFT JOIN interaction AS r ON r.id = w.parent_id
+LEFT JOIN interaction AS o ON o.group_id = r.group_id AND o.current = 1
 WHERE i.current = 1;
 
 CREATE VIEW open_followups AS

@@ -252,7 +252,8 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 }
 
 var qThreadAfter = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(a.address, ''), coalesce(s.account, '')
-	FROM thread_node AS n CROSS JOIN interaction AS i ON i.thread_id = n.thread_id AND i.current = 1
+	FROM thread_node AS n LEFT JOIN joined AS j ON j.thread_id = n.thread_id
+	CROSS JOIN interaction AS i ON i.thread_id = coalesce(j.head, n.thread_id) AND i.current = 1
 	LEFT JOIN address AS a ON a.id = i.from_id LEFT JOIN source AS s ON s.id = i.source_id
 	WHERE n.message_id = ? AND i.at > ? AND i.at <= ? ORDER BY i.at, i.evidence`)
 
@@ -281,13 +282,16 @@ func answers(ctx context.Context, t *tx, v view, p Placement, o *planner.Open) e
 	})
 }
 
+var qThreadOf = query(`SELECT coalesce(j.head, n.thread_id) FROM thread_node AS n LEFT JOIN joined AS j ON j.thread_id = n.thread_id
+	WHERE n.message_id = ?`)
+
 // keepTurns sees to it that a thread which an open entry is about stays among
 // those that wait, however many newer ones there are.
 func keepTurns(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	pinned := map[planner.ContactID]map[int64]bool{}
 	for _, o := range s.Open {
 		var thread int64
-		if found, err := t.one(ctx, qNode, []any{o.Key.Evidence}, &thread); err != nil {
+		if found, err := t.one(ctx, qThreadOf, []any{o.Key.Evidence}, &thread); err != nil {
 			return err
 		} else if !found {
 			continue

@@ -30,6 +30,8 @@ type item struct {
 	role       Role
 	declined   bool
 	name       string
+	group      int64
+	parent     int64 // group of the message that this one answers, 0 if none is known
 	thread     int64
 	topic      string
 	opens      bool
@@ -38,8 +40,7 @@ type item struct {
 	organiser  int64 // address
 	people     int
 	toCount    int
-	first      bool     // the contact is the first in To
-	refs       []string // of a direct mail of theirs
+	first      bool // the contact is the first in To
 }
 
 // summary is what the ledger works out about a contact.
@@ -67,7 +68,8 @@ var (
 	qItems            = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
 		i.direct, i.topic, i.opens, i.stands, i.mine, i.from_id, i.people, i.to_count, i.first_to, i.thread_id,
 		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, ''),
-		CASE WHEN i.direct = 1 AND i.direction = 'in' THEN i.refs END,
+		i.group_id, coalesce((SELECT r.group_id FROM answer AS w CROSS JOIN interaction AS r ON r.id = w.parent_id
+			WHERE w.interaction_id = i.id), 0),
 		CASE WHEN i.supersedes IS NOT NULL THEN
 			(SELECT json_group_array(DISTINCT o.evidence) FROM interaction AS o WHERE o.group_id = i.group_id) END
 		FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
@@ -144,21 +146,16 @@ func (p *portrait) read(ctx context.Context) error {
 		var status string
 		var thing bool
 		var address int64
-		var refs, names []byte
+		var names []byte
 		e := &it.evidence
 		err := scan(&it.id, &it.kind, &e.Type, &e.ID, &at, &end, &known, &e.Subject, &it.direction, &it.direct, &topic,
 			&it.opens, &it.stands, &it.organised, &organiser, &it.people, &it.toCount, &first, &thread,
-			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account, &refs, &names)
+			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account, &it.group, &it.parent, &names)
 		if err != nil {
 			return err
 		}
 		if e.Also, err = otherNames(names, e.ID); err != nil {
 			return err
-		}
-		if len(refs) > 0 {
-			if err := json.Unmarshal(refs, &it.refs); err != nil {
-				return err
-			}
 		}
 		if known.After(p.view.cut) || thing {
 			return nil
@@ -346,32 +343,20 @@ func (p *portrait) aside(it item) bool {
 	return it.kind == KindMail && (it.direction == In) != (it.role == RoleFrom)
 }
 
-// pace measures how fast they answer: from a direct mail of mine to the first of
-// theirs that refers to it. A mail that refers to several answers the newest.
+// pace measures how fast they answer: from a direct mail of mine to the first
+// direct one of theirs that answers it.
 func (p *portrait) pace() {
-	waiting := map[string]item{} // my mails without an answer so far, under each of their ids
+	waiting := map[int64]time.Time{} // my mails without an answer so far, by group
 	var took []time.Duration
 	for _, it := range p.items {
 		if it.kind != KindMail || !p.over(it) {
 			continue
 		}
 		if it.direction == Out {
-			for _, id := range it.evidence.Names() {
-				waiting[id] = it
-			}
-			continue
-		}
-		var asked *item
-		for _, ref := range it.refs {
-			if w, ok := waiting[ref]; ok && (asked == nil || compareItems(*asked, w) < 0) {
-				asked = &w
-			}
-		}
-		if asked != nil {
-			took = append(took, it.evidence.At.Sub(asked.evidence.At))
-			for _, id := range asked.evidence.Names() {
-				delete(waiting, id)
-			}
+			waiting[it.group] = it.evidence.At
+		} else if at, ok := waiting[it.parent]; ok {
+			took = append(took, it.evidence.At.Sub(at))
+			delete(waiting, it.parent)
 		}
 	}
 	p.out.Answers, p.out.AnswerTime = len(took), median(took)

@@ -41,11 +41,12 @@ func (k *intake) group(ctx context.Context, row int64, groups []int64) (int64, e
 	return group, nil
 }
 
-// thread gives the one thread that holds all the ids, and the threads in also.
-func (k *intake) thread(ctx context.Context, ids []string, also []int64) (int64, error) {
+// thread gives the one thread that holds all the ids.
+func (k *intake) thread(ctx context.Context, ids []string) (int64, error) {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	found, missing := slices.Clone(also), []string(nil)
+	var found []int64
+	var missing []string
 	for _, id := range ids {
 		t, known := k.nodes[id]
 		if !known {
@@ -77,6 +78,7 @@ func (k *intake) thread(ctx context.Context, ids []string, also []int64) (int64,
 	for _, id := range ids {
 		k.nodes[id] = thread
 	}
+	k.touched.threads[thread] = true
 	return thread, nil
 }
 
@@ -107,6 +109,9 @@ func (k *intake) merge(ctx context.Context, threads []int64, added []string) (in
 		if t == winner {
 			continue
 		}
+		if err := k.loosen(ctx, t); err != nil {
+			return 0, err
+		}
 		var name string
 		if _, err := k.one(ctx, qThreadName, []any{t}, &name); err != nil {
 			return 0, err
@@ -128,6 +133,8 @@ func (k *intake) merge(ctx context.Context, threads []int64, added []string) (in
 
 var (
 	qClearGroups  = query(`UPDATE interaction SET group_id = 0, thread_id = NULL, current = 0, supersedes = NULL`)
+	qClearAnswers = query(`DELETE FROM answer`)
+	qClearJoined  = query(`DELETE FROM joined`)
 	qClearNodes   = query(`DELETE FROM thread_node`)
 	qClearThreads = query(`DELETE FROM thread`)
 	qAllRows      = query(`SELECT id, kind, evidence, coalesce(fingerprint, ''), coalesce(refs, '') FROM interaction
@@ -136,7 +143,7 @@ var (
 
 // relink finds groups and threads again, from the rows alone.
 func (k *intake) relink(ctx context.Context) error {
-	for _, q := range []string{qClearGroups, qClearNodes, qClearThreads} {
+	for _, q := range []string{qClearGroups, qClearAnswers, qClearJoined, qClearNodes, qClearThreads} {
 		if _, err := k.exec(ctx, q); err != nil {
 			return err
 		}
@@ -169,14 +176,14 @@ func (k *intake) relink(ctx context.Context) error {
 			}
 		}
 		last = page[len(page)-1].id
-		clear(k.touched.groups) // everything is derived afterwards
+		k.touched = newTouched() // everything is derived afterwards
 		clear(k.nodes)
 	}
 }
 
 var (
-	qLinked = query(`SELECT group_id, thread_id FROM interaction WHERE kind = ? AND evidence = ? AND group_id <> 0
-		UNION ALL SELECT group_id, thread_id FROM interaction WHERE fingerprint = ? AND group_id <> 0`)
+	qLinked = query(`SELECT group_id, evidence FROM interaction WHERE kind = ? AND evidence = ? AND group_id <> 0
+		UNION ALL SELECT group_id, evidence FROM interaction WHERE fingerprint = ? AND group_id <> 0`)
 	qSetLinks = query(`UPDATE interaction SET group_id = ?, thread_id = ? WHERE id = ?`)
 )
 
@@ -191,7 +198,7 @@ func (k *intake) relinkRow(ctx context.Context, row int64, kind Kind, evidence, 
 	}
 	var thread any
 	if kind == KindMail {
-		if thread, err = k.thread(ctx, append([]string{evidence}, refs...), kin.threads); err != nil {
+		if thread, err = k.thread(ctx, slices.Concat([]string{evidence}, refs, kin.evidence)); err != nil {
 			return err
 		}
 	}
@@ -202,12 +209,9 @@ func (k *intake) relinkRow(ctx context.Context, row int64, kind Kind, evidence, 
 func (k *intake) linked(ctx context.Context, kind Kind, evidence, fingerprint string) (out kin, err error) {
 	err = k.each(ctx, qLinked, []any{kind, evidence, null(fingerprint)}, func(scan func(...any) error) error {
 		var group int64
-		var thread *int64
-		err := scan(&group, &thread)
-		out.groups = append(out.groups, group)
-		if thread != nil {
-			out.threads = append(out.threads, *thread)
-		}
+		var evidence string
+		err := scan(&group, &evidence)
+		out.groups, out.evidence = append(out.groups, group), append(out.evidence, evidence)
 		return err
 	})
 	return out, err

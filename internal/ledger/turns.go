@@ -13,10 +13,6 @@ import (
 // maxTurns is how many waiting threads of each kind are kept for a contact.
 const maxTurns = 20
 
-// weakSpan is how long a reply without references is taken for one, by its
-// subject (SPEC section 4.4).
-const weakSpan = 30 * 24 * time.Hour
-
 // word is a message in a thread.
 type word struct {
 	evidence   planner.Evidence
@@ -71,10 +67,10 @@ func (p *portrait) turns(ctx context.Context) error {
 		var err error
 		switch {
 		case it.kind != KindMail || !it.direct || !it.opens || p.aside(it):
-		case it.direction == In && !wrote[it.thread] && room(p.out.Unanswered, it) && !p.answered(it, Out):
+		case it.direction == In && !wrote[it.thread] && room(p.out.Unanswered, it):
 			err = p.unanswered(ctx, it)
 		case it.direction == Out && it.first && !heard[it.thread] && room(p.out.Outstanding, it) &&
-			strings.Contains(it.evidence.Subject, "?") && !p.answered(it, In):
+			strings.Contains(it.evidence.Subject, "?"):
 			err = p.outstanding(ctx, it)
 		}
 		if err != nil {
@@ -82,19 +78,6 @@ func (p *portrait) turns(ctx context.Context) error {
 		}
 	}
 	return p.broadcasts(ctx, wrote)
-}
-
-// answered reports whether the other side answered by subject alone: mail
-// programs that set no References exist.
-func (p *portrait) answered(opener item, by Direction) bool {
-	if opener.topic == "" {
-		return false
-	}
-	return slices.ContainsFunc(p.items, func(it item) bool {
-		gap := it.evidence.At.Sub(opener.evidence.At)
-		return it.kind == KindMail && it.direction == by && it.topic == opener.topic && !it.opens &&
-			it.thread != opener.thread && gap >= 0 && gap <= weakSpan
-	})
 }
 
 func (p *portrait) unanswered(ctx context.Context, opener item) error {

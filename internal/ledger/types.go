@@ -114,7 +114,7 @@ type Mail struct {
 	At          time.Time
 	Subject     string
 	People      []Participant // from, to, cc, bcc
-	Refs        []string      // References and In-Reply-To, oldest first
+	Refs        []string      // References, oldest first, and last of all In-Reply-To
 	Fingerprint string        // equal for the same message under another Message-ID
 	Noise       string        // why it is no person's word, "" if it is
 	Lists       []string      // addresses in List-Post and List-Id

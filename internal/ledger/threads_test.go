@@ -1,0 +1,164 @@
+package ledger_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ledger"
+)
+
+// links tells of each message what it answers, "?" before weak evidence, and in
+// which thread it is: "parent in thread".
+func links(t *testing.T, l *ledger.Ledger) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for r, err := range l.Interactions(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark := ""
+		if r.Weak {
+			mark = "?"
+		}
+		out[r.Evidence.ID] = fmt.Sprintf("%s%s in %s", mark, r.Parent, r.Thread)
+	}
+	return out
+}
+
+// inAllOrders appends the messages one by one, forwards, backwards and from the
+// middle, and derives them once more, and wants the same links each time.
+func inAllOrders(t *testing.T, mails []ledger.Mail, want map[string]string) {
+	t.Helper()
+	backwards := slices.Clone(mails)
+	slices.Reverse(backwards)
+	half := len(mails) / 2
+	for name, order := range map[string][]ledger.Mail{
+		"forwards": mails, "backwards": backwards, "from the middle": slices.Concat(mails[half:], mails[:half]),
+	} {
+		l := openLedger(t, t.TempDir(), me)
+		for _, m := range order {
+			to := inbox
+			if m.People[0].Address == "me@example.com" && m.ID != "forged@x" {
+				to = sent
+			}
+			appendMail(t, l, to, m)
+		}
+		if diff := cmp.Diff(want, links(t, l)); diff != "" {
+			t.Errorf("%s: mismatch (-want +got):\n%s", name, diff)
+		}
+		if err := l.Rebuild(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, links(t, l)); diff != "" {
+			t.Errorf("%s, rebuilt: mismatch (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestParentIsTheNearestKnownReference(t *testing.T) {
+	const ana, mine = "ana@example.org > me@example.com", "me@example.com > ana@example.org"
+	inAllOrders(t, []ledger.Mail{
+		mail("a@x", day(0), mine, "Plans"),
+		mail("b@x", day(1), ana, "Re: Plans", "a@x"),
+		mail("c@x", day(2), mine, "Re: Plans", "a@x", "b@x"),
+		mail("d@x", day(3), ana, "Re: Plans", "a@x", "lost@x"),
+		mail("e@x", day(4), ana, "Re: Something else", "never@x"),
+		mail("f@x", day(5), mine, "Re: Something else", "never@x", "f@x"),
+	}, map[string]string{
+		"a@x": " in a@x", "b@x": "a@x in a@x", "c@x": "b@x in a@x", "d@x": "a@x in a@x",
+		"e@x": " in e@x", "f@x": " in e@x",
+	})
+}
+
+func TestAnswersBySubjectAreWeak(t *testing.T) {
+	inAllOrders(t, []ledger.Mail{
+		mail("a@x", day(0), "me@example.com > ana@example.org", "Plans"),
+		mail("b@x", day(9), "ana@example.org > me@example.com", "AW: plans"),
+		mail("c@x", day(10), "me@example.com > ana@example.org", "Re: Plans", "b@x"),
+		mail("nearer@x", day(20), "me@example.com > ana@example.org", "Plans"),
+		mail("d@x", day(21), "ana@example.org > me@example.com", "RE:  Plans"),
+		mail("late@x", day(60), "ana@example.org > me@example.com", "Re: Plans"),
+		mail("new@x", day(61), "ana@example.org > me@example.com", "Plans"),
+		mail("bob@x", day(22), "bob@example.net > me@example.com", "Re: Plans"),
+		mail("forged@x", day(23), "me@example.com > me@example.com ; ana@example.org", "Re: Plans"),
+		mail("other@x", day(24), "bob@example.net > me@example.com ana@example.org", "Re: Plans"),
+	}, map[string]string{
+		"a@x": " in a@x", "b@x": "?a@x in a@x", "c@x": "b@x in a@x",
+		"nearer@x": " in d@x", "d@x": "?nearer@x in d@x",
+		"late@x": " in late@x", "new@x": " in new@x",
+		"bob@x": " in bob@x", "forged@x": " in forged@x", "other@x": "?bob@x in bob@x",
+	})
+}
+
+// A copy under another name may bring the references that the first lacked.
+func TestCopyWithReferencesOverrulesTheSubject(t *testing.T) {
+	const ana, mine = "ana@example.org > me@example.com", "me@example.com > ana@example.org"
+	bare := mail("c@x", day(3), ana, "Re: Plans")
+	copied := mail("copy@x", day(3), ana, "Re: Plans", "a@x")
+	inAllOrders(t, []ledger.Mail{
+		mail("a@x", day(0), mine, "Plans"), mail("b@x", day(2), mine, "Plans"), bare, copied,
+	}, map[string]string{"a@x": " in a@x", "b@x": " in b@x", "c@x": "a@x in a@x"})
+}
+
+// Who is me decides what a message has in common with another.
+func TestChangedIdentityPartsThreads(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	appendMail(t, l, inbox,
+		mail("a@x", day(0), "me@example.org > me@example.com ; bob@example.net", "Plans"),
+		mail("b@x", day(1), "ana@example.net > me@example.org me@example.com", "Re: Plans"))
+	if diff := cmp.Diff(map[string]string{"a@x": " in a@x", "b@x": "?a@x in a@x"}, links(t, l)); diff != "" {
+		t.Errorf("mismatch (-want +got):\n%s", diff)
+	}
+	l.Close()
+	who := me
+	who.Addresses = append(slices.Clone(me.Addresses), "me@example.org")
+	l = openLedger(t, dir, who)
+	if diff := cmp.Diff(map[string]string{"a@x": " in a@x", "b@x": " in b@x"}, links(t, l)); diff != "" {
+		t.Errorf("with another address of mine: mismatch (-want +got):\n%s", diff)
+	}
+}
+
+func TestReplyStateIsByMessage(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent,
+		mail("a@x", day(0), "me@example.com > ana@example.org", "Plans"),
+		mail("a2@x", day(1), "me@example.com > ana@example.org", "Re: Plans", "a@x"),
+		mail("c@x", day(5), "me@example.com > ana@example.org", "Re: Plans", "a@x", "b@x"))
+	appendMail(t, l, inbox,
+		mail("b@x", day(3), "ana@example.org > me@example.com", "Re: Plans", "a@x"),
+		mail("b2@x", day(4), "ana@example.org > me@example.com", "Re: Plans", "a@x", "b@x"))
+	got := map[string][]string{}
+	for r, err := range l.Interactions(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[r.Evidence.ID] = r.AnsweredBy
+	}
+	want := map[string][]string{"a@x": {"b@x"}, "a2@x": {}, "b@x": {"c@x"}, "b2@x": {}, "c@x": {}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answered by: mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// Many messages of one subject cost no more than a hundred looks each.
+func TestOneSubjectFromManyPeople(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	var mails []ledger.Mail
+	for i := range 300 {
+		from := fmt.Sprintf("p%d@example.org", i)
+		mails = append(mails, mail(fmt.Sprintf("m%03d@x", i), day(0).Add(time.Duration(i)*time.Minute), from+" > me@example.com", "Re: Hello"))
+	}
+	again := func(n int, from int) ledger.Mail {
+		return mail(fmt.Sprintf("n%d@x", n), day(1).Add(time.Duration(n)*time.Minute), fmt.Sprintf("p%d@example.org > me@example.com", from), "Re: Hello")
+	}
+	appendMail(t, l, inbox, append(mails, again(0, 250), again(1, 3))...)
+	got := links(t, l)
+	if got["n0@x"] != "?m250@x in m250@x" || got["n1@x"] != " in n1@x" {
+		t.Errorf("within a hundred: %q, want weak; before them: %q, want none", got["n0@x"], got["n1@x"])
+	}
+}
