@@ -135,14 +135,15 @@ func shared(uses []nameUse) bool {
 var roleLocals = func() map[string]bool {
 	out := map[string]bool{}
 	for s := range strings.FieldsSeq(`abuse account accounting accounts admin administration administrator admissions
-		alert alerts all anfrage apply billing bestellung booking bookings buchhaltung bureau business careers
+		alert alerts all anfrage apply billing bestellung booking bookings buchhaltung bugzilla buildbot bureau business careers
 		comercial commercial compliance contact contacto contactus contato customercare customerservice
 		desk editor editorial einkauf empfang enquiries enquiry events everyone facturation feedback finance
-		frontdesk help helpdesk hello hostmaster hr info information inquiries inquiry invoice invoices it jobs
+		frontdesk git gitbox help helpdesk hello hostmaster hr info information inquiries inquiry invoice invoices it
+		jenkins jira jobs
 		kontakt legal mail mailer-daemon mailadmin marketing media membership news newsletter noc no-reply
 		noreply office operations ops orders payments postmaster praxis presse press privacy purchasing
 		reception recruiting recruitment registrar reservations rechnung root sales secretariat secretary
-		security service services sekretariat shop staff store subscribe subscriptions support team tech
+		security service services sekretariat shop staff store subscribe subscriptions support svn team tech
 		technik tickets unsubscribe ventas verkauf verwaltung vertrieb webmaster welcome`) {
 		out[s] = true
 	}
