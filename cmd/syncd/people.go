@@ -241,13 +241,14 @@ func arrow(i ledger.InteractionRow) string {
 func (a *app) exportCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:       "export interactions|contacts|followups",
+		Use:       "export interactions|contacts|followups|hash",
 		Short:     "everything the ledger holds, as JSON lines",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"interactions", "contacts", "followups", "hash"},
 		Example:   "  syncd export interactions > interactions.jsonl\n  syncd export hash",
-		Long: `Prints JSON lines with stable keys. "export hash" prints one line that sums up
-what the servers said: it is the same after the ledger was lost and read anew.`,
+		Long: `Prints JSON lines with stable keys, in an order that does not depend on when they
+were read. "export hash" prints one line that sums up what the servers said: it is
+the same after the ledger was lost and read anew.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.export(cmd.Context(), args[0], all)
 		},
@@ -288,7 +289,7 @@ func (a *app) export(ctx context.Context, what string, all bool) error {
 		if err != nil {
 			return err
 		}
-		return enc.Encode(map[string]string{"hash": h})
+		return enc.Encode(h)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"syncd/internal/demo"
 )
 
@@ -253,6 +255,50 @@ func TestDryRun(t *testing.T) {
 	}
 	says("A pass would write nothing now; run syncd plan to see what waits.\n", "sync", "--dry-run", "--at", at)
 	says("\nIn the calendar\n", "plan", "--at", at)
+}
+
+// TestLedgerIsLost deletes the ledger and keeps the journal: the next pass makes
+// the same ledger of what the servers hold, and leaves the calendar as it is.
+func TestLedgerIsLost(t *testing.T) {
+	p := newProcess(t, time.Date(2026, 5, 13, 8, 0, 0, 0, time.UTC))
+	out := func(args ...string) string {
+		t.Helper()
+		text, err := p.command(t, args...).Output()
+		if err != nil {
+			t.Fatalf("syncd %q: %v", args, err)
+		}
+		return string(text)
+	}
+	exported := func() (all []string) {
+		for _, what := range []string{"hash", "interactions", "contacts"} {
+			all = append(all, out("export", what))
+		}
+		return all
+	}
+	pass := []string{"sync", "--at", "2026-05-13 08:30"}
+	says := out(pass...)
+	before, wrote := exported(), len(p.stage.Writes())
+	if !strings.Contains(says, "3 follow-ups in the calendar") || strings.Count(before[1], "\n") < 10 {
+		t.Fatalf("there is too little to lose: %s%s", says, before[1])
+	}
+	lost, err := filepath.Glob(filepath.Join(p.state, "ledger.db*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range lost {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(says, out(pass...)); diff != "" {
+		t.Errorf("the pass after it (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(before, exported()); diff != "" {
+		t.Errorf("export mismatch (-before +after):\n%s", diff)
+	}
+	if n := len(p.stage.Writes()); n != wrote {
+		t.Errorf("requests that write: %d, want none beside %d", n-wrote, wrote)
+	}
 }
 
 // TestCheckInAPipe has a long finding: it stays one line for other programs.

@@ -346,7 +346,7 @@ func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
 }
 
 var (
-	qInteractionPage = query(`SELECT id FROM interaction WHERE id > ? AND current = 1 ORDER BY id LIMIT ?`)
+	qInteractionPage = query(`SELECT id FROM interaction WHERE (kind, evidence) > (?, ?) AND current = 1 ORDER BY kind, evidence LIMIT ?`)
 	qInteractionRows = query(`SELECT i.id, i.evidence_type, i.evidence, i.content, i.at, i.kind, i.direction, i.direct, i.weight,
 		i.subject, coalesce(t.name, ''), coalesce(s.account, ''), coalesce(s.name, ''),
 		coalesce(o.evidence, ''), coalesce(o.content, ''), coalesce(w.weak, 0), coalesce((SELECT c.evidence
@@ -361,14 +361,15 @@ var (
 		WHERE p.interaction_id = ? ORDER BY p.pos`)
 )
 
-// Interactions streams the current interactions in the order they were read.
+// Interactions streams the current interactions by kind and evidence: in the
+// same order whenever and however they were read.
 func (l *Ledger) Interactions(ctx context.Context) iter.Seq2[InteractionRow, error] {
 	return func(yield func(InteractionRow, error) bool) {
-		for last := int64(0); ; {
+		for last := (InteractionRow{}); ; {
 			var page []InteractionRow
-			var ids []int64
-			err := l.read(ctx, func(ctx context.Context, t *tx) (err error) {
-				if ids, err = t.ids(ctx, qInteractionPage, last, pageSize); err != nil {
+			err := l.read(ctx, func(ctx context.Context, t *tx) error {
+				ids, err := t.ids(ctx, qInteractionPage, last.Kind, last.Evidence.ID, pageSize)
+				if err != nil {
 					return err
 				}
 				page, err = interactions(ctx, t, ids)
@@ -383,10 +384,10 @@ func (l *Ledger) Interactions(ctx context.Context) iter.Seq2[InteractionRow, err
 					return
 				}
 			}
-			if len(ids) < pageSize {
+			if len(page) < pageSize {
 				return
 			}
-			last = ids[len(ids)-1]
+			last = page[len(page)-1]
 		}
 	}
 }
@@ -599,43 +600,36 @@ func (s *Totals) addRows(scan func(...any) error) error {
 	return nil
 }
 
-var qHashPage = query(`SELECT id FROM interaction WHERE (kind, evidence) > (?, ?) AND current = 1 ORDER BY kind, evidence LIMIT ?`)
+// Sums are hashes of what the ledger knows from the servers. They are the same
+// after it was lost and read anew, in whatever order things came (SPEC I10).
+type Sums struct {
+	Hash         string `json:"hash"`         // of the two below
+	Interactions string `json:"interactions"` // the current ones and their threads, not what they supersede
+	Contacts     string `json:"contacts"`     // everything known about contacts and candidates
+}
 
-// Hash sums up the current interactions, contacts and threads. It is the same
-// after a rescan, in whatever order the rows came.
-func (l *Ledger) Hash(ctx context.Context) (string, error) {
+// Hash sums up the ledger.
+func (l *Ledger) Hash(ctx context.Context) (Sums, error) {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	var kind, evidence string
-	for done := false; !done; {
-		err := l.read(ctx, func(ctx context.Context, t *tx) error {
-			ids, err := t.ids(ctx, qHashPage, kind, evidence, pageSize)
-			if err != nil {
-				return err
-			}
-			rows, err := interactions(ctx, t, ids)
-			if err != nil {
-				return err
-			}
-			for i := range rows {
-				r := &rows[i]
-				kind, evidence = string(r.Kind), r.Evidence.ID
-				r.Supersedes = "" // history, not the current state
-				if err := enc.Encode(r); err != nil {
-					return err
-				}
-			}
-			done = len(ids) < pageSize
-			return nil
-		})
+	for r, err := range l.Interactions(ctx) {
 		if err != nil {
-			return "", fmt.Errorf("hash interactions: %w", err)
+			return Sums{}, err
+		}
+		r.Supersedes = "" // history, not the current state
+		if err := enc.Encode(r); err != nil {
+			return Sums{}, fmt.Errorf("hash interactions: %w", err)
 		}
 	}
+	s := Sums{Interactions: hex.EncodeToString(h.Sum(nil))}
+	h.Reset()
 	if err := l.hashContacts(ctx, h); err != nil {
-		return "", fmt.Errorf("hash contacts: %w", err)
+		return Sums{}, fmt.Errorf("hash contacts: %w", err)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	s.Contacts = hex.EncodeToString(h.Sum(nil))
+	both := sha256.Sum256([]byte(s.Interactions + s.Contacts))
+	s.Hash = hex.EncodeToString(both[:])
+	return s, nil
 }
 
 func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
@@ -647,10 +641,10 @@ func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
 			n = len(found)
 			for _, f := range found {
 				last = f.code
-				if !f.contact {
+				if !f.contact && !f.seen {
 					continue
 				}
-				if err := enc.Encode(f.Contact); err != nil {
+				if err := enc.Encode([]any{f.Contact, f.contact}); err != nil {
 					return err
 				}
 			}
