@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,12 @@ func cut(s string, n int) string {
 	return strings.TrimRight(string(r[:n-1]), " ,;:.-–—") + "…"
 }
 
-// topic is a subject without the marks of answers and forwards.
+// noSubjects are what mail programs write where there is no subject, without
+// the brackets around it.
+var noSubjects = []string{"no subject", "none", "kein betreff", "sans objet", "sin asunto", "senza oggetto", "geen onderwerp"}
+
+// topic is a subject without the marks of answers and forwards, "" where a
+// program says that there is none.
 func topic(s string, n int) string {
 	s = clean(s, 2*n)
 	for {
@@ -64,6 +70,9 @@ func topic(s string, n int) string {
 			ok = false
 		}
 		if !ok {
+			if bare := strings.Trim(s, "<>()[]"); bare != s && slices.Contains(noSubjects, strings.ToLower(bare)) {
+				return ""
+			}
 			return cut(s, n)
 		}
 		s = strings.TrimSpace(rest)
