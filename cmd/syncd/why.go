@@ -140,6 +140,9 @@ func (a *app) evidenceText(e planner.Evidence, zone *time.Location) string {
 	if e.Subject != "" {
 		text += ": " + e.Subject
 	}
+	if e.Named {
+		text += " (in your calendar, and names them)"
+	}
 	return cmp.Or(text, "not known any more")
 }
 

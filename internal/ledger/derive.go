@@ -27,6 +27,9 @@ type reading struct {
 	cancelled   bool
 	series      bool
 	people      []readPerson
+	named       bool // somebody was found by name
+	unlisted    int  // people without an address
+	theirs      bool // not by my own hand
 	copies      int
 	live        int // copies that are not gone
 	sent        bool
@@ -42,8 +45,10 @@ type readPerson struct {
 }
 
 var (
-	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.all_day, i.cancelled, i.series
-		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value`)
+	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.all_day, i.cancelled, i.series,
+		coalesce(u.people, 0), coalesce(u.theirs, 0)
+		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+		LEFT JOIN unlisted AS u ON u.interaction_id = i.id`)
 	qWorkPeople = query(`SELECT p.interaction_id, p.address_id, a.address, p.role, p.status, p.thing
 		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
 		CROSS JOIN participant AS p ON p.interaction_id = i.id CROSS JOIN address AS a ON a.id = p.address_id`)
@@ -96,7 +101,7 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 	byID := map[int64]*reading{}
 	err := k.each(ctx, qWorkRows, []any{groups}, func(scan func(...any) error) error {
 		r := &reading{}
-		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.allDay, &r.cancelled, &r.series)
+		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.allDay, &r.cancelled, &r.series, &r.unlisted, &r.theirs)
 		rows, byID[r.id] = append(rows, r), r
 		return err
 	})
@@ -108,6 +113,10 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 		var p readPerson
 		if err := scan(&row, &p.id, &p.Address, &p.Role, &p.Status, &p.Thing); err != nil {
 			return err
+		}
+		if p.Role == RoleNamed {
+			byID[row].named = true
+			return nil
 		}
 		byID[row].people = append(byID[row].people, p)
 		return nil
@@ -155,6 +164,11 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 	case KindMeeting:
 		present = best.copies > 0
 		d.meeting(k.lens, best)
+		if d.stands == lonely || slices.ContainsFunc(rows, func(r *reading) bool { return r.named }) {
+			if err := k.renamed(ctx); err != nil {
+				return err
+			}
+		}
 	case KindCall, KindNote:
 		d.direction, d.direct, d.weight, d.mine, d.ours = Out, true, 1, true, true
 	}
@@ -284,22 +298,27 @@ func (d *derived) meeting(n *lens, r *reading) {
 		}
 	}
 	people["me"] = true // it is in my calendar
-	d.direction, d.people, d.mine, d.ours = Mutual, len(people), own || organiser == "", true
+	count := len(people) + r.unlisted
+	byHand := organiser == "" && !r.theirs
+	d.direction, d.people, d.mine, d.ours = Mutual, count, own || byHand, true
 	d.busy = !r.cancelled && !r.allDay && mine != "DECLINED" && (own || invited || organiser == "")
 	d.stands = "no"
-	small := len(people) >= 2 && len(people) <= maxDirect && (!r.series || len(people) <= maxSeries)
+	small := count <= maxDirect && (!r.series || count <= maxSeries)
 	if small && !r.cancelled && !r.allDay {
 		switch {
-		case own, invited && mine == "ACCEPTED", !invited && organiser == "":
+		case count == 1 && (own || byHand) && mine != "DECLINED":
+			d.stands = lonely
+		case count == 1:
+		case own, invited && mine == "ACCEPTED", !invited && byHand:
 			d.stands = "yes"
 		case mine == "DECLINED", mine == "DELEGATED":
 		case invited:
 			d.stands = "ask"
 		}
 	}
-	d.direct = d.stands != "no"
+	d.direct = d.stands == "yes" || d.stands == "ask"
 	if d.weight = 1; !d.direct {
-		d.weight = 1 / float64(max(1, len(people)-1))
+		d.weight = 1 / float64(max(1, count-1))
 	}
 }
 
@@ -319,6 +338,9 @@ func deriveAll(ctx context.Context, t *tx, n *lens) error {
 		return k.answers(ctx, groups, qBareIn)
 	})
 	if err != nil {
+		return err
+	}
+	if err := t.renamed(ctx); err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, qDirtyAll)

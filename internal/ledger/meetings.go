@@ -19,8 +19,9 @@ var (
 	qGoneCopy   = query(`UPDATE copy SET gone = 1 WHERE interaction_id = ? AND source_id = ? AND href = ?`)
 	qObjectCopy = query(`INSERT INTO copy (interaction_id, source_id, href) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET gone = 0`)
-	qFindRow    = query(`SELECT id FROM interaction WHERE kind = ? AND evidence = ? AND content = ?`)
-	qAddMeeting = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, end_at, known_at, all_day, subject,
+	qAddUnlisted = query(`INSERT INTO unlisted (interaction_id, people, theirs) VALUES (?, ?, ?)`)
+	qFindRow     = query(`SELECT id FROM interaction WHERE kind = ? AND evidence = ? AND content = ?`)
+	qAddMeeting  = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, end_at, known_at, all_day, subject,
 		location, cancelled, series) VALUES ('meeting', 'meeting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 )
 
@@ -143,7 +144,11 @@ func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, err
 	if known.IsZero() || known.After(m.Start) {
 		known = m.Start
 	}
-	content, err := contentHash(m.Start.Unix(), m.End.Unix(), known.Unix(), m.AllDay, m.Title, m.Location, m.People, m.Cancelled, m.Series)
+	facts := []any{m.Start.Unix(), m.End.Unix(), known.Unix(), m.AllDay, m.Title, m.Location, m.People, m.Cancelled, m.Series}
+	if m.Unlisted > 0 || m.Theirs {
+		facts = append(facts, m.Unlisted, m.Theirs)
+	}
+	content, err := contentHash(facts...)
 	if err != nil {
 		return 0, err
 	}
@@ -159,6 +164,11 @@ func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, err
 	}
 	if err := k.addPeople(ctx, row, m.People); err != nil {
 		return 0, err
+	}
+	if m.Unlisted > 0 || m.Theirs {
+		if _, err := k.exec(ctx, qAddUnlisted, row, m.Unlisted, m.Theirs); err != nil {
+			return 0, err
+		}
 	}
 	return row, k.relinkRow(ctx, row, KindMeeting, evidence, "", nil)
 }

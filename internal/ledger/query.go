@@ -356,7 +356,7 @@ var (
 	qAnsweredBy = query(`SELECT m.evidence FROM interaction AS i CROSS JOIN interaction AS g ON g.group_id = i.group_id
 		CROSS JOIN answer AS w ON w.parent_id = g.id CROSS JOIN interaction AS m ON m.id = w.interaction_id
 		WHERE i.id = ? AND m.mine <> i.mine AND m.direction <> '' ORDER BY m.at, m.evidence`)
-	qInteractionPeople = query(`SELECT a.address, coalesce(c.code, '') FROM participant AS p
+	qInteractionPeople = query(`SELECT a.address, p.role, coalesce(c.code, '') FROM participant AS p
 		CROSS JOIN address AS a ON a.id = p.address_id LEFT JOIN contact AS c ON c.id = a.contact_id
 		WHERE p.interaction_id = ? ORDER BY p.pos`)
 )
@@ -419,10 +419,11 @@ func interactions(ctx context.Context, t *tx, ids []int64) ([]InteractionRow, er
 		err = t.each(ctx, qInteractionPeople, []any{id}, func(scan func(...any) error) error {
 			var address string
 			var code planner.ContactID
-			if err := scan(&address, &code); err != nil {
+			var role Role
+			if err := scan(&address, &role, &code); err != nil {
 				return err
 			}
-			if !slices.Contains(r.Addresses, address) {
+			if role != RoleNamed && !slices.Contains(r.Addresses, address) {
 				r.Addresses = append(r.Addresses, address)
 			}
 			if code != "" && !slices.Contains(r.Contacts, code) {

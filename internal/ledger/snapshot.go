@@ -149,7 +149,7 @@ func (l *Ledger) refresh(ctx context.Context, stale []staleSummary) error {
 				return err
 			}
 		}
-		return nil
+		return nameMeetings(ctx, t)
 	})
 }
 
@@ -211,7 +211,7 @@ func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot)
 var qTouchedWithin = query(`SELECT 1 FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
 	CROSS JOIN participant AS p ON p.address_id = a.id
 	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1
-		AND (i.direction = 'out' OR i.stands = 'yes' AND i.end_at <= ?)
+		AND (i.direction = 'out' OR i.stands IN ('yes', 'lonely') AND i.end_at <= ?)
 	WHERE o.address = ? AND i.at BETWEEN ? AND ? LIMIT 1`)
 
 // ended is how a follow-up ended. What the user deleted within a day of writing

@@ -26,6 +26,7 @@ type tx struct {
 	stmts   map[string]*sql.Stmt
 	alive   func() error
 	changed bool // something was written that a plan may depend on
+	naming  bool // it is noted that events must be looked through for names
 }
 
 // read runs fn in one read transaction.

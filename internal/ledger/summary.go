@@ -46,7 +46,8 @@ type item struct {
 // summary is what the ledger works out about a contact.
 type summary struct {
 	planner.Contact
-	contact     bool // passed the gate; else a candidate
+	contact     bool     // passed the gate; else a candidate
+	names       []string // under which events may speak of them
 	seen        int
 	from, until time.Time // the summary holds from, and before
 }
@@ -100,7 +101,7 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	c.Internal = len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.internal(a) })
 	p.named(who.Name)
 	c.Role = c.Role || list || len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !roleAddress(a) })
-	if err := p.meetings(ctx); err != nil {
+	if err := p.meetings(ctx, configured || c.Carded); err != nil {
 		return summary{}, err
 	}
 	p.clocks()
@@ -162,6 +163,7 @@ func (p *portrait) read(ctx context.Context) error {
 		}
 		p.holdsFrom(known.Time)
 		e.At, it.end, it.known = at.Time, end.Time, known.Time
+		e.Named = it.role == RoleNamed
 		it.declined = status == "DECLINED"
 		if topic != nil {
 			it.topic = *topic
@@ -237,7 +239,7 @@ func (p *portrait) named(configured string) {
 	uses := make([]nameUse, 0, len(p.items))
 	var newest time.Time
 	for _, it := range p.items {
-		if it.kind == KindMail || it.kind == KindMeeting {
+		if it.kind == KindMail || it.kind == KindMeeting && it.role != RoleNamed {
 			uses = append(uses, nameUse{name: personal(it.name), at: it.known, own: it.role == RoleFrom})
 			if it.known.After(newest) {
 				newest = it.known
@@ -253,6 +255,9 @@ func (p *portrait) named(configured string) {
 		c.Name = readName(c.Addresses)
 		c.NameRead = c.Name != ""
 	}
+	if c.Name != "" {
+		p.out.names = []string{c.Name}
+	}
 }
 
 var qFirstWord = query(`SELECT min(i.at) FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
@@ -261,8 +266,8 @@ var qFirstWord = query(`SELECT min(i.at) FROM address AS o CROSS JOIN address AS
 	WHERE o.id = ?`)
 
 // meetings drops the meetings that do not count for the contact, and notes
-// those that do.
-func (p *portrait) meetings(ctx context.Context) error {
+// those that do. certain says that they are a contact whatever happened.
+func (p *portrait) meetings(ctx context.Context, certain bool) error {
 	kept := p.items[:0]
 	for _, it := range p.items {
 		if it.kind != KindMeeting {
@@ -273,10 +278,18 @@ func (p *portrait) meetings(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !counts {
+		if counts {
+			kept = append(kept, it)
+		}
+	}
+	p.items = kept
+	if !certain && !slices.ContainsFunc(p.items, p.proves) {
+		p.items = slices.DeleteFunc(p.items, func(it item) bool { return it.role == RoleNamed })
+	}
+	for _, it := range p.items {
+		if it.kind != KindMeeting {
 			continue
 		}
-		kept = append(kept, it)
 		p.out.Meetings = append(p.out.Meetings,
 			planner.Encounter{Evidence: it.evidence, End: it.end, People: it.people, Organised: it.organised})
 		if it.end.After(p.view.now) {
@@ -287,16 +300,20 @@ func (p *portrait) meetings(ctx context.Context) error {
 		}
 		p.holdsFrom(it.end)
 	}
-	p.items = kept
 	p.recentMeetings()
 	return nil
+}
+
+// proves says whether an item makes a contact: being named in an event does not.
+func (p *portrait) proves(it item) bool {
+	return p.over(it) && it.role != RoleNamed && it.direction != In
 }
 
 func (p *portrait) counts(ctx context.Context, it item) (bool, error) {
 	if it.declined || it.stands == "no" {
 		return false, nil
 	}
-	if it.stands == "yes" {
+	if it.stands == "yes" || it.stands == lonely {
 		return true, nil
 	}
 	// Providers add strangers' invitations by themselves: one that I did not
@@ -524,8 +541,19 @@ var (
 		WHERE id = ?`)
 )
 
-// settle brings the summaries of all marked contacts up to date.
+// settle brings the summaries of all marked contacts up to date, and then those
+// of the contacts whom events name. That changes nobody's name or gate.
 func settle(ctx context.Context, t *tx, n *lens) error {
+	if err := sumUp(ctx, t, n); err != nil {
+		return err
+	}
+	if err := nameMeetings(ctx, t); err != nil {
+		return err
+	}
+	return sumUp(ctx, t, n)
+}
+
+func sumUp(ctx context.Context, t *tx, n *lens) error {
 	clock, err := getMetaTime(ctx, t, metaClock)
 	if err != nil {
 		return err
@@ -553,6 +581,9 @@ func settle(ctx context.Context, t *tx, n *lens) error {
 func storeSummary(ctx context.Context, t *tx, id int64, s summary) error {
 	facts, err := json.Marshal(s.Contact)
 	if err != nil {
+		return err
+	}
+	if err := keepNames(ctx, t, id, s.callNames()); err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, qSetFacts, s.contact, s.Name, s.Stage, s.Out, s.In, s.Met, unix(s.FirstAt), unix(s.LastOut.At),

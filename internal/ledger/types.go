@@ -40,6 +40,9 @@ const (
 	RoleBcc       Role = "bcc"
 	RoleOrganizer Role = "organizer"
 	RoleAttendee  Role = "attendee"
+	// RoleNamed is that of a contact whom the title or place of an event of the
+	// user's own names. The ledger works it out.
+	RoleNamed Role = "named"
 )
 
 // Participant is an address in an interaction.
@@ -164,9 +167,14 @@ type MeetingInstance struct {
 	Title        string
 	Location     string
 	People       []Participant // organizer and attendees, each once
-	Cancelled    bool
-	Series       bool      // an occurrence of a recurring event
-	KnownAt      time.Time // CREATED, else Start: when one could know of it
+	Unlisted     int           // people in it without an address
+	// Theirs says that it is not by the user's own hand though it has no
+	// organizer: that one has no address, or it is in a calendar that the user
+	// can only read.
+	Theirs    bool
+	Cancelled bool
+	Series    bool      // an occurrence of a recurring event
+	KnownAt   time.Time // CREATED, else Start: when one could know of it
 }
 
 // Skip is a message or object that could not be read.

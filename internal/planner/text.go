@@ -148,6 +148,8 @@ func (p *pass) describe(c *candidate) {
 func (p *pass) source(e Evidence, q *person, reference time.Time) string {
 	what := "mail"
 	switch {
+	case e.Type == Meeting && e.Named:
+		what = "event in your calendar"
 	case e.Type == Meeting:
 		what = "meeting"
 	case e.Type == Card:

@@ -51,6 +51,9 @@ type Evidence struct {
 	// Also are the Message-IDs under which the same mail is known besides ID,
 	// sorted: which of them is ID may change as copies arrive.
 	Also []string `json:",omitempty"`
+	// Named says that the contact is named in the title or place of an event of
+	// the user's own, and not invited to it.
+	Named bool `json:",omitempty"`
 }
 
 // IsZero reports whether there is no evidence.

@@ -34,3 +34,32 @@ LEFT JOIN answer AS w ON w.interaction_id = i.id
 LEFT JOIN interaction AS r ON r.id = w.parent_id
 LEFT JOIN interaction AS o ON o.group_id = r.group_id AND o.current = 1
 WHERE i.current = 1;
+CREATE INDEX interaction_lonely ON interaction (current) WHERE stands = 'lonely';
+CREATE INDEX participant_named ON participant (interaction_id, address_id) WHERE role = 'named';
+
+CREATE TABLE unlisted (
+	interaction_id INTEGER PRIMARY KEY REFERENCES interaction,  -- a meeting with more to it than its participants
+	people         INTEGER NOT NULL,                            -- people without an address
+	theirs         INTEGER NOT NULL                             -- 1: not by my own hand, though no organiser is known
+) STRICT;
+
+CREATE TABLE ambiguous_name (
+	interaction_id INTEGER NOT NULL REFERENCES interaction,                -- derived, as the whole table: a lonely meeting
+	contact_id     INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,  -- one of those whom it may name
+	PRIMARY KEY (interaction_id, contact_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ambiguous_name_contact ON ambiguous_name (contact_id);
+
+CREATE TABLE called (
+	contact_id INTEGER PRIMARY KEY REFERENCES contact ON DELETE CASCADE,  -- derived, as the whole table
+	names      TEXT NOT NULL                                              -- under which events may name the contact, JSON
+) STRICT;
+
+CREATE VIEW ambiguous_names AS
+SELECT datetime(i.at, 'unixepoch') AS at, i.subject AS title, i.location, i.evidence,
+	(SELECT group_concat(c.name || ' (' || c.code || ')', ', ') FROM ambiguous_name AS n
+		JOIN contact AS c ON c.id = n.contact_id WHERE n.interaction_id = i.id) AS contacts
+FROM interaction AS i WHERE i.id IN (SELECT interaction_id FROM ambiguous_name);
+
+-- Calendars are read anew, for the people without an address.
+UPDATE source SET reached_at = NULL WHERE type = 'calendar';

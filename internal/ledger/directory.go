@@ -1,0 +1,309 @@
+package ledger
+
+import (
+	_ "embed" // meeting.txt
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Bounds of what is looked for: more words make no name, more bearers of one
+// name are not told apart.
+const (
+	maxNameWords  = 6
+	maxFirstWords = 3
+	maxBearers    = 21
+)
+
+//go:embed meeting.txt
+var meetingText string
+
+// meetingWords are the words of all languages: phrases as their words with a
+// space between, and signs as they stand.
+var meetingWords = sync.OnceValues(func() (phrases map[string]bool, signs []string) {
+	phrases = map[string]bool{}
+	for line := range strings.Lines(meetingText) {
+		_, list, ok := strings.Cut(strings.TrimSpace(line), ": ")
+		if !ok || strings.HasPrefix(line, "#") {
+			continue
+		}
+		for word := range strings.SplitSeq(list, ", ") {
+			if strings.ContainsAny(word, "/@") {
+				signs = append(signs, word)
+			} else {
+				phrases[joined(tokens(word, nil))] = true
+			}
+		}
+	}
+	return phrases, signs
+})
+
+// token is a word of a title, or a sign of meeting such as "w/".
+type token struct {
+	word  string // in lower case, without accents
+	gap   string // what stands between it and the one before
+	upper bool   // begins with a capital letter
+	sign  bool
+}
+
+var letters = strings.NewReplacer("ß", "ss", "ø", "o", "Ø", "O", "ł", "l", "Ł", "L", "đ", "d", "Đ", "D", "æ", "ae", "Æ", "Ae",
+	"œ", "oe", "Œ", "Oe", "ı", "i", "\u00a0", " ", "\u202f", " ", "\u200b", "")
+
+// tokens splits text into its words and the given signs.
+func tokens(text string, signs []string) (all []token) {
+	text = letters.Replace(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(text)))
+	gap := 0
+	for i := 0; i < len(text); {
+		n := signAt(text, i, signs)
+		sign := n > 0
+		if !sign {
+			n = strings.IndexFunc(text[i:], func(r rune) bool { return !isWord(r) })
+			if n < 0 {
+				n = len(text) - i
+			}
+		}
+		first, size := utf8.DecodeRuneInString(text[i:])
+		if n == 0 {
+			i += size
+			continue
+		}
+		all = append(all, token{word: strings.ToLower(text[i : i+n]), gap: text[gap:i], upper: unicode.IsUpper(first), sign: sign})
+		i += n
+		gap = i
+	}
+	return all
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// signAt is the length of the sign at i, 0 if there is none. A sign does not
+// begin within a word.
+func signAt(text string, i int, signs []string) int {
+	if before, _ := utf8.DecodeLastRuneInString(text[:i]); i > 0 && isWord(before) {
+		return 0
+	}
+	for _, s := range signs {
+		if len(text)-i >= len(s) && strings.EqualFold(text[i:i+len(s)], s) {
+			return len(s)
+		}
+	}
+	return 0
+}
+
+func joined(all []token) string {
+	words := make([]string, len(all))
+	for i, t := range all {
+		words[i] = t.word
+	}
+	return strings.Join(words, " ")
+}
+
+// Words before and after a name that are not part of it.
+var (
+	honorifics = wordSet("dr prof professor mr mrs ms miss mx sir dame herr frau hr fr mme mlle m dott ing dipl mag")
+	suffixes   = wordSet("phd md jr sr ii iii iv mba esq cpa msc bsc ma")
+)
+
+func wordSet(s string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(s) {
+		set[w] = true
+	}
+	return set
+}
+
+// nameParts gives the parts of a name, first name first, each as its words.
+// "Hall, Susan" and "Dr. Susan Hall (Acme), PhD" are Susan Hall.
+func nameParts(name string) (parts []string) {
+	if i := strings.IndexAny(name, "([{|<>/;"); i > 0 {
+		name = name[:i]
+	}
+	last, first, comma := strings.Cut(name, ",")
+	if comma && !suffixes[strings.ReplaceAll(joined(tokens(first, nil)), " ", "")] {
+		name = first + " " + last
+	} else {
+		name = last
+	}
+	for f := range strings.FieldsSeq(name) {
+		if p := joined(tokens(f, nil)); p != "" {
+			parts = append(parts, p)
+		}
+	}
+	for len(parts) > 1 && honorifics[parts[0]] {
+		parts = parts[1:]
+	}
+	for len(parts) > 1 && suffixes[parts[len(parts)-1]] {
+		parts = parts[:len(parts)-1]
+	}
+	return parts
+}
+
+// directory finds people by the names they go by.
+type directory struct {
+	full  map[string][]int64 // names of two parts and more, in every order they are written in
+	first map[string][]int64
+	parts map[int64][]string // of all their names
+}
+
+func newDirectory() *directory {
+	return &directory{full: map[string][]int64{}, first: map[string][]int64{}, parts: map[int64][]string{}}
+}
+
+// add makes a person known. Of too many with one name, those added first are kept.
+func (d *directory) add(who int64, names []string) {
+	put := func(m map[string][]int64, name string) {
+		if list := m[name]; len(list) < maxBearers && !slices.Contains(list, who) {
+			m[name] = append(list, who)
+		}
+	}
+	for _, name := range names {
+		parts := nameParts(name)
+		if len(parts) == 0 {
+			continue
+		}
+		d.parts[who] = append(d.parts[who], parts...)
+		first, last := parts[0], parts[len(parts)-1]
+		if phrases, _ := meetingWords(); utf8.RuneCountInString(first) > 1 && !phrases[first] {
+			put(d.first, first)
+		}
+		if len(parts) == 1 {
+			continue
+		}
+		put(d.full, strings.Join(parts, " "))
+		put(d.full, first+" "+last)
+		put(d.full, last+" "+first)
+		put(d.full, last+" "+strings.Join(parts[:len(parts)-1], " "))
+	}
+}
+
+// named gives those whom a title or a place names (SPEC section 2.2): by full
+// name, or by first name beside a word of meeting. More than one means that it
+// cannot be told who is meant, or that there are several.
+func (d *directory) named(texts ...string) []int64 {
+	var found [][]int64
+	for _, text := range texts {
+		found = append(found, d.mentions(text)...)
+	}
+	certain := map[int64]bool{}
+	for _, who := range found {
+		if len(who) == 1 {
+			certain[who[0]] = true
+		}
+	}
+	all := map[int64]bool{}
+	for _, who := range found {
+		if len(who) > 1 && slices.ContainsFunc(who, func(id int64) bool { return certain[id] }) {
+			continue // another mention says which of them
+		}
+		for _, id := range who {
+			all[id] = true
+		}
+	}
+	ids := make([]int64, 0, len(all))
+	for id := range all {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// mentions gives for each name in a text who bears it.
+func (d *directory) mentions(text string) (found [][]int64) {
+	phrases, signs := meetingWords()
+	x := phrase{directory: d, all: tokens(text, signs)}
+	x.meet = make([]bool, len(x.all)+1)
+	for i := range x.all {
+		x.meet[i] = x.meet[i] || x.all[i].sign
+		for n := 1; n <= maxFirstWords && i+n <= len(x.all); n++ {
+			if phrases[joined(x.all[i:i+n])] {
+				for k := i; k < i+n; k++ {
+					x.meet[k] = true
+				}
+			}
+		}
+	}
+	for i := 0; i < len(x.all); {
+		who, n := x.at(i)
+		if len(who) > 0 {
+			found = append(found, who)
+		}
+		i += max(1, n)
+	}
+	return found
+}
+
+// phrase is a text in which names are looked for.
+type phrase struct {
+	*directory
+	all  []token
+	meet []bool // which tokens speak of meeting; one more, false
+}
+
+// at gives the bearers of the longest name that begins at token i, and how many
+// tokens it has.
+func (x *phrase) at(i int) ([]int64, int) {
+	for n := min(maxNameWords, len(x.all)-i); n > 1; n-- {
+		if who := x.full[joined(x.all[i:i+n])]; len(who) > 0 && x.oneName(i, n) && x.apart(i, n) {
+			return who, n
+		}
+	}
+	for n := min(maxFirstWords, len(x.all)-i); n > 0; n-- {
+		who := x.first[joined(x.all[i:i+n])]
+		if len(who) == 0 || !x.apart(i, n) || !x.capital(i) || !x.beside(i, n) {
+			continue
+		}
+		if who = x.fitting(who, i, n); len(who) > 0 {
+			return who, n
+		}
+	}
+	return nil, 0
+}
+
+// oneName says that nothing stands between the words that would part two names.
+func (x *phrase) oneName(i, n int) bool {
+	return !slices.ContainsFunc(x.all[i+1:i+n], func(t token) bool { return t.sign || strings.ContainsAny(t.gap, "/&+|;:()[]<>") })
+}
+
+// apart says that the words are no part of a longer one, such as Ann of
+// Ann-Marie.
+func (x *phrase) apart(i, n int) bool {
+	hyphen := func(k int) bool { return x.all[k].gap == "-" || x.all[k].gap == "\u2010" || x.all[k].gap == "\u2011" }
+	return (i == 0 || !hyphen(i) || x.meet[i-1]) && (i+n == len(x.all) || !hyphen(i+n) || x.meet[i+n])
+}
+
+// capital says that token i is written as names are. Who begins a title with a
+// small letter may write all of it so.
+func (x *phrase) capital(i int) bool {
+	r, _ := utf8.DecodeRuneInString(x.all[i].word)
+	return x.all[i].upper || !x.all[0].upper || !unicode.IsLower(r)
+}
+
+func (x *phrase) beside(i, n int) bool { return i > 0 && x.meet[i-1] || x.meet[i+n] }
+
+// fitting leaves out the bearers of a first name whom the words around it rule
+// out: Susan Hall is not "Susan Miller", and Ann is not "Mary Ann".
+func (x *phrase) fitting(who []int64, i, n int) []int64 {
+	if i > 0 && !x.meet[i-1] && x.all[i-1].upper && blank(x.all[i].gap) && len(x.first[x.all[i-1].word]) > 0 {
+		return nil
+	}
+	if i+n == len(x.all) || x.meet[i+n] || !x.all[i+n].upper || !blank(x.all[i+n].gap) {
+		return who
+	}
+	next := x.all[i+n].word
+	return slices.DeleteFunc(slices.Clone(who), func(id int64) bool {
+		return !slices.ContainsFunc(x.parts[id], func(part string) bool {
+			return part == next || utf8.RuneCountInString(next) == 1 && strings.HasPrefix(part, next)
+		})
+	})
+}
+
+func blank(gap string) bool { return strings.TrimSpace(gap) == "" }
