@@ -1,7 +1,7 @@
 package caldav
 
 import (
-	_ "embed" // absence.txt
+	_ "embed" // absence.txt, nomeetings.txt
 	"slices"
 	"strings"
 	"sync"
@@ -17,18 +17,32 @@ import (
 //go:embed absence.txt
 var absenceText string
 
-// absenceWords are as plain makes them, whatever their language.
-var absenceWords = sync.OnceValue(func() []string {
-	var all []string
-	for line := range strings.Lines(absenceText) {
-		if _, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(line, "#") {
-			for word := range strings.SplitSeq(list, ", ") {
-				all = append(all, plain(word))
+//go:embed nomeetings.txt
+var noMeetingsText string
+
+var (
+	saysAbsent    = vocabulary(absenceText)
+	saysNoMeeting = vocabulary(noMeetingsText)
+)
+
+// vocabulary reads a list of words with a line for each language, and gives a
+// function that says whether a text holds one of them.
+func vocabulary(list string) func(text string) bool {
+	words := sync.OnceValue(func() (all []string) {
+		for line := range strings.Lines(list) {
+			if _, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(line, "#") {
+				for word := range strings.SplitSeq(list, ", ") {
+					all = append(all, plain(word))
+				}
 			}
 		}
+		return all
+	})
+	return func(text string) bool {
+		text = plain(text)
+		return slices.ContainsFunc(words(), func(word string) bool { return strings.Contains(text, word) })
 	}
-	return all
-})
+}
 
 // absence reads an all-day event that says the user is away (SPEC section 5.4).
 // Whether the person in it is the user, the ledger knows. TRANSP says nothing:
@@ -53,11 +67,6 @@ func onlyPerson(e *ical.Event, all []ledger.Participant) (who string, alone bool
 		return "", false
 	}
 	return all[0].Address, true
-}
-
-func saysAbsent(title string) bool {
-	title = plain(title)
-	return slices.ContainsFunc(absenceWords(), func(word string) bool { return strings.Contains(title, word) })
 }
 
 // plain writes text as its words alone, in lower case and without accents, with

@@ -646,20 +646,170 @@ func TestCalendarsLeavesOutTasks(t *testing.T) {
 	}
 }
 
+// Calendars and programs that hold dates of people, and those that do not.
 func TestBirthdaysAreNoMeetings(t *testing.T) {
+	tests := []struct {
+		path, title string
+		want        bool
+	}{
+		{"b1", "Birthdays", false},
+		{"b2", "Geburtstage von Kontakten", false},
+		{"b3", "Jours fe\u0301ries en France", false},
+		{"b4", "CUMPLEAÑOS", false},
+		{"b5", "My contacts' dates", false},
+		{"contact_birthdays", "Dates", false},
+		{"en.uk#holiday@group.v.calendar.example.com", "Important days", false},
+		{"c1", "Birthdayparty planning", true},
+		{"c2", "Contactless", true},
+		{"c3", "Home", true},
+	}
 	srv := startServer(t)
-	srv.AddCalendar(caldavtest.Calendar{Name: "b", Title: "Birthdays"})
-	srv.Store("b", "a.ics", meetingObject("a@example.com", "20260512", "Ana"))
+	for _, tt := range tests {
+		srv.AddCalendar(caldavtest.Calendar{Name: tt.path, Title: tt.title})
+		srv.Store(tt.path, "a.ics", meetingObject(tt.path, "20260512", "Ana"))
+	}
+	for i, producer := range []string{"-//Example//Birthday calendar//EN", "-//example.com//Kalender der Geburtstage//DE", "-//Example Contacts 2.1//EN"} {
+		srv.Store("work", fmt.Sprint(i, ".ics"), strings.Replace(meetingObject(fmt.Sprint(i), "20260512", "Ana"), "-//example//EN", producer, 1))
+	}
+	s, c := openServer(t, srv)
+	list, err := s.Calendars(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(c caldav.Collection) *book {
+		b := newBook()
+		b.read(t, s, c)
+		if len(b.known) == 0 {
+			t.Errorf("%s: an object without meetings is not known", c.Name)
+		}
+		return b
+	}
+	for _, tt := range tests {
+		b := read(list[slices.IndexFunc(list, func(c caldav.Collection) bool { return c.Name == tt.title })])
+		if got := len(b.titles()) == 1; got != tt.want {
+			t.Errorf("%q at %s has meetings: %t, want %t", tt.title, tt.path, got, tt.want)
+		}
+	}
+	wantTitles(t, read(c))
+}
+
+// Who takes part in a meeting as a person, and who is only counted.
+func TestPeopleOfMeetings(t *testing.T) {
+	tests := []struct {
+		name             string
+		lines            []string
+		persons          string
+		things, unlisted int
+		theirs           bool
+	}{
+		{name: "nobody"},
+		{
+			name: "the address in EMAIL", lines: []string{"ORGANIZER;CN=Ana;EMAIL=Ana@example.org:/principals/7/", "ATTENDEE;EMAIL=\"bo@example.com\":urn:uuid:1"},
+			persons: "ana@example.org bo@example.com",
+		},
+		{name: "no address", lines: []string{
+			"ORGANIZER:mailto:ana@example.org", "ATTENDEE;CN=Bo:urn:uuid:1", "ATTENDEE;CN=Cy:tel:+431234",
+			"ATTENDEE;CN=Cy:urn:uuid:2", "ATTENDEE:invalid:nomail", "ATTENDEE:urn:uuid:3",
+		}, persons: "ana@example.org", unlisted: 4},
+		{
+			name: "an organiser without address", lines: []string{"ORGANIZER;CN=Bo:urn:uuid:1", "ATTENDEE:mailto:ana@example.org"},
+			persons: "ana@example.org", unlisted: 1, theirs: true,
+		},
+		{name: "who attends too", lines: []string{"ORGANIZER;CN=Bo:urn:uuid:1", "ATTENDEE;CN=Bo:urn:uuid:1"}, unlisted: 1, theirs: true},
+		{name: "a crowd without addresses", lines: slices.Repeat([]string{"ATTENDEE:invalid:nomail"}, 300), unlisted: 100},
+		{name: "things", lines: []string{
+			"ATTENDEE;CUTYPE=ROOM:mailto:a@example.com", "ATTENDEE;CUTYPE=RESOURCE:mailto:b@example.com", "ATTENDEE;CUTYPE=GROUP:mailto:c@example.com",
+			"ATTENDEE;ROLE=NON-PARTICIPANT:mailto:d@example.com", "ATTENDEE;CUTYPE=INDIVIDUAL:mailto:c_188@resource.calendar.google.com",
+			"ORGANIZER;CN=Private:mailto:xyz@group.calendar.google.com", "ATTENDEE:mailto:Room-12@example.com", "ATTENDEE:mailto:conf.room.blue@example.com",
+			"ATTENDEE:mailto:boardroom@example.com", "ATTENDEE;CUTYPE=ROOM;CN=Blue:urn:uuid:4",
+		}, things: 9},
+		{name: "persons", lines: []string{
+			"ATTENDEE;CUTYPE=INDIVIDUAL:mailto:a@example.com", "ATTENDEE;CUTYPE=UNKNOWN:mailto:b@example.com", "ATTENDEE;CUTYPE=X-CREW:mailto:c@example.com",
+			"ATTENDEE;ROLE=OPT-PARTICIPANT:mailto:d@example.com", "ATTENDEE:mailto:adrian.room@example.com", "ATTENDEE:mailto:roomer@example.com",
+			"ATTENDEE:mailto:calendar@google.example",
+		}, persons: "a@example.com b@example.com c@example.com d@example.com adrian.room@example.com roomer@example.com calendar@google.example"},
+	}
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	for i, tt := range tests {
+		srv.Store("work", fmt.Sprint(i, ".ics"), meetingObject(fmt.Sprint(i), "20260512", tt.name, tt.lines...))
+	}
+	b := newBook()
+	b.read(t, s, c)
+	for i, tt := range tests {
+		all := b.meetings[c.Href+fmt.Sprint(i, ".ics")]
+		if len(all) != 1 {
+			t.Errorf("%s: %d meetings", tt.name, len(all))
+			continue
+		}
+		var persons []string
+		things := 0
+		for _, p := range all[0].People {
+			if p.Thing {
+				things++
+			} else {
+				persons = append(persons, p.Address)
+			}
+		}
+		if got := strings.Join(persons, " "); got != tt.persons || things != tt.things || all[0].Unlisted != tt.unlisted || all[0].Theirs != tt.theirs {
+			t.Errorf("%s: persons %q, %d things, %d without an address, theirs %t; want %q, %d, %d, %t", tt.name,
+				got, things, all[0].Unlisted, all[0].Theirs, tt.persons, tt.things, tt.unlisted, tt.theirs)
+		}
+	}
+}
+
+// What stands in a calendar that one can only read is not by one's own hand,
+// unless it says so.
+func TestReadOnlyCalendar(t *testing.T) {
+	srv := startServer(t)
+	srv.AddCalendar(caldavtest.Calendar{Name: "team", Title: "Team", ReadOnly: true})
+	srv.Store("team", "a.ics", meetingObject("a@example.com", "20260512", "Lunch"))
+	srv.Store("team", "b.ics", meetingObject("b@example.com", "20260512", "Talk", "ORGANIZER:mailto:me@example.com", "ATTENDEE:mailto:ana@example.org"))
 	s, _ := openServer(t, srv)
 	list, err := s.Calendars(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := newBook()
-	b.read(t, s, list[slices.IndexFunc(list, func(c caldav.Collection) bool { return c.Name == "Birthdays" })])
-	wantTitles(t, b)
-	if len(b.known) != 1 {
-		t.Errorf("known = %v, want the object without meetings", b.known)
+	b.read(t, s, list[slices.IndexFunc(list, func(c caldav.Collection) bool { return c.Name == "Team" })])
+	got := map[string]bool{}
+	for _, all := range b.meetings {
+		for _, m := range all {
+			got[m.Title] = m.Theirs
+		}
+	}
+	if diff := cmp.Diff(map[string]bool{"Lunch": true, "Talk": false}, got); diff != "" {
+		t.Errorf("Theirs mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// Entries of syncd, and what programs make of copies of them, are no meetings.
+func TestCopiesOfEntriesAreNoMeetings(t *testing.T) {
+	tests := []struct {
+		uid, description string
+		meeting          bool
+	}{
+		{uid1, "", false},
+		{"a", "Write to Ana.\\n" + caldav.Marker, false},
+		{"b", "Write to Ana.\\n" + caldav.Marker + "\\nShe likes tea.", false},
+		{"c", "<html-blob>Write to Ana.<br>" + caldav.Marker + "</html-blob>", false},
+		{"d", "<p>Write to Ana.</p><p>--- syncd:&nbsp\\;your notes below this line stay ---</p>", false},
+		{"e", "Write to Ana. " + caldav.Marker, false},
+		{"f", "> " + caldav.Marker, false},
+		{"g", "— syncd: your notes below this line stay —", false},
+		{"h", "&#45\\;&#45\\;- syncd: your notes below this line stay", false},
+		{"i", "How syncd works: your notes stay", true},
+		{"j", "--- agenda: your notes", true},
+	}
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	for i, tt := range tests {
+		srv.Store("work", fmt.Sprint(i, ".ics"), meetingObject(tt.uid, "20260512", "Call Ana", "DESCRIPTION:"+tt.description))
+	}
+	b := newBook()
+	b.read(t, s, c)
+	for i, tt := range tests {
+		if got := len(b.meetings[c.Href+fmt.Sprint(i, ".ics")]) == 1; got != tt.meeting {
+			t.Errorf("%s %q is a meeting: %t, want %t", tt.uid, tt.description, got, tt.meeting)
+		}
 	}
 }
 

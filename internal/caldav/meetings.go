@@ -3,6 +3,7 @@ package caldav
 import (
 	"errors"
 	"fmt"
+	"html"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,9 +31,12 @@ const ownUID = "syncd-"
 
 var errNoEvent = errors.New("no event in it that could be read")
 
-// noMeetings matches names of calendars and producers that hold dates of people
-// rather than meetings with them (SPEC section 2.2).
-var noMeetings = regexp.MustCompile(`(?i)\b(birthdays?|holidays?|contacts?|anniversar(y|ies))\b`)
+// noMeetings says whether a calendar holds dates of people rather than meetings
+// with them (SPEC section 2.2). Google's name themselves in their address alone,
+// as in en.uk#holiday@group.v.calendar.google.com.
+func noMeetings(c Collection) bool {
+	return saysNoMeeting(c.Name) || saysNoMeeting(lastSegment(c.URL))
+}
 
 // instances expands the events in one calendar object that may count. An object
 // without any is fine, one that cannot be read is an error.
@@ -83,27 +87,30 @@ func counts(e ical.Event) bool {
 	case strings.HasPrefix(e.UID, ownUID), marked(e.Description):
 		return false
 	}
-	return !noMeetings.MatchString(e.ProdID)
+	return !saysNoMeeting(e.ProdID)
 }
 
+// copiedMarker is what may become of the marker in a copy: programs quote it,
+// put it into a line with other text, and make one dash of three.
+var copiedMarker = regexp.MustCompile(`[-\x{2010}-\x{2015}\x{2212}]\s*syncd: your notes`)
+
 func marked(description string) bool {
-	if !strings.Contains(description, markerStart) {
-		return false
-	}
-	_, _, is := SplitNotes(description)
-	return is
+	return strings.Contains(description, "syncd") && copiedMarker.MatchString(oneLine(html.UnescapeString(Normal(description))))
 }
 
 // content is what all instances of an event have in common.
 type content struct {
 	title, location string
 	people          []ledger.Participant
+	unlisted        int    // people without an address
+	theirs          bool   // by another's hand, though no organizer has an address
 	absent          bool   // says that someone is away, if it is all-day
 	who             string // is away
 }
 
-func contentOf(e *ical.Event) *content {
-	k := &content{title: short(e.Summary), location: short(e.Location), people: people(e)}
+func contentOf(e *ical.Event, writable bool) *content {
+	k := &content{title: short(e.Summary), location: short(e.Location), people: people(e), unlisted: unlisted(e)}
+	k.theirs = !writable && noOrganizer(e) || !noOrganizer(e) && ascii(e.Organizer.Address) == ""
 	k.who, k.absent = onlyPerson(e, k.people)
 	k.absent = k.absent && !cancelled(e) && saysAbsent(k.title)
 	return k
@@ -118,6 +125,8 @@ func meeting(i ical.Instance, k *content, zone *time.Location) ledger.MeetingIns
 		Title:        k.title,
 		Location:     k.location,
 		People:       k.people,
+		Unlisted:     k.unlisted,
+		Theirs:       k.theirs,
 		Cancelled:    cancelled(i.Event),
 		Series:       i.RecurrenceID != "",
 		KnownAt:      knownAt(i, zone),
@@ -159,7 +168,7 @@ func people(e *ical.Event) []ledger.Participant {
 		}
 		at[address] = len(list)
 		list = append(list, ledger.Participant{
-			Address: address, Name: short(a.Name), Role: role, Status: a.PartStat, Thing: thing(a.CUType),
+			Address: address, Name: short(a.Name), Role: role, Status: a.PartStat, Thing: thing(a),
 		})
 	}
 	add(e.Organizer, ledger.RoleOrganizer)
@@ -174,9 +183,41 @@ func people(e *ical.Event) []ledger.Participant {
 	return list
 }
 
-// thing says whether a CUTYPE is no person (RFC 5545 section 3.2.3).
-func thing(cutype string) bool {
-	return cutype == "ROOM" || cutype == "RESOURCE" || cutype == "GROUP"
+func noOrganizer(e *ical.Event) bool { return e.Organizer == ical.Attendee{} }
+
+// unlisted counts the people of an event without an address, each name once, up
+// to more than a meeting that counts may have.
+func unlisted(e *ical.Event) int {
+	names, nameless := map[string]bool{}, 0
+	for _, a := range e.Attendees {
+		switch {
+		case ascii(a.Address) != "" || thing(a):
+		case a.Name == "":
+			nameless++
+		default:
+			names[a.Name] = true
+		}
+	}
+	if o := e.Organizer; !noOrganizer(e) && ascii(o.Address) == "" && !thing(o) && nameless == 0 {
+		names[o.Name] = true // else one of the nameless may be the organizer
+	}
+	return min(len(names)+nameless, maxPeople)
+}
+
+// roomAddress matches what rooms are called where their CUTYPE is not given.
+var roomAddress = regexp.MustCompile(`^(conf|conference|meeting|board|class)?[-_.]?rooms?([-_.]?[0-9].*|[-_.].*)?@`)
+
+// thing says whether a calendar user takes no part as a person: its CUTYPE is
+// that of a thing (RFC 5545 section 3.2.3), it is only told of the event (ROLE
+// NON-PARTICIPANT, section 3.2.16; Outlook gives it to rooms), or its address is
+// one of Google's for rooms and calendars, or begins like a room's.
+func thing(a ical.Attendee) bool {
+	switch a.CUType {
+	case "ROOM", "RESOURCE", "GROUP":
+		return true
+	}
+	address := ascii(a.Address)
+	return a.Role == "NON-PARTICIPANT" || strings.HasSuffix(address, ".calendar.google.com") || roomAddress.MatchString(address)
 }
 
 // short is text on one line, without control characters, of bounded length.
@@ -192,7 +233,7 @@ func short(s string) string {
 // instances, as far as ical.MaxInstances and maxShares go.
 func object(c Collection, href, etag string, data []byte, at time.Time, zone *time.Location) (ledger.Object, error) {
 	o := ledger.Object{Href: href, ETag: etag}
-	if noMeetings.MatchString(c.Name) {
+	if noMeetings(c) {
 		return o, nil
 	}
 	list, err := instances(data, at, zone)
@@ -204,7 +245,7 @@ func object(c Collection, href, etag string, data []byte, at time.Time, zone *ti
 	for _, i := range slices.Backward(list) {
 		k := contents[i.Event]
 		if k == nil {
-			k = contentOf(i.Event)
+			k = contentOf(i.Event, c.Writable)
 			contents[i.Event] = k
 		}
 		if i.Start.IsDate() {

@@ -541,6 +541,13 @@ func object(href string, m ...ledger.MeetingInstance) ledger.Object {
 	return ledger.Object{Href: href, ETag: `"1"`, Meetings: m}
 }
 
+// with is a meeting on the first day that is changed.
+func with(who string, change func(*ledger.MeetingInstance)) ledger.MeetingInstance {
+	m := meeting("m", 1, who)
+	change(&m)
+	return m
+}
+
 func TestMeetingsThatCount(t *testing.T) {
 	crowd := "!me@example.com ana@example.org/ACCEPTED"
 	for i := range 7 {
@@ -566,6 +573,22 @@ func TestMeetingsThatCount(t *testing.T) {
 		{"somebody else's meeting", meeting("m", 1, "!zoe@example.net ana@example.org/ACCEPTED"), 0},
 		{"nine people", meeting("m", 1, crowd+" q@example.org"), 0},
 		{"a series of four", series, 0},
+		{"eight people, six of them without an address", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.Unlisted = 6 }), 1},
+		{"nine people, seven of them without an address", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.Unlisted = 7 }), 0},
+		{"a series of three, one of them without an address", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.Unlisted, m.Series = 1, true }), 1},
+		{"a series of four, two of them without an address", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.Unlisted, m.Series = 2, true }), 0},
+		{"by another hand", with("ana@example.org", func(m *ledger.MeetingInstance) { m.Theirs = true }), 0},
+		{"by another hand, and I accepted", with("me@example.com/ACCEPTED ana@example.org", func(m *ledger.MeetingInstance) { m.Theirs = true }), 1},
+		{"all day", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.AllDay = true }), 0},
+		{"nine with a room and a group", with("!me@example.com ana@example.org p0@example.org p1@example.org p2@example.org p3@example.org p4@example.org p5@example.org",
+			func(m *ledger.MeetingInstance) {
+				m.People = append(m.People, ledger.Participant{Address: "blue@example.com", Role: ledger.RoleAttendee, Thing: true},
+					ledger.Participant{Address: "all@example.com", Role: ledger.RoleAttendee, Thing: true})
+			}), 1},
+		{"they are a room", with("!me@example.com ana@example.org", func(m *ledger.MeetingInstance) { m.People[1].Thing = true }), 0},
+		{"I am tentative, and wrote before", meeting("m", 1, "!ana@example.org me@example.com/TENTATIVE"), 1},
+		{"I am tentative, a stranger's", meeting("m", 1, "!zoe@example.net me@example.com/TENTATIVE ana@example.org/ACCEPTED"), 0},
+		{"I delegated it", meeting("m", 1, "!ana@example.org me@example.com/DELEGATED"), 0},
 		{"cancelled", cancelled, 0},
 		{"an entry of syncd", meeting("syncd-abc-x-0", 1, "!me@example.com ana@example.org"), 0},
 	}

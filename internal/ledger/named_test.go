@@ -196,12 +196,12 @@ func TestWordsOfMeeting(t *testing.T) {
 // Which events are looked through for names.
 func TestNamedOnlyInEventsOfMyOwn(t *testing.T) {
 	event := func(who string, change func(*ledger.MeetingInstance)) ledger.MeetingInstance {
-		m := meeting("m", 1, who)
-		m.Title = "Coffee w/ Susan Hall"
-		if change != nil {
-			change(&m)
-		}
-		return m
+		return with(who, func(m *ledger.MeetingInstance) {
+			m.Title = "Coffee w/ Susan Hall"
+			if change != nil {
+				change(m)
+			}
+		})
 	}
 	tests := []struct {
 		name string
