@@ -954,6 +954,12 @@ func TestHugeInvitations(t *testing.T) {
 	if n := len(b.meetings[c.Href+"series.ics"]); n != 5000 {
 		t.Errorf("%d meetings of 300 series, want 5,000", n)
 	}
+	if got := b.since[c.Href+"people.ics"]; !got.Equal(hands[0].Start) {
+		t.Errorf("the object tells of meetings since %v, want the first, %v", got, hands[0].Start)
+	}
+	if b.since[c.Href+"series.ics"].IsZero() || !b.since[c.Href+"address.ics"].IsZero() {
+		t.Errorf("objects tell of meetings since %v, want a time only where some were left out", b.since)
+	}
 	if n := len(b.meetings[c.Href+"uid.ics"]); n != 0 {
 		t.Errorf("%d meetings with a UID of 2,000 octets", n)
 	}
@@ -1324,5 +1330,32 @@ func TestStopsWithContext(t *testing.T) {
 	wantError(t, "Entries()", err, stop)
 	for _, err := range s.Changes(ctx, c, ledger.Cursor{}, nil, stamp, berlin) {
 		wantError(t, "Changes()", err, stop)
+	}
+}
+
+// What is private is not read, and one instance that is does not come back as
+// its series has it.
+func TestPrivateIsIgnored(t *testing.T) {
+	event := func(uid, class string, lines ...string) string {
+		return meetingObject(uid, "20260512", "Talk", append(lines, "CLASS:"+class)...)
+	}
+	override := "BEGIN:VEVENT\r\nUID:d\r\nRECURRENCE-ID:20260513T120000Z\r\nDTSTART:20260513T150000Z\r\nCLASS:PRIVATE\r\nSUMMARY:Talk\r\nEND:VEVENT\r\nEND:VCALENDAR"
+	srv, s, c := faulty(t, caldavtest.Faults{})
+	srv.Store("work", "a.ics", event("a", "PRIVATE"))
+	srv.Store("work", "b.ics", event("b", "confidential"))
+	srv.Store("work", "c.ics", event("c", "PUBLIC"))
+	srv.Store("work", "d.ics", strings.Replace(event("d", "PUBLIC", "RRULE:FREQ=DAILY;COUNT=3"), "END:VCALENDAR", override, 1))
+	srv.Store("work", "e.ics", event("e", "PRIVATE", "RRULE:FREQ=SECONDLY"))
+	b := newBook()
+	b.read(t, s, c)
+	var got []string
+	for _, all := range b.meetings {
+		for _, m := range all {
+			got = append(got, m.UID+m.Start.Format(" 02 15:04"))
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"c 12 12:00", "d 12 12:00", "d 14 12:00"}, got); diff != "" || len(b.skipped) > 0 {
+		t.Errorf("meetings mismatch, skipped %v (-want +got):\n%s", b.skipped, diff)
 	}
 }

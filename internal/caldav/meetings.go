@@ -49,13 +49,12 @@ func instances(data []byte, at time.Time, zone *time.Location) ([]ical.Instance,
 	if err != nil {
 		return nil, err
 	}
-	var events []ical.Event
-	for _, e := range all {
-		if counts(e) {
-			events = append(events, e)
-		}
+	all = slices.DeleteFunc(all, func(e ical.Event) bool { return e.UID == "" || len(e.UID) > maxUID })
+	if !slices.ContainsFunc(all, counts) {
+		return nil, nil
 	}
-	return ical.Expand(events, time.Time{}, at.Add(ahead), zone)
+	// An instance that does not count must not come back as its series has it.
+	return ical.Expand(all, time.Time{}, at.Add(ahead), zone)
 }
 
 // eventsOf returns the events in an object. That there is none is an error,
@@ -82,7 +81,7 @@ func eventsOf(cal *ical.Calendar) ([]ical.Event, error) {
 // one of our own wherever it was copied to, and not a date of a person.
 func counts(e ical.Event) bool {
 	switch {
-	case e.UID == "", len(e.UID) > maxUID, e.Class == "PRIVATE", e.Class == "CONFIDENTIAL":
+	case e.Class == "PRIVATE", e.Class == "CONFIDENTIAL":
 		return false
 	case strings.HasPrefix(e.UID, ownUID), marked(e.Description):
 		return false
@@ -101,6 +100,7 @@ func marked(description string) bool {
 // content is what all instances of an event have in common.
 type content struct {
 	title, location string
+	counts          bool
 	people          []ledger.Participant
 	unlisted        int    // people without an address
 	theirs          bool   // by another's hand, though no organizer has an address
@@ -109,7 +109,11 @@ type content struct {
 }
 
 func contentOf(e *ical.Event, writable bool) *content {
-	k := &content{title: short(e.Summary), location: short(e.Location), people: people(e), unlisted: unlisted(e)}
+	k := &content{title: short(e.Summary), location: short(e.Location), counts: counts(*e)}
+	if !k.counts {
+		return k
+	}
+	k.people, k.unlisted = people(e), unlisted(e)
 	k.theirs = !writable && noOrganizer(e) || !noOrganizer(e) && ascii(e.Organizer.Address) == ""
 	k.who, k.absent = onlyPerson(e, k.people)
 	k.absent = k.absent && !cancelled(e) && saysAbsent(k.title)
@@ -241,12 +245,15 @@ func object(c Collection, href, etag string, data []byte, at time.Time, zone *ti
 		return o, fmt.Errorf("read calendar object: %w", err)
 	}
 	contents := map[*ical.Event]*content{}
-	shares := 0
+	shares, cut := 0, len(list) >= ical.MaxInstances
 	for _, i := range slices.Backward(list) {
 		k := contents[i.Event]
 		if k == nil {
 			k = contentOf(i.Event, c.Writable)
 			contents[i.Event] = k
+		}
+		if !k.counts {
+			continue
 		}
 		if i.Start.IsDate() {
 			if k.absent {
@@ -255,12 +262,16 @@ func object(c Collection, href, etag string, data []byte, at time.Time, zone *ti
 			continue
 		}
 		if shares += len(k.people); shares > maxShares {
+			cut = true
 			break
 		}
 		o.Meetings = append(o.Meetings, meeting(i, k, zone))
 	}
 	slices.Reverse(o.Meetings)
 	slices.Reverse(o.Absences)
+	if cut && len(o.Meetings) > 0 {
+		o.Since = o.Meetings[0].Start
+	}
 	return o, nil
 }
 

@@ -211,6 +211,7 @@ type book struct {
 	known    map[string]string
 	meetings map[string][]ledger.MeetingInstance
 	absences map[string][]ledger.Absence
+	since    map[string]time.Time
 	skipped  []ledger.Skip
 	batches  int
 }
@@ -219,6 +220,7 @@ func newBook() *book {
 	return &book{
 		at: stamp, known: map[string]string{},
 		meetings: map[string][]ledger.MeetingInstance{}, absences: map[string][]ledger.Absence{},
+		since: map[string]time.Time{},
 	}
 }
 
@@ -240,7 +242,7 @@ func (b *book) try(t *testing.T, s *caldav.Session, c caldav.Collection) error {
 		b.cursor = batch.Cursor
 		b.skipped = append(b.skipped, batch.Skipped...)
 		for _, o := range batch.Objects {
-			b.known[o.Href], b.meetings[o.Href], b.absences[o.Href] = o.ETag, o.Meetings, o.Absences
+			b.known[o.Href], b.meetings[o.Href], b.absences[o.Href], b.since[o.Href] = o.ETag, o.Meetings, o.Absences, o.Since
 		}
 		for _, href := range batch.Gone {
 			delete(b.known, href)

@@ -27,6 +27,7 @@ type reading struct {
 	cancelled   bool
 	series      bool
 	people      []readPerson
+	answered    int  // people whose answer it knows
 	named       bool // somebody was found by name
 	unlisted    int  // people without an address
 	theirs      bool // not by my own hand
@@ -119,6 +120,9 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 			return nil
 		}
 		byID[row].people = append(byID[row].people, p)
+		if p.Status != "" && p.Status != "NEEDS-ACTION" {
+			byID[row].answered++
+		}
 		return nil
 	})
 	if err != nil {
@@ -190,7 +194,8 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 
 // preferred orders the readings of one thing. Mail: the smallest Message-ID,
 // and the Sent copy, which alone has Bcc. Meetings: what a calendar still
-// holds, and the copy that knows most people.
+// holds, a word that it is off, and the copy that knows most people and most of
+// their answers.
 func preferred(a, b *reading) int {
 	if a.kind == KindMail {
 		return cmp.Or(
@@ -201,7 +206,9 @@ func preferred(a, b *reading) int {
 	return cmp.Or(
 		-compareBool(a.live > 0, b.live > 0),
 		-compareBool(a.copies > 0, b.copies > 0),
+		-compareBool(a.cancelled, b.cancelled),
 		-cmp.Compare(len(a.people), len(b.people)),
+		-cmp.Compare(a.answered, b.answered),
 		cmp.Compare(a.content, b.content))
 }
 

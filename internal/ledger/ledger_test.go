@@ -640,6 +640,166 @@ func TestMeetingSupersession(t *testing.T) {
 	}
 }
 
+// instance is a meeting of a series on a day, by its original start.
+func instance(uid string, n, original float64, who string) ledger.MeetingInstance {
+	m := meeting(uid, n, who)
+	m.RecurrenceID, m.Series = day(original).Format("20060102T150405Z"), true
+	return m
+}
+
+// met gives when the meetings of a contact were, as days.
+func met(t *testing.T, l *ledger.Ledger, address string) []string {
+	t.Helper()
+	return ids(contact(t, l, time.Time{}, address).Meetings, func(e planner.Encounter) string { return e.At.Format("02 15:04") })
+}
+
+// days is what met gives for these.
+func days(all ...float64) []string {
+	out := []string{}
+	for _, n := range all {
+		out = append(out, day(n).Format("02 15:04"))
+	}
+	return out
+}
+
+// What a calendar said before, and what it says now. A step without an object
+// deletes it.
+func TestSeriesSupersession(t *testing.T) {
+	const who, uid = "!me@example.com ana@example.org/ACCEPTED", "s"
+	on := func(all ...float64) *ledger.Object {
+		o := object("/s.ics")
+		for _, n := range all {
+			o.Meetings = append(o.Meetings, instance(uid, n, n, who))
+		}
+		return &o
+	}
+	moved := on(1, 8)
+	moved.Meetings = append(moved.Meetings, instance(uid, 16, 15, who))
+	off := on(1, 8, 15)
+	off.Meetings[2].Cancelled = true
+	single := object("/s.ics", meeting(uid, 1, who))
+	later := object("/s.ics", meeting(uid, 30, who))
+	retitled := on(1, 8, 15)
+	for i := range retitled.Meetings {
+		retitled.Meetings[i].Title = "Another"
+	}
+	crowded, moves := object("/s.ics", instance(uid, 1, 1, who+" zoe@example.net"), instance(uid, 8, 8, who)), on(8)
+	moves.Meetings = append(moves.Meetings, instance(uid, 2, 1, who))
+	few := on(8, 15)
+	few.Since = day(8)
+	type step struct {
+		at float64
+		o  *ledger.Object
+	}
+	tests := []struct {
+		name  string
+		steps []step
+		want  []string
+	}{
+		{"as it was", []step{{0, on(1, 8, 15)}}, days(1, 8, 15)},
+		{"one moved", []step{{0, on(1, 8, 15)}, {10, moved}}, days(1, 8, 16)},
+		{"one called off", []step{{0, on(1, 8, 15)}, {10, off}}, days(1, 8)},
+		{"one to come is taken out", []step{{0, on(1, 8, 15)}, {7, on(1, 15)}}, days(1, 15)},
+		{"one is taken out after its end", []step{{0, on(1, 8, 15)}, {10, on(1, 15)}}, days(1, 8, 15)},
+		{"and again", []step{{0, on(1, 8, 15)}, {10, on(1, 15)}, {11, on(1, 15)}}, days(1, 8, 15)},
+		{"and put back", []step{{0, on(1, 8, 15)}, {10, on(1, 15)}, {11, on(1, 8, 15)}}, days(1, 8, 15)},
+		{"one is taken out while it lasts", []step{{0, on(1, 8, 15)}, {8.01, on(1, 15)}}, days(1, 15)},
+		{"the old ones are pruned", []step{{0, on(1, 8, 15)}, {10, on(15, 22)}}, days(1, 8, 15, 22)},
+		{"the old ones are too many", []step{{0, on(1, 8, 15)}, {10, few}}, days(8, 15)},
+		{"ended early", []step{{0, on(1, 8, 15)}, {10, on(1, 8)}}, days(1, 8)},
+		{"retitled", []step{{0, on(1, 8, 15)}, {10, retitled}}, days(1, 8, 15)},
+		{"one moved after its end, and all deleted", []step{{0, &crowded}, {10, moves}, {11, nil}}, days(2, 8)},
+		{"on another weekday, all of it", []step{{0, on(1, 8, 15)}, {10, on(2, 9, 16)}}, days(2, 9, 16)},
+		{"deleted", []step{{0, on(1, 8, 15)}, {10, nil}}, days(1, 8)},
+		{"deleted and put back", []step{{0, on(1, 8, 15)}, {10, nil}, {11, on(1, 8, 15)}}, days(1, 8, 15)},
+		{"a single one becomes a series", []step{{0, &single}, {10, on(1, 8, 15)}}, days(1, 8, 15)},
+		{"a single one moves after its end", []step{{0, &single}, {10, &later}}, days(30)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := openLedger(t, t.TempDir(), me)
+			for _, s := range tt.steps {
+				if s.o == nil {
+					appendObjects(t, l, day(s.at), []string{"/s.ics"})
+				} else {
+					appendObjects(t, l, day(s.at), nil, *s.o)
+				}
+			}
+			h, err := l.Hash(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Rebuild(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if again, err := l.Hash(t.Context()); err != nil || again != h {
+				t.Errorf("Hash() = %s after Rebuild, %v; want %s", again, err, h)
+			}
+			if diff := cmp.Diff(tt.want, met(t, l, "ana@example.org")); diff != "" {
+				t.Errorf("meetings mismatch (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// One meeting in several calendars is one, whichever came first, and wherever
+// it went from there.
+func TestMeetingInSeveralCalendars(t *testing.T) {
+	const who = "!ana@example.org me@example.com/NEEDS-ACTION ana@example.org/ACCEPTED"
+	invited := meeting("m", 2, who)
+	accepted := meeting("m", 2, strings.Replace(who, "NEEDS-ACTION", "ACCEPTED", 1))
+	declined := meeting("m", 2, strings.Replace(who, "NEEDS-ACTION", "DECLINED", 1))
+	off := accepted
+	off.Cancelled = true
+	moved := accepted
+	moved.Start, moved.End = day(3), day(3).Add(time.Hour)
+	home := ledger.SourceID{Account: "home", Type: ledger.Calendar, Name: "https://cal.example.net/me/"}
+	// Which of two is taken must not hang on chance, so there are five.
+	holds := func(source ledger.SourceID, at float64, m ledger.MeetingInstance) ledger.Batch {
+		o := object("/m.ics")
+		for i := range 5 {
+			m.UID, m.Title = fmt.Sprint("m", i), fmt.Sprint("Talk ", i)
+			o.Meetings = append(o.Meetings, m)
+		}
+		return ledger.Batch{Source: source, At: day(at), Objects: []ledger.Object{o}, Cursor: ledger.Cursor{SyncToken: "1", Complete: true}}
+	}
+	gone := func(source ledger.SourceID, at float64) ledger.Batch {
+		return ledger.Batch{Source: source, At: day(at), Gone: []string{"/m.ics"}, Cursor: ledger.Cursor{SyncToken: "1", Complete: true}}
+	}
+	tests := []struct {
+		name    string
+		batches []ledger.Batch
+		want    []string
+	}{
+		{"the same in both", []ledger.Batch{holds(cal, 0, accepted), holds(home, 0, accepted)}, days(2, 2, 2, 2, 2)},
+		{"one knows my answer", []ledger.Batch{holds(cal, 0, accepted), holds(home, 0, invited)}, days(2, 2, 2, 2, 2)},
+		{"I declined in one", []ledger.Batch{holds(cal, 0, declined), holds(home, 0, invited)}, days()},
+		{"one knows that it is off", []ledger.Batch{holds(cal, 0, off), holds(home, 0, accepted)}, days()},
+		{"to another account, before", []ledger.Batch{holds(cal, 0, accepted), holds(home, 1, accepted), gone(cal, 1)}, days(2, 2, 2, 2, 2)},
+		{"the deletion first", []ledger.Batch{holds(cal, 0, accepted), gone(cal, 1), holds(home, 1, accepted)}, days(2, 2, 2, 2, 2)},
+		{"to another account, afterwards", []ledger.Batch{holds(cal, 0, accepted), holds(home, 4, accepted), gone(cal, 4)}, days(2, 2, 2, 2, 2)},
+		{"and to another time", []ledger.Batch{holds(cal, 0, accepted), holds(home, 4, moved), gone(cal, 4)}, days(3, 3, 3, 3, 3)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for range 2 {
+				l := openLedger(t, t.TempDir(), me)
+				for _, b := range tt.batches {
+					if err := l.Append(t.Context(), b); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if diff := cmp.Diff(tt.want, met(t, l, "ana@example.org")); diff != "" {
+					t.Errorf("meetings mismatch (-want +got):\n%s", diff)
+				}
+				if tt.batches[0].At.Equal(tt.batches[1].At) {
+					slices.Reverse(tt.batches[:2])
+				}
+			}
+		})
+	}
+}
+
 func absence(from, to, person string, known float64) ledger.Absence {
 	return ledger.Absence{From: from, To: to, Person: person, KnownAt: day(known)}
 }

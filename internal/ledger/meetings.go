@@ -13,7 +13,7 @@ const ownPrefix = "syncd-"
 var (
 	qPutObject  = query(`INSERT INTO object (source_id, href, etag) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET etag = excluded.etag`)
 	qDropObject = query(`DELETE FROM object WHERE source_id = ? AND href = ?`)
-	qHrefCopies = query(`SELECT c.interaction_id, c.gone, i.at FROM copy AS c JOIN interaction AS i ON i.id = c.interaction_id
+	qHrefCopies = query(`SELECT c.interaction_id, c.gone, i.at, i.end_at, i.evidence FROM copy AS c JOIN interaction AS i ON i.id = c.interaction_id
 		WHERE c.source_id = ? AND c.href = ?`)
 	qDropCopy   = query(`DELETE FROM copy WHERE interaction_id = ? AND source_id = ? AND href = ?`)
 	qGoneCopy   = query(`UPDATE copy SET gone = 1 WHERE interaction_id = ? AND source_id = ? AND href = ?`)
@@ -55,6 +55,8 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 	if err != nil {
 		return err
 	}
+	told := map[string]bool{} // of what the object tells
+	same := false             // some of it is as it was
 	for i := range o.Meetings {
 		m := &o.Meetings[i]
 		if strings.HasPrefix(m.UID, ownPrefix) {
@@ -64,8 +66,10 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 		if err != nil {
 			return err
 		}
+		told[evidenceOf(m)] = true
 		c, known := before[row]
 		delete(before, row)
+		same = same || known
 		if known && !c.gone {
 			continue
 		}
@@ -76,8 +80,17 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 			return err
 		}
 	}
-	for row := range before {
-		if _, err := k.exec(ctx, qDropCopy, row, k.source, o.Href); err != nil {
+	for row, c := range before {
+		// What was taken out of a series after its end stays, as a single meeting
+		// does. A series of which nothing is as it was is another one.
+		q := qDropCopy
+		if same && !told[c.evidence] && c.end <= k.batch.At.Unix() && c.at >= o.Since.Unix() {
+			if c.gone {
+				continue
+			}
+			q = qGoneCopy
+		}
+		if _, err := k.exec(ctx, q, row, k.source, o.Href); err != nil {
 			return err
 		}
 		if err := k.touchRow(ctx, row); err != nil {
@@ -119,8 +132,9 @@ func (k *intake) lose(ctx context.Context, href string) error {
 }
 
 type objectCopy struct {
-	gone bool
-	at   int64
+	gone     bool
+	at, end  int64
+	evidence string
 }
 
 func (k *intake) copies(ctx context.Context, href string) (map[int64]objectCopy, error) {
@@ -128,18 +142,22 @@ func (k *intake) copies(ctx context.Context, href string) (map[int64]objectCopy,
 	err := k.each(ctx, qHrefCopies, []any{k.source, href}, func(scan func(...any) error) error {
 		var row int64
 		var c objectCopy
-		err := scan(&row, &c.gone, &c.at)
+		err := scan(&row, &c.gone, &c.at, &c.end, &c.evidence)
 		out[row] = c
 		return err
 	})
 	return out, err
 }
 
-func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, error) {
-	evidence := m.UID
+func evidenceOf(m *MeetingInstance) string {
 	if m.RecurrenceID != "" {
-		evidence += "/" + m.RecurrenceID
+		return m.UID + "/" + m.RecurrenceID
 	}
+	return m.UID
+}
+
+func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, error) {
+	evidence := evidenceOf(m)
 	known := m.KnownAt
 	if known.IsZero() || known.After(m.Start) {
 		known = m.Start

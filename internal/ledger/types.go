@@ -128,6 +128,7 @@ type Mail struct {
 type Object struct {
 	Href, ETag string
 	Meetings   []MeetingInstance
+	Since      time.Time // there are too many meetings: those before it were left out; zero if none were
 	Absences   []Absence
 }
 
