@@ -11,6 +11,7 @@ import (
 
 	"syncd/internal/ical"
 	"syncd/internal/ledger"
+	"syncd/internal/webdav"
 )
 
 // ahead is how far into the future meetings are read.
@@ -35,7 +36,7 @@ var errNoEvent = errors.New("no event in it that could be read")
 // with them (SPEC section 2.2). Google's name themselves in their address alone,
 // as in en.uk#holiday@group.v.calendar.google.com.
 func noMeetings(c Collection) bool {
-	return saysNoMeeting(c.Name) || saysNoMeeting(lastSegment(c.URL))
+	return saysNoMeeting(c.Name) || saysNoMeeting(webdav.LastSegment(c.URL))
 }
 
 // instances expands the events in one calendar object that may count. An object
@@ -114,7 +115,7 @@ func contentOf(e *ical.Event, writable bool) *content {
 		return k
 	}
 	k.people, k.unlisted = people(e), unlisted(e)
-	k.theirs = !writable && noOrganizer(e) || !noOrganizer(e) && ascii(e.Organizer.Address) == ""
+	k.theirs = !writable && noOrganizer(e) || !noOrganizer(e) && ledger.ASCII(e.Organizer.Address) == ""
 	k.who, k.absent = onlyPerson(e, k.people)
 	k.absent = k.absent && !cancelled(e) && saysAbsent(k.title)
 	return k
@@ -195,14 +196,14 @@ func unlisted(e *ical.Event) int {
 	names, nameless := map[string]bool{}, 0
 	for _, a := range e.Attendees {
 		switch {
-		case ascii(a.Address) != "" || thing(a):
+		case ledger.ASCII(a.Address) != "" || thing(a):
 		case a.Name == "":
 			nameless++
 		default:
 			names[a.Name] = true
 		}
 	}
-	if o := e.Organizer; !noOrganizer(e) && ascii(o.Address) == "" && !thing(o) && nameless == 0 {
+	if o := e.Organizer; !noOrganizer(e) && ledger.ASCII(o.Address) == "" && !thing(o) && nameless == 0 {
 		names[o.Name] = true // else one of the nameless may be the organizer
 	}
 	return min(len(names)+nameless, maxPeople)
@@ -220,7 +221,7 @@ func thing(a ical.Attendee) bool {
 	case "ROOM", "RESOURCE", "GROUP":
 		return true
 	}
-	address := ascii(a.Address)
+	address := ledger.ASCII(a.Address)
 	return a.Role == "NON-PARTICIPANT" || strings.HasSuffix(address, ".calendar.google.com") || roomAddress.MatchString(address)
 }
 

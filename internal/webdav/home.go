@@ -289,7 +289,7 @@ func (h *Home) collectionOf(r Response, href, address string) Collection {
 		c.Reports = append(c.Reports, report.Local)
 	}
 	if c.Name == "" {
-		c.Name = lastSegment(address)
+		c.Name = LastSegment(address)
 	}
 	return c
 }

@@ -54,7 +54,8 @@ func PathOf(address string) string {
 
 func slash(address string) string { return strings.TrimSuffix(address, "/") + "/" }
 
-func lastSegment(address string) string {
+// LastSegment is the last name in the path of an address, decoded.
+func LastSegment(address string) string {
 	parts := strings.Split(strings.Trim(Canonical(address), "/"), "/")
 	return parts[len(parts)-1]
 }
