@@ -3,6 +3,10 @@ package ical_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -182,7 +186,7 @@ func TestWriteTimezone(t *testing.T) {
 		"Europe/Berlin", "Europe/Dublin", "America/New_York", "America/Santiago", "Asia/Kolkata", "Asia/Tokyo", "Australia/Lord_Howe", "Africa/Casablanca",
 		"Asia/Gaza", "Pacific/Auckland", "America/Nuuk", "Pacific/Chatham", "Antarctica/Troll", "Europe/Volgograd", "Africa/Juba",
 	} {
-		for _, year := range []int{1998, 2016, 2020, 2026} {
+		for _, year := range []int{1998, 2016, 2020, 2026, 2040} { // 2040: a leap year after the last in the tables
 			loc := zone(t, name)
 			e := entry(t)
 			at := time.Date(year, 1, 1, 9, 0, 0, 0, loc)
@@ -306,4 +310,100 @@ func rest(c *ical.Component) []ical.Prop {
 		}
 	}
 	return list
+}
+
+// What is written is read back the same, whatever the zone, the year and the
+// fields, and says nothing more.
+func TestWriteReadsBack(t *testing.T) {
+	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata", "America/Argentina/ComodRivadavia", "Etc/GMT+5"}
+	rapid.Check(t, func(rt *rapid.T) {
+		e := entry(t)
+		loc := zone(t, rapid.SampledFrom(zones).Draw(rt, "zone"))
+		at := time.Unix(rapid.Int64Range(0, 4_000_000_000).Draw(rt, "start"), 0).In(loc)
+		length := time.Duration(rapid.IntRange(0, 200_000).Draw(rt, "seconds")) * time.Second
+		if rapid.Bool().Draw(rt, "all day") {
+			day := at.AddDate(0, 0, 1+int(length/(24*time.Hour)))
+			e.Start, e.End = ical.OnDate(at.Date()), ical.OnDate(day.Date())
+		} else {
+			// A clock that comes twice can only be written as its first time.
+			e.Start = ical.At(ical.Floating(at).In(loc))
+			e.End = ical.At(ical.Floating(e.Start.In(nil).Add(length)).In(loc))
+		}
+		if e.End.In(loc).Before(e.Start.In(loc)) {
+			rt.Skip("the end is the first time of a clock that comes twice")
+		}
+		e.Summary, e.Categories = "a"+hostile().Draw(rt, "summary"), []string{"a" + rapid.StringMatching(`[a-z,;\\]{0,90}`).Draw(rt, "category")}
+		e.Sequence = rapid.IntRange(0, 1000).Draw(rt, "sequence")
+		e.Alarm = rapid.Bool().Draw(rt, "alarm")
+		out, err := ical.Write(e)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		c, err := ical.Parse(out)
+		if err != nil || len(c.Warnings) > 0 {
+			rt.Fatalf("%v, %v", c.Warnings, err)
+		}
+		events, warnings := c.Events()
+		if len(events) != 1 || len(warnings) > 0 {
+			rt.Fatalf("%d events, %v", len(events), warnings)
+		}
+		got := events[0]
+		if !got.Start.Equal(e.Start) || !got.End.Equal(e.End) {
+			rt.Fatalf("from %v to %v, want %v to %v", got.Start, got.End, e.Start, e.End)
+		}
+		got.Start, got.End, got.Raw = e.Start, e.End, nil
+		want := ical.Event{
+			UID: e.UID, Sequence: e.Sequence, Summary: ical.Clean(e.Summary), Description: ical.Clean(e.Description), Status: e.Status,
+			Class: e.Class, Transp: e.Transp, URL: e.URL, Categories: e.Categories, Start: e.Start, End: e.End, DTStamp: e.Stamp, ProdID: ical.ProdID,
+		}
+		if e.Alarm {
+			want.Alarms = 1
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			rt.Fatalf("event (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// khal, which reads with python-icalendar, takes what is written, at the time
+// that it says.
+func TestKhalReads(t *testing.T) {
+	if _, err := exec.LookPath("khal"); err != nil {
+		t.Skip("khal is not installed")
+	}
+	dir := t.TempDir()
+	calendar := filepath.Join(dir, "calendar")
+	if err := os.Mkdir(calendar, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := "[calendars]\n[[c]]\npath = " + calendar + "\n[sqlite]\npath = " + filepath.Join(dir, "khal.db") +
+		"\n[locale]\nlocal_timezone = UTC\ndefault_timezone = UTC\ntimeformat = %H:%M\ndateformat = %Y-%m-%d\nlongdateformat = %Y-%m-%d\ndatetimeformat = %Y-%m-%d %H:%M\nlongdatetimeformat = %Y-%m-%d %H:%M\n"
+	if err := os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata", "UTC"} {
+		e := entry(t)
+		at := time.Date(2026, 3, 30+i, 12, 0, 0, 0, zone(t, name))
+		e.UID, e.Start, e.End = fmt.Sprintf("khal-%d", i), ical.At(at), ical.At(at.Add(time.Hour))
+		e.Summary = fmt.Sprintf("%d; Müller, %s", i, strings.Repeat("ü", 60))
+		out, err := ical.Write(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(calendar, e.UID+".ics"), out, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, at.UTC().Format("2006-01-02 15:04")+" "+e.Summary)
+	}
+	cmd := exec.CommandContext(t.Context(), "khal", "-c", filepath.Join(dir, "config"), "list", "--day-format", "", "--format", "{start} {title}", "2026-03-29", "10d")
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+dir, "XDG_DATA_HOME="+dir, "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("khal (-want +got):\n%s", diff)
+	}
 }
