@@ -118,7 +118,7 @@ func TestRulesAgainstDateutil(t *testing.T) {
 	if err := exec.Command("python3", "-c", "import dateutil.rrule").Run(); err != nil {
 		t.Skip("python3-dateutil is not installed")
 	}
-	const rules = 200
+	const rules = 100
 	r := rand.New(rand.NewPCG(5545, 1))
 	list := make([]generated, rules)
 	var in bytes.Buffer
