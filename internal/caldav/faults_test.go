@@ -522,7 +522,7 @@ func TestBrokenObjects(t *testing.T) {
 		"no-start":       "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:n@example.com\r\nSUMMARY:x\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
 		"bad-start":      "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:b@example.com\r\nDTSTART:tomorrow\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
 		"bad-rule":       meetingObject("r@example.com", "20260512", "x", "RRULE:FREQ=SOMETIMES"),
-		"every-second":   meetingObject("s@example.com", "20260512", "x", "RRULE:FREQ=SECONDLY"),
+		"every-second":   meetingObject("s@example.com", "20260512", "x", "RRULE:FREQ=SECONDLY;COUNT=20000000"),
 		"deep":           strings.Repeat("BEGIN:VCALENDAR\r\n", 100000),
 		"large":          meetingObject("l@example.com", "20260512", long),
 		"binary":         "\x00\x01\x02\xff\xfe",
@@ -1345,7 +1345,7 @@ func TestPrivateIsIgnored(t *testing.T) {
 	srv.Store("work", "b.ics", event("b", "confidential"))
 	srv.Store("work", "c.ics", event("c", "PUBLIC"))
 	srv.Store("work", "d.ics", strings.Replace(event("d", "PUBLIC", "RRULE:FREQ=DAILY;COUNT=3"), "END:VCALENDAR", override, 1))
-	srv.Store("work", "e.ics", event("e", "PRIVATE", "RRULE:FREQ=SECONDLY"))
+	srv.Store("work", "e.ics", event("e", "PRIVATE", "RRULE:FREQ=SECONDLY;COUNT=20000000"))
 	b := newBook()
 	b.read(t, s, c)
 	var got []string
