@@ -169,7 +169,9 @@ func parseAddress(e string) (Address, bool) {
 
 // addrSpec normalises an address and says whether it was written by the book.
 func addrSpec(s string) (address string, exact bool) {
-	s = aroundSigns.ReplaceAllString(strings.TrimSpace(s), "$1")
+	if s = strings.TrimSpace(s); strings.ContainsAny(s, " \t") {
+		s = aroundSigns.ReplaceAllString(s, "$1")
+	}
 	if m := quotedLocal.FindStringSubmatch(s); m != nil {
 		local := unescape(m[1])
 		if plainLocal := local + "@" + m[2]; dotAtom.MatchString(plainLocal) {

@@ -55,13 +55,15 @@ func date(field string, internal time.Time) (time.Time, DateFrom) {
 
 var (
 	comments = regexp.MustCompile(`\([^()]*\)`)
+	// aroundColons is the white space of RFC 5322 appendix A.6.3: "09 : 55".
+	aroundColons = regexp.MustCompile(`\s*:\s*`)
 	// dmy is RFC 5322 section 3.3 with what programs make of it: "Monday, 7-Feb-94 9:5".
 	dmy = regexp.MustCompile(`^(?:[A-Za-z]+\.?,? ?)?(\d{1,2})[ -]([A-Za-z]{3})[a-z]*\.?,?[ -](\d{2,4}),? (\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:[.,]\d+)?)? ?([AaPp][Mm]\b)? ?(.*)$`)
 	// mdy is asctime and its like: "Mon Feb  7 21:52:25 PST 1994", "Feb 7, 1994 9:52 PM".
 	mdy = regexp.MustCompile(`^(?:[A-Za-z]+\.?,? )?([A-Za-z]{3})[a-z]*\.? (\d{1,2}),?(?: (\d{4}),?)? (\d{1,2}):(\d{1,2})(?::(\d{1,2}))? ?([AaPp][Mm]\b)? ?([A-Za-z0-9+:-]*?) ?(\d{4})?$`)
 	// iso is RFC 3339, with a space for the T and without a zone too.
 	iso    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)? ?(.*)$`)
-	offset = regexp.MustCompile(`^(?:GMT|UTC|UT)?\s?([+-])(\d{1,2}):?(\d{2})\b`)
+	offset = regexp.MustCompile(`^(?:GMT|UTC|UT)?\s?([+-])(\d{1,2}):?(\d{2})?\b`)
 )
 
 // zones are the names in use. time.Parse reads an unknown name, EST among
@@ -90,7 +92,7 @@ func parseDate(v string) (time.Time, bool) {
 	if len(v) > maxDateLength {
 		return time.Time{}, false
 	}
-	v = strings.Join(strings.Fields(comments.ReplaceAllString(v, " ")), " ")
+	v = aroundColons.ReplaceAllString(strings.Join(strings.Fields(comments.ReplaceAllString(v, " ")), " "), ":")
 	if m := dmy.FindStringSubmatch(v); m != nil {
 		return civil(m[3], months[strings.ToLower(m[2])], m[1], m[4:7], m[7], m[8])
 	}

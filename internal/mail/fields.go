@@ -2,8 +2,13 @@ package mail
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 )
+
+// charsetParameter is the charset that a Content-Type names.
+var charsetParameter = regexp.MustCompile(`(?i);\s*charset\s*=\s*"?([^\s";]+)`)
 
 // fields maps a field's name in lower case to its values, unfolded and in
 // UTF-8, in the order of the block.
@@ -29,7 +34,7 @@ func split(block []byte) fields {
 	var value []byte
 	flush := func() {
 		if name != "" {
-			f[name] = append(f[name], strings.TrimSpace(toUTF8(value)))
+			f[name] = append(f[name], string(value))
 		}
 		name, value = "", nil
 	}
@@ -44,16 +49,47 @@ func split(block []byte) fields {
 				continue // some programs begin with an empty line
 			}
 			block = nil
-		case line[0] == ' ' || line[0] == '\t':
+		case started && (line[0] == ' ' || line[0] == '\t'):
 			value = append(value, line...) // RFC 5322 section 2.2.3: only the line end goes
 		default:
 			flush()
 			started = true
-			name, value = field(line)
+			name, value = field(bytes.TrimLeft(line, " \t"))
 		}
 	}
 	flush()
+	f.toUTF8()
 	return f
+}
+
+// toUTF8 reads values with 8-bit characters, for which a header names no
+// charset, in that of the text or of an encoded word beside them.
+func (f fields) toUTF8() {
+	var hint string
+	for _, values := range f {
+		for i, v := range values {
+			if !utf8.ValidString(v) {
+				if hint == "" {
+					hint = f.charset()
+				}
+				v = unmarked([]byte(v), hint)
+			}
+			values[i] = strings.TrimSpace(v)
+		}
+	}
+}
+
+// charset guesses what unmarked text is written in.
+func (f fields) charset() string {
+	if m := charsetParameter.FindStringSubmatch(f.first("content-type")); m != nil {
+		return strings.ToLower(m[1])
+	}
+	for _, name := range []string{"subject", "from", "to"} {
+		if m := word.FindStringSubmatch(f.first(name)); m != nil {
+			return strings.ToLower(m[1])
+		}
+	}
+	return ""
 }
 
 // field takes "Name: value" apart; the name is empty if the line is not one.

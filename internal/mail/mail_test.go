@@ -1,11 +1,15 @@
 package mail_test
 
 import (
+	"fmt"
+	"mime"
 	netmail "net/mail"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -156,6 +160,7 @@ func TestBrokenLinesLoseOnlyThemselves(t *testing.T) {
 	for name, block := range map[string]string{
 		"line feeds":         "From: a@x.com\nTo: b@x.com\n\n",
 		"garbage line":       "From: a@x.com\r\ngarbage line\r\n and more\r\nTo: b@x.com\r\n\r\n",
+		"leading blank":      " From: a@x.com\r\nTo: b@x.com\r\n\r\n",
 		"leading space":      " leading: x\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
 		"leading empty line": "\r\nFrom: a@x.com\r\nTo: b@x.com\r\n\r\n",
 		"empty name":         "From: a@x.com\r\n: empty\r\nTo: b@x.com\r\n\r\n",
@@ -188,9 +193,36 @@ func TestSubject(t *testing.T) {
 		"broken =?utf-8?Q?word":                 "broken =?utf-8?Q?word",
 		"tab\tand\r\n  fold":                    "tab and fold",
 		"latin \xe9":                            "latin é",
+		"caf\xc3\xa9 \xe2\x9c\x93 cut \xc3":     "café ✓ cut \ufffd",
+		"=?utf-7?Q?M+APw-ller +- +2D3cAQ-?=":    "Müller + 🐁",
+		"=?unicode-1-1-utf-7?Q?caf+AOk?=":       "café",
+		"=?cp-850?Q?M=81ller?=":                 "Müller",
+		"=?ANSI?Q?=80?=":                        "€",
+		"=?hz-gb-2312?Q?~{VP~}?=":               "中",
+		"=?koi8-r?B?8NLJ18XU?=":                 "Привет",
+		"=?iso-2022-jp?B?GyRCRURDZhsoQg==?=":    "田中",
+		"=?ks_c_5601-1987?B?sei/tcjG?=":         "김영훈",
+		"=?big5?B?pKSk5Q==?=":                   "中文",
+		"=?iso-2022-kr?Q?abc?=":                 "abc",
 	} {
 		if got := parse("Subject: " + in).Subject; got != want {
 			t.Errorf("Subject %q = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestUnmarkedText holds 8-bit text in a header, for which it names no charset,
+// to the charset of what stands beside it.
+func TestUnmarkedText(t *testing.T) {
+	for want, lines := range map[string][]string{
+		"Привет": {"Subject: \xf0\xd2\xc9\xd7\xc5\xd4", "Content-Type: text/plain; charset=KOI8-R"},
+		"中文":     {"Subject: \xd6\xd0\xce\xc4", "Content-Type: text/plain; format=flowed; charset=\"gb2312\""},
+		"Grüße":  {"Subject: Gr\xfc\xdfe", "Content-Type: text/plain; charset=utf-8"},
+		"Grüne":  {"Subject: Gr\xfcne", "From: =?iso-2022-kr?Q?x?= <a@example.com>"},
+		"Иван":   {"Subject: \xc8\xe2\xe0\xed", "From: =?windows-1251?B?yOLg7Q==?= <a@example.com>"},
+	} {
+		if got := parse(lines...).Subject; got != want {
+			t.Errorf("Subject of %q = %q, want %q", lines, got, want)
 		}
 	}
 }
@@ -231,12 +263,15 @@ func TestDate(t *testing.T) {
 		{"Mon,7 Feb 1994 21:52:25 +0000", feb, mail.DateFromHeader},
 		{"Mon, 7 Feb 1994 21.52.25 +0000", feb, mail.DateFromHeader},
 		{"Tue, 8 Feb 1994 05:52:25 GMT+0800", feb, mail.DateFromHeader},
+		{"Tue, 8 Feb 1994 05:52:25 GMT+8", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 16:52:25-0500", feb, mail.DateFromHeader},
 		{"Mon, 7 Feb 1994 24:00:00 +0000", "1994-02-08T00:00:00Z", mail.DateFromHeader},
 		{"Mon, 7 Feb 1994 21:52:60 +0000", "1994-02-07T21:52:59Z", mail.DateFromHeader},
 		{"Tue, 8 Feb 1994 03:22:25 +0530 IST", feb, mail.DateFromHeader},
 		{"Mon, 7-Feb-94 21:52:25 GMT", feb, mail.DateFromHeader},
 		{"Mon, 7  Feb  1994 21:52:25 +0000", feb, mail.DateFromHeader},
 		{"Mon, 7 feb 1994 21:52:25 +0000", feb, mail.DateFromHeader},
+		{"Mon, 7 Feb 1994 21(late):   52  :  25 +0000", feb, mail.DateFromHeader},
 		{"Mon, 7 Feb 101 21:52:25 +0000", "2001-02-07T21:52:25Z", mail.DateFromHeader},
 		{"", "2026-03-04T10:00:00Z", mail.DateMissing},
 		{"yesterday", "2026-03-04T10:00:00Z", mail.DateUnparseable},
@@ -392,4 +427,84 @@ func FuzzAddressesFound(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzDate holds the reader to net/mail, which is strict, on dates with a zone
+// in numbers: it reads names of zones as UTC.
+func FuzzDate(f *testing.F) {
+	f.Add("Mon, 7 Feb 1994 21:52:25 -0800")
+	f.Add("7 Feb 94 21:52 +0000 (x)")
+	f.Add("Mon Feb  7 16:52:25 EST 1994")
+	f.Fuzz(func(t *testing.T, v string) {
+		h := parse("Date: " + v)
+		if h.DateFrom != mail.DateFromHeader && !h.Date.Equal(received) || h.Date.Year() < 1990 || h.Date.After(received.Add(24*time.Hour)) {
+			t.Errorf("Date %q = %s from %q", v, h.Date, h.DateFrom)
+		}
+		strict, err := netmail.ParseDate(v)
+		if _, sec := strict.Zone(); err != nil || strings.ContainsAny(v, "\r\n") || !numericZone.MatchString(v) || sec <= -15*3600 || sec >= 15*3600 ||
+			strict.Year() < 1990 || strict.After(received.Add(24*time.Hour)) {
+			return
+		}
+		if !h.Date.Equal(strict) || h.DateFrom != mail.DateFromHeader {
+			t.Errorf("Date %q = %s from %q, want %s", v, h.Date, h.DateFrom, strict.UTC())
+		}
+	})
+}
+
+var numericZone = regexp.MustCompile(`[+-]\d{4}$`)
+
+// FuzzEncodedWords holds the reader to what mime writes.
+func FuzzEncodedWords(f *testing.F) {
+	f.Add("Grüße aus Köln", "=?utf-8?Q?=C3?= =?gb2312?B?zfU=?=")
+	f.Add("a_b =?x?= ✓", "=?utf-7?Q?+AOk?= =?hz-gb-2312?Q?~{VP?=")
+	f.Fuzz(func(t *testing.T, text, raw string) {
+		if s := parse("Subject: " + strings.NewReplacer("\r", "", "\n", "").Replace(raw)).Subject; strings.ContainsAny(s, "\r\n\x00\u202e") || !utf8.ValidString(s) {
+			t.Errorf("Subject of %q = %q", raw, s)
+		}
+		if !utf8.ValidString(text) || ascii(text) {
+			return
+		}
+		want := parse("Subject: " + text).Subject
+		if strings.ContainsAny(text, "\r\n") || strings.Contains(text, "=?") || strings.Contains(want, "=?") || len([]rune(text)) > 500 {
+			return
+		}
+		for _, e := range []mime.WordEncoder{mime.QEncoding, mime.BEncoding} {
+			if got := parse("Subject: " + e.Encode("utf-8", text)).Subject; got != want {
+				t.Errorf("Subject of %q = %q, want %q", e.Encode("utf-8", text), got, want)
+			}
+		}
+	})
+}
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// BenchmarkParse reads headers as they lie in a mailbox: folded recipients,
+// encoded words, threads, list mail.
+func BenchmarkParse(b *testing.B) {
+	var blocks [][]byte
+	bytes := 0
+	for i := range 1000 {
+		lines := []string{
+			"Return-Path: <ana@example.org>", "Delivered-To: me@example.com",
+			fmt.Sprintf("Date: Tue, %d Mar 2026 18:%02d:09 +0100 (CET)", 1+i%28, i%60),
+			"From: =?utf-8?Q?Ana_L=C3=B3pez?= <ana@example.org>",
+			"To: \"Hall, Susan\" <susan@example.net>,\r\n Bob Wu <bob@example.com>, me@example.com",
+			fmt.Sprintf("Subject: Re: =?utf-8?B?w5xiZXI=?= the plan of day %d", i),
+			fmt.Sprintf("Message-ID: <%d@example.org>", i), fmt.Sprintf("In-Reply-To: <%d@example.com>", i-1),
+			fmt.Sprintf("References: <r@example.com>\r\n <%d@example.com>", i-1),
+			"Content-Type: multipart/alternative; boundary=\"x\"",
+		}
+		if i%4 == 0 {
+			lines = append(lines, "List-Id: The plan <plan.example.org>", "List-Post: <mailto:plan@example.org>", "Precedence: list")
+		}
+		blocks = append(blocks, []byte(strings.Join(lines, "\r\n")+"\r\n\r\n"))
+		bytes += len(blocks[i])
+	}
+	b.SetBytes(int64(bytes / len(blocks)))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		mail.Parse(blocks[i%len(blocks)], received)
+	}
 }

@@ -3,16 +3,22 @@ package mail
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/emersion/go-message/charset"
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
 )
 
 const (
@@ -22,24 +28,44 @@ const (
 
 func init() {
 	// Names in use that go-message does not know.
-	charset.RegisterEncoding("cp932", japanese.ShiftJIS)
-	charset.RegisterEncoding("windows-31j", japanese.ShiftJIS)
-	charset.RegisterEncoding("cp850", charmap.CodePage850)
-	charset.RegisterEncoding("cp-850", charmap.CodePage850)
-	charset.RegisterEncoding("ansi", charmap.Windows1252)
+	for name, e := range map[string]encoding.Encoding{
+		"cp932": japanese.ShiftJIS, "windows-31j": japanese.ShiftJIS, "x-sjis-jp": japanese.ShiftJIS,
+		"cp936": simplifiedchinese.GBK, "euc-cn": simplifiedchinese.GBK, "hz-gb-2312": simplifiedchinese.HZGB2312,
+		"cp949": korean.EUCKR, "ms949": korean.EUCKR, "cp950": traditionalchinese.Big5,
+		"cp437": charmap.CodePage437, "ibm437": charmap.CodePage437,
+		"cp850": charmap.CodePage850, "cp-850": charmap.CodePage850, "ibm850": charmap.CodePage850,
+		"cp858": charmap.CodePage858, "cp1251": charmap.Windows1251, "cp-1251": charmap.Windows1251,
+		"cp-1252": charmap.Windows1252, "ansi": charmap.Windows1252,
+	} {
+		charset.RegisterEncoding(name, e)
+	}
 }
 
 // toUTF8 reads bytes of unknown charset: UTF-8 if they are, else Windows-1252,
 // which holds Latin-1.
-func toUTF8(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
+func toUTF8(b []byte) string { return unmarked(b, "") }
+
+// unmarked reads bytes that are UTF-8 if they look like it, else in the charset
+// that is guessed. A UTF-8 character that was cut in two spoils no other.
+func unmarked(b []byte, guess string) string {
+	whole, broken := 0, 0
+	for rest := b; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 {
+			broken++
+		} else if n > 1 {
+			whole++
+		}
+		rest = rest[n:]
 	}
-	s, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil {
-		return strings.ToValidUTF8(string(b), "\ufffd")
+	if whole < broken {
+		for _, name := range []string{guess, "windows-1252"} {
+			if s, ok := decodeBytes(name, b); ok {
+				return s
+			}
+		}
 	}
-	return string(s)
+	return strings.ToValidUTF8(string(b), "\ufffd")
 }
 
 // word is an encoded word (RFC 2047 section 2), more freely than written
@@ -112,18 +138,49 @@ func decodeCharset(name string, b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if name == "utf-8" || name == "us-ascii" {
-		return toUTF8(b)
+	if s, ok := decodeBytes(name, b); ok {
+		return s
+	}
+	return toUTF8(b)
+}
+
+// decodeBytes reads b in a charset, if that is known and not one that is read
+// with care anyway.
+func decodeBytes(name string, b []byte) (string, bool) {
+	switch name {
+	case "utf-8", "utf8", "us-ascii", "":
+		return "", false
+	case "utf-7", "unicode-1-1-utf-7":
+		return fromUTF7(b), true
 	}
 	r, err := charset.Reader(name, bytes.NewReader(b))
 	if err != nil {
-		return toUTF8(b)
+		return "", false
 	}
 	d, err := io.ReadAll(r)
-	if err != nil {
-		return toUTF8(b)
-	}
-	return strings.ToValidUTF8(string(d), "\ufffd")
+	// ISO-2022-KR and its like are known by name, and read as this one sign.
+	return strings.ToValidUTF8(string(d), "\ufffd"), err == nil && string(d) != "\ufffd"
+}
+
+// shifted is a run of UTF-16 in UTF-7 (RFC 2152), in base64 without padding.
+var shifted = regexp.MustCompile(`\+([A-Za-z0-9+/]*)-?`)
+
+func fromUTF7(b []byte) string {
+	return strings.ToValidUTF8(shifted.ReplaceAllStringFunc(string(b), func(s string) string {
+		code := strings.TrimSuffix(s[1:], "-")
+		if code == "" {
+			return "+"
+		}
+		d, err := base64.RawStdEncoding.DecodeString(code)
+		if err != nil || len(d) < 2 {
+			return s
+		}
+		units := make([]uint16, 0, len(d)/2)
+		for i := 0; i+1 < len(d); i += 2 {
+			units = append(units, binary.BigEndian.Uint16(d[i:]))
+		}
+		return string(utf16.Decode(units))
+	}), "\ufffd")
 }
 
 // clean puts text that came from mail on one line: control and bidi characters
