@@ -389,7 +389,7 @@ func TestScanTakesEveryMessageOnce(t *testing.T) {
 
 func TestScanSkipsWhatSaysNothing(t *testing.T) {
 	s := server(t, 1)
-	for _, raw := range []string{"Subject: nobody\n\n", "\n\n", "From: <>\nDate: Mon, 2 Mar 2026 10:00:00 +0100\n\n"} {
+	for _, raw := range []string{"Subject: nobody\n\n", "\n\n", "From: nobody\nDate: Mon, 2 Mar 2026 10:00:00 +0100\n\n"} {
 		if _, err := s.Append("INBOX", imaptest.Message{Raw: raw, At: sent}); err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,8 @@ import (
 var Fields = []string{
 	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject",
 	"Message-ID", "In-Reply-To", "References", "Content-Type", "Content-Class",
-	"List-Id", "List-Unsubscribe", "List-Post", "Precedence", "Auto-Submitted",
+	"List-Id", "List-Unsubscribe", "List-Post", "List-Subscribe", "List-Help", "List-Owner",
+	"Mailing-List", "X-Mailing-List", "X-BeenThere", "X-MLServer", "Precedence", "Auto-Submitted",
 	"X-Autoreply", "X-Autorespond", "X-Failed-Recipients", "Feedback-ID",
 	"Return-Path", "Delivered-To", "X-Original-To", "Authentication-Results",
 }

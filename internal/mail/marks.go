@@ -17,6 +17,7 @@ const (
 	ListID          Noise = "list-id"
 	ListUnsubscribe Noise = "list-unsubscribe"
 	ListPost        Noise = "list-post"
+	MailingList     Noise = "mailing-list" // what list servers put there beside or before RFC 2369
 	Precedence      Noise = "precedence"
 	AutoSubmitted   Noise = "auto-submitted" // RFC 3834 section 5
 	Autoreply       Noise = "autoreply"
@@ -36,6 +37,8 @@ func noise(f fields, h Header) Noise {
 		return ListUnsubscribe
 	case f.has("list-post"):
 		return ListPost
+	case slices.ContainsFunc(listFields, f.has):
+		return MailingList
 	case precedence == "bulk", precedence == "list", precedence == "junk", precedence == "auto_reply":
 		return Precedence
 	}
@@ -44,7 +47,7 @@ func noise(f fields, h Header) Noise {
 	switch auto = strings.ToLower(strings.TrimSpace(auto)); {
 	case auto != "" && auto != "no":
 		return AutoSubmitted
-	case f.has("x-autoreply"), f.has("x-autorespond"), answersByItself(h.Subject):
+	case f.has("x-autoreply"), f.has("x-autorespond"):
 		return Autoreply
 	case f.has("feedback-id"):
 		return FeedbackID
@@ -54,10 +57,15 @@ func noise(f fields, h Header) Noise {
 		return Report
 	case h.ContentType == "text/calendar", strings.EqualFold(f.first("content-class"), "urn:content-classes:calendarmessage"):
 		return Calendar
+	case answersByItself(h.Subject):
+		return Autoreply
 	}
 	for _, a := range h.From {
 		if n := sender(a.Address); n != "" {
 			return n
+		}
+		if daemonName.MatchString(a.Name) {
+			return NoReply
 		}
 	}
 	if len(h.From) == 0 && daemonName.MatchString(f.first("from")) {
@@ -66,19 +74,27 @@ func noise(f fields, h Header) Noise {
 	return ""
 }
 
+// listFields are put on every message by ezmlm and Yahoo, vger and Debian,
+// Mailman, fml, and list servers that offer no List-Post. The copy that an
+// author sends beside the list bears none of them.
+var listFields = []string{"mailing-list", "x-mailing-list", "x-beenthere", "x-mlserver", "list-subscribe", "list-help", "list-owner"}
+
 //go:embed autoreply.txt
 var autoreplyText string
 
 // autoreplyPrefixes are in lower case, whatever their language.
-var autoreplyPrefixes = sync.OnceValue(func() []string {
+var autoreplyPrefixes = sync.OnceValue(func() []string { return phrases(autoreplyText) })
+
+// phrases reads a data file: a line of phrases for each language.
+func phrases(text string) []string {
 	var all []string
-	for line := range strings.Lines(autoreplyText) {
+	for line := range strings.Lines(text) {
 		if _, list, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && !strings.HasPrefix(line, "#") {
 			all = append(all, strings.Split(list, ", ")...)
 		}
 	}
 	return all
-})
+}
 
 // answersByItself tells an automatic answer by its subject: Exchange within a
 // company, and programs older than RFC 3834, mark it nowhere else.
@@ -99,10 +115,11 @@ func nullPath(values []string) bool {
 }
 
 var (
-	// daemonName is a From without an address, as mail servers write it.
-	daemonName = regexp.MustCompile(`(?i)^"?(?:mailer[-_ ]?daemon|mail delivery (?:sub)?system|postmaster)\b`)
+	// daemonName is how mail servers call themselves, with an address or
+	// without one; some give neither name nor address.
+	daemonName = regexp.MustCompile(`(?i)^"?(?:mailer[-_ ]?daemon|(?:internet )?mail delivery (?:sub)?system|post[-_ ]?master)\b|^\s*<\s*>`)
 	// noReply is a local part that nobody reads, whole or as a word in it.
-	noReply = regexp.MustCompile(`^(?:nobody|mdaemon|postmaster|null|auto[-_.]?(?:reply|response|responder|confirm|mailer|notify)|.*[-_.]daemon|maildaemon)$|` +
+	noReply = regexp.MustCompile(`^(?:nobody|mdaemon|post[-_.]?master|null|auto[-_.]?(?:reply|response|responder|confirm|mailer|notify)|.*[-_.]daemon|maildaemon)$|` +
 		`(?:^|[-_.+=])(?:no[-_.]?repl(?:y|ys|ies)|not?[-_.]?respond|do[-_.]?not[-_.]?(?:reply|respond|answer)|dont[-_.]?reply|ne[-_.]?pas[-_.]?repondre|nepasrepondre|nao[-_.]?responda|no[-_.]?responder|keine[-_.]?antwort|mailer[-_.]?daemon|notifications?|notify|notifier|notices?|alerts?|bounces?)(?:$|[-_.+=0-9])`)
 	// calendarSender is a calendar service that writes for its users.
 	calendarSender = regexp.MustCompile(`^(?:calendar-(?:notification|server|invite)s?|.*[-_.+]calendar-notification|invites?\+[^@]*|meetingrequests?)@|@(?:bounce\.google|calendar-server\.bounces\.google|resource\.calendar\.google|group\.calendar\.google)\.com$`)
