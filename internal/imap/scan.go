@@ -403,7 +403,7 @@ func (w *walk) add(b *ledger.Batch, f fetched) {
 	}
 	b.Mail = append(b.Mail, ledger.Mail{
 		UID: f.uid, ID: h.MessageID, At: h.Date, Subject: h.Subject, People: people(h), Refs: refs,
-		Fingerprint: h.Fingerprint, Noise: string(h.Noise), Lists: h.ListAddresses, Delivered: h.Delivered,
+		Fingerprint: h.Fingerprint, Noise: string(h.Noise), Invite: h.Invite, Lists: h.ListAddresses, Delivered: h.Delivered,
 	})
 }
 

@@ -128,6 +128,9 @@ func (k *intake) finish(ctx context.Context) error {
 	if err := k.derive(ctx, k.touched.groups); err != nil {
 		return fmt.Errorf("derive: %w", err)
 	}
+	if err := k.invites(ctx); err != nil {
+		return fmt.Errorf("derive calendar mail: %w", err)
+	}
 	if err := k.answers(ctx, k.touched.groups, qBareAfter); err != nil {
 		return fmt.Errorf("find what is answered: %w", err)
 	}
@@ -305,6 +308,9 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) 
 	at := m.At.Unix()
 	if _, err = k.exec(ctx, qAddMail, row, m.ID, content, at, at, m.Subject, null(m.Fingerprint), refs,
 		len(m.Refs) == 0 && !reply, null(topic), group, thread); err != nil {
+		return err
+	}
+	if err := k.addTitle(ctx, row, m.Invite); err != nil {
 		return err
 	}
 	if err := k.addPeople(ctx, row, m.People); err != nil {

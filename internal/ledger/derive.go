@@ -340,6 +340,9 @@ func deriveAll(ctx context.Context, t *tx, n *lens) error {
 	if err := k.allGroups(ctx, k.derive); err != nil {
 		return err
 	}
+	if err := allInvites(ctx, t); err != nil {
+		return err
+	}
 	err := k.allGroups(ctx, func(ctx context.Context, groups map[int64]bool) error {
 		k.touched = newTouched()
 		return k.answers(ctx, groups, qBareIn)
@@ -450,7 +453,8 @@ var (
 		WHERE m.stands = 'ask')`)
 	// The same subject to many people is a mailing for each of them.
 	qMarkMailing = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
-		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value AND i.mine = 1
+		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+			AND (i.mine = 1 OR i.id IN (SELECT interaction_id FROM calendar_mail))
 		CROSS JOIN interaction AS m ON m.topic = i.topic AND m.mine = 1 AND m.current = 1
 			AND m.at BETWEEN i.at - 86400 AND i.at + 86400
 		CROSS JOIN address AS a ON a.id = m.first_to)`)

@@ -122,9 +122,12 @@ func (l *Ledger) setHealth(ctx context.Context, s SourceID, q string, args ...an
 
 var (
 	qHealth = query(`SELECT id, account, type, name, ok_at, failed_at, error, total, lowest, reached_at, complete, sent,
-		(SELECT count(*) FROM copy AS c WHERE c.source_id = source.id)
+		(SELECT count(*) FROM copy AS c WHERE c.source_id = source.id
+			AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail))
 		FROM source ORDER BY account, type, name`)
-	qHealthNoise   = query(`SELECT source_id, reason, count(*) FROM noise GROUP BY source_id, reason`)
+	qHealthNoise = query(`SELECT source_id, reason, count(*) FROM (SELECT source_id, reason FROM noise UNION ALL
+		SELECT c.source_id, '` + noiseCalendar + `' FROM calendar_mail AS m JOIN copy AS c ON c.interaction_id = m.interaction_id)
+		GROUP BY source_id, reason`)
 	qHealthSkipped = query(`SELECT source_id, place, reason FROM skipped ORDER BY source_id, place`)
 )
 

@@ -180,6 +180,9 @@ func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, err
 	if err != nil {
 		return 0, err
 	}
+	if err := k.addTitle(ctx, row, m.Title); err != nil {
+		return 0, err
+	}
 	if err := k.addPeople(ctx, row, m.People); err != nil {
 		return 0, err
 	}

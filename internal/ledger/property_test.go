@@ -28,7 +28,7 @@ func world(t *rapid.T) []ledger.Batch {
 		"colleague@example.com", "j.doe@gmail.com", "jdoe@gmail.com", "list@lists.example.org",
 	}
 	names := []string{"", "Maria Ey", "Ana Lima", "Bob Wu", "Kim Oh"}
-	subjects := []string{"", "Hello", "Lunch?", "Re: Hello", "Fwd: Hello", "Re: Lunch?"}
+	subjects := []string{"", "Hello", "Lunch?", "Re: Hello", "Fwd: Hello", "Re: Lunch?", "Accepted: Talk u0", "Invitation: TALK U1"}
 	address := rapid.SampledFrom(addresses)
 	n := rapid.IntRange(1, 30).Draw(t, "messages")
 	for i := range n {
@@ -45,6 +45,11 @@ func world(t *rapid.T) []ledger.Batch {
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "refs") {
 			m.Refs = append(m.Refs, fmt.Sprintf("m%d@x", rapid.IntRange(0, 25).Draw(t, "ref")))
+		}
+		if title, ok := strings.CutPrefix(m.Subject, "Accepted: "); ok {
+			m.Invite = title
+		} else if title, ok := strings.CutPrefix(m.Subject, "Invitation: "); ok {
+			m.Invite = title
 		}
 		m.Fingerprint = fmt.Sprint(m.At, m.Subject, m.People)
 		for _, s := range []ledger.SourceID{inbox, sent, home} {
@@ -112,6 +117,9 @@ func meetings(t *rapid.T, addresses []string) (out []ledger.Batch) {
 			}
 			m.People = append(m.People, p)
 		}
+		if rapid.IntRange(0, 3).Draw(t, "retitled") == 0 {
+			m.Title = "Hello"
+		}
 		for range rapid.IntRange(1, 2).Draw(t, "copies") {
 			source := cal
 			source.Name += rapid.SampledFrom([]string{"a", "b"}).Draw(t, "calendar")
@@ -120,6 +128,20 @@ func meetings(t *rapid.T, addresses []string) (out []ledger.Batch) {
 				Objects: []ledger.Object{object(fmt.Sprintf("/%d.ics", i), m)},
 			})
 		}
+	}
+	return out
+}
+
+// vanished takes some of the meetings away again, and with what lay ahead what
+// followed from it.
+func vanished(t *rapid.T) (out []ledger.Batch) {
+	for i := range rapid.IntRange(0, 2).Draw(t, "vanished") {
+		source := cal
+		source.Name += rapid.SampledFrom([]string{"a", "b"}).Draw(t, "from")
+		out = append(out, ledger.Batch{
+			Source: source, At: day(1), Cursor: ledger.Cursor{SyncToken: "2", Complete: true},
+			Gone: []string{fmt.Sprintf("/%d.ics", i)},
+		})
 	}
 	return out
 }
@@ -175,7 +197,7 @@ func unsure(t *rapid.T, l *ledger.Ledger) []ledger.AmbiguousName {
 
 func TestSummariesEqualRebuild(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		batches := world(t)
+		batches := append(world(t), vanished(t)...)
 		if rapid.Bool().Draw(t, "with names") {
 			batches = append(append(batches, notes(t)...), allRead)
 		}

@@ -516,7 +516,9 @@ func followUpRow(ctx context.Context, t *tx, p Placement) (FollowUpRow, error) {
 var (
 	qTotalRows = query(`SELECT kind, direction, direct, count(*) FROM interaction WHERE current = 1 GROUP BY kind, direction, direct`)
 	// A message is noise only if every copy of it is.
-	qTotalNoise = query(`SELECT reason, count(*) FROM (SELECT min(reason) AS reason FROM noise
+	qTotalNoise = query(`SELECT reason, count(*) FROM (SELECT DISTINCT '` + noiseCalendar + `' AS reason, i.group_id FROM calendar_mail AS m
+			JOIN interaction AS i ON i.id = m.interaction_id
+		UNION ALL SELECT min(reason) AS reason, 0 FROM noise
 		WHERE NOT EXISTS (SELECT 1 FROM interaction AS i WHERE i.kind = 'mail' AND i.evidence = noise.message_id)
 		AND NOT EXISTS (SELECT 1 FROM interaction AS i WHERE i.fingerprint = noise.fingerprint)
 		GROUP BY coalesce(fingerprint, message_id)) GROUP BY reason`)

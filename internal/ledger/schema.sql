@@ -172,6 +172,16 @@ CREATE TABLE copy (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX copy_source ON copy (source_id, href);
 
+CREATE TABLE titled (
+	interaction_id INTEGER PRIMARY KEY REFERENCES interaction,  -- a meeting, or a message that speaks of one as calendar programs do
+	title          TEXT NOT NULL                                -- hash of the meeting's title
+) STRICT;
+CREATE INDEX titled_title ON titled (title);
+
+CREATE TABLE calendar_mail (
+	interaction_id INTEGER PRIMARY KEY REFERENCES interaction  -- derived, as the whole table: noise, since there is such a meeting
+) STRICT;
+
 CREATE TABLE noise (
 	message_id  TEXT NOT NULL,
 	source_id   INTEGER NOT NULL REFERENCES source,
@@ -305,7 +315,8 @@ FROM placement AS p WHERE p.outcome <> '';
 CREATE VIEW source_health AS
 SELECT s.account, s.type, s.name, s.sent, s.complete, datetime(s.ok_at, 'unixepoch') AS ok,
 	datetime(s.failed_at, 'unixepoch') AS failed, s.error, datetime(s.reached_at, 'unixepoch') AS reached, s.total,
-	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id) AS "read",
-	(SELECT count(*) FROM noise AS n WHERE n.source_id = s.id) AS noise,
+	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail)) AS "read",
+	(SELECT count(*) FROM noise AS n WHERE n.source_id = s.id) + (SELECT count(*) FROM calendar_mail AS m
+		JOIN copy AS c ON c.interaction_id = m.interaction_id AND c.source_id = s.id) AS noise,
 	(SELECT count(*) FROM skipped AS k WHERE k.source_id = s.id) AS skipped
 FROM source AS s;

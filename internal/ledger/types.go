@@ -120,6 +120,7 @@ type Mail struct {
 	Refs        []string      // References, oldest first, and last of all In-Reply-To
 	Fingerprint string        // equal for the same message under another Message-ID
 	Noise       string        // why it is no person's word, "" if it is
+	Invite      string        // title of the meeting that calendar mail speaks of, "" for other mail; follows from Subject
 	Lists       []string      // addresses in List-Post and List-Id
 	Delivered   bool          // bears a mark of delivery
 }

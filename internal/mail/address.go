@@ -174,8 +174,8 @@ func addrSpec(s string) (address string, exact bool) {
 	}
 	if m := quotedLocal.FindStringSubmatch(s); m != nil {
 		local := unescape(m[1])
-		if plainLocal := local + "@" + m[2]; dotAtom.MatchString(plainLocal) {
-			return normalise(plainLocal), true
+		if bare := local + "@" + m[2]; anywhere.FindString(bare) == bare {
+			return normalise(bare), true // ".b"@c is the mailbox that others write .b@c
 		}
 		if m := anywhere.FindString(local); m != "" { // "a@b"@c: a gateway's work
 			return normalise(m), false

@@ -50,6 +50,11 @@ type Header struct {
 	ListAddresses []string // addresses of mailing lists named by List-Post and List-Id
 	Delivered     bool     // bears a mark of delivery, so it was not just stored by its author
 
+	// Invite is the title of the meeting that the subject speaks of as calendar
+	// programs do ("Accepted: Lunch"); empty if it does not. The message is
+	// calendar mail if there is such a meeting (SPEC section 3.3).
+	Invite string
+
 	// Fingerprint is the same for two copies of one message, even under
 	// another or no Message-ID: From, Date to the second, Subject, recipients.
 	Fingerprint string
@@ -75,6 +80,7 @@ func Parse(block []byte, internalDate time.Time) Header {
 	h.References = references(f["references"])
 	h.Noise = noise(f, h)
 	h.ListAddresses = listAddresses(f)
+	h.Invite = invite(h.Subject)
 	h.Fingerprint = hash(h.fingerprint())
 	if h.MessageID = ownID(f["message-id"]); h.MessageID == "" {
 		h.MessageID, h.Synthetic = "x-syncd:"+h.Fingerprint[:32], true
