@@ -112,6 +112,7 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	}
 	ignored := len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.ignored(a) })
 	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported) && !list && !ignored
+	c.Role = c.Role || !p.out.contact && mechanical(p.items)
 	return p.out, nil
 }
 
