@@ -115,11 +115,16 @@ func TestEasyHamThroughTheLedger(t *testing.T) {
 		inbox = append(inbox, imaptest.Message{At: received, Raw: string(raw)})
 	}
 	offices := readBoxes(t, []string{"yyyy@spamassassin.taint.org", "zzzz@spamassassin.taint.org"}, map[string][]imaptest.Message{"INBOX": inbox})
+	by := map[string]int{}
+	marked := map[mail.Noise]int{}
 	type count struct{ total, marks, sender, nobodys, left int }
 	counts := map[string]*count{}
 	for i, m := range inbox {
 		h := mail.Parse([]byte(m.Raw), received)
 		label := labels[names[i]]
+		if marked[h.Noise]++; h.Noise == "" && len(h.From) > 0 && offices[h.From[0].Address] {
+			by[h.From[0].Address]++
+		}
 		for _, key := range []string{label[0], label[0] + " drawn at random"} {
 			if label[0] == "" || key != label[0] && label[1] != "random" {
 				continue
@@ -143,6 +148,7 @@ func TestEasyHamThroughTheLedger(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("all %d: by marks %v, by sender %v", len(inbox), marked, by)
 	t.Logf("%-24s %8s %8s %8s %8s %8s", "label", "messages", "by marks", "sender", "to none", "left")
 	for _, key := range []string{"person", "list", "robot", "bulk", "list drawn at random", "robot drawn at random", "bulk drawn at random"} {
 		if c := counts[key]; c != nil {
@@ -213,6 +219,38 @@ func TestTwoWayCounterpartsAreKept(t *testing.T) {
 		t.Logf("%s: %d two-way counterparts, %d of their messages called noise, %d of these no automatic answers", name, people, answers, lost)
 		if people == 0 || lost > 0 {
 			t.Errorf("%s: %d messages of %d two-way counterparts lost", name, lost, people)
+		}
+	}
+}
+
+// TestNamesOfOffices counts how many of the local parts that others list as
+// those of offices and programs are told, as noise or as role addresses.
+func TestNamesOfOffices(t *testing.T) {
+	for _, list := range []string{"no-reply-list", "admin-list"} {
+		var names []string
+		if err := json.Unmarshal(corpus(t, "../lists/reserved-addresses/"+list+".json"), &names); err != nil {
+			t.Fatal(err)
+		}
+		var inbox []imaptest.Message
+		noise := map[string]bool{}
+		for i, n := range names {
+			m := imaptest.Message{At: sent, Raw: fmt.Sprintf("From: %s@example.org\nTo: bob@example.com\nMessage-ID: <%d@example.org>\nSubject: a\n\n", n, i)}
+			noise[n] = mail.Parse([]byte(m.Raw), sent).Noise != ""
+			inbox = append(inbox, m)
+		}
+		offices := readBoxes(t, []string{"bob@example.com"}, map[string][]imaptest.Message{"INBOX": inbox})
+		told := 0
+		var others []string
+		for _, n := range names {
+			if noise[n] || offices[n+"@example.org"] {
+				told++
+			} else {
+				others = append(others, n)
+			}
+		}
+		t.Logf("%s: %d of %d told; not: %s", list, told, len(names), strings.Join(others, " "))
+		if told*4 < len(names) {
+			t.Errorf("%s: %d of %d told, want a quarter at least", list, told, len(names))
 		}
 	}
 }

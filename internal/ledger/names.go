@@ -134,17 +134,19 @@ func shared(uses []nameUse) bool {
 // roleLocals are local parts that stand for an office, not a person.
 var roleLocals = func() map[string]bool {
 	out := map[string]bool{}
-	for s := range strings.FieldsSeq(`abuse account accounting accounts admin administration administrator admissions
-		alert alerts all anfrage apply billing bestellung booking bookings buchhaltung bugzilla buildbot bureau business careers
-		comercial commercial compliance contact contacto contactus contato customercare customerservice
-		desk editor editorial einkauf empfang enquiries enquiry events everyone facturation feedback finance
-		frontdesk git gitbox help helpdesk hello hostmaster hr info information inquiries inquiry invoice invoices it
-		jenkins jira jobs
-		kontakt legal mail mailer-daemon mailadmin marketing media membership news newsletter noc no-reply
-		noreply office operations ops orders payments postmaster praxis presse press privacy purchasing
-		reception recruiting recruitment registrar reservations rechnung root sales secretariat secretary
-		security service services sekretariat shop staff store subscribe subscriptions support svn team tech
-		technik tickets unsubscribe ventas verkauf verwaltung vertrieb webmaster welcome`) {
+	for s := range strings.FieldsSeq(`abuse account accounting accounts admin administracao administracion administration administrator
+		admissions alert alerts all amministrazione anfrage announce announcements apply bestellung billing
+		booking bookings bookkeeping bugzilla buildbot buchhaltung bureau business careers comercial commercial compliance
+		comptabilite contabilidad contact contacto contactus contato customer customercare customers
+		customerservice desk developers editor editorial einkauf empfang enquiries enquiry events everyone
+		facturation feedback finance frontdesk git gitbox groups hello help helpdesk hostmaster hr info information
+		inquiries inquiry invoice invoices it jenkins jira jobs klantenservice kontakt kundenservice legal listmaster
+		mail mailadmin mailerdaemon maintenance marketing media membership moderator moderators news
+		newsletter noc noreply office operations operator ops orders owner payment payments postmaster
+		praxis press presse privacy promo purchasing reception rechnung recruiting recruitment refunds
+		registrar registration reservations root sales secretariat secretary security sekretariat service
+		services shop staff store subscribe subscriptions support svn sysadmin system team tech technik tickets
+		unsubscribe updates ventas verkauf vertrieb verwaltung webmail webmaster website welcome`) {
 		out[s] = true
 	}
 	return out
@@ -152,5 +154,9 @@ var roleLocals = func() map[string]bool {
 
 func roleAddress(address string) bool {
 	local, _ := cutAddress(untagged(address))
-	return roleLocals[local]
+	return roleLocals[local] || roleLocals[withoutSigns.Replace(local)]
 }
+
+// withoutSigns makes one of customer-service, customer_service and
+// customer.service.
+var withoutSigns = strings.NewReplacer("-", "", "_", "", ".", "")

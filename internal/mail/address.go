@@ -14,8 +14,10 @@ type Address struct {
 	Loose   bool   // the syntax was broken and the address picked out of it
 }
 
-// maxAddress bounds one address; RFC 5321 section 4.5.3.1 allows 320 bytes.
-const maxAddress = 512
+const (
+	maxAddress   = 512  // bytes of one; RFC 5321 section 4.5.3.1 allows 320
+	maxAddresses = 1000 // of one field; what comes after them is left out
+)
 
 var (
 	// dotAtom is an addr-spec by the book (RFC 5322 section 3.4.1), with the
@@ -55,6 +57,9 @@ func addressList(v string) []Address {
 	var list []Address
 	var before string // an element without an address: perhaps the first half of an unquoted "Doe, Jane"
 	for _, e := range elements(v) {
+		if len(list) == maxAddresses {
+			break
+		}
 		a, ok := parseAddress(e)
 		if !ok {
 			before = strings.TrimSpace(e)

@@ -1,18 +1,13 @@
 package mail_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"syncd/internal/mail"
@@ -142,61 +137,5 @@ func TestBouncesAreNoise(t *testing.T) {
 	t.Logf("%d of %d without a mark; by mark: %v", people, total, reasons)
 	if total < 700 || people > 5 {
 		t.Errorf("%d of %d automatic messages bear no mark, want the 5 that people wrote", people, total)
-	}
-}
-
-// TestLabelledMailIsTold counts, on labelled mail, people taken for automatic
-// mail: SPEC section 6 allows one in two hundred.
-func TestLabelledMailIsTold(t *testing.T) {
-	labels := map[string]string{}
-	b, err := os.ReadFile(corpus(t, "spamassassin/easy-ham-1.labels.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Split(strings.TrimSpace(line), "\t"); len(f) >= 2 {
-			labels[f[0]] = f[1]
-		}
-	}
-	f, err := os.Open(corpus(t, "spamassassin/easy-ham-1.tar.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, lost := map[string]int{}, map[string]int{}
-	for r := tar.NewReader(z); ; {
-		e, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		label := labels[filepath.Base(e.Name)]
-		if label == "" {
-			label = labels[e.Name]
-		}
-		raw, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, after, ok := bytes.Cut(raw, []byte("\n")); ok && bytes.HasPrefix(raw, []byte("From ")) {
-			raw = after
-		}
-		noise := mail.Parse(raw, received).Noise
-		if label != "" {
-			found[label]++
-			if (noise != "") == (label == "person") {
-				lost[label]++
-			}
-		}
-	}
-	t.Logf("labelled: %v, told wrongly: %v", found, lost)
-	if found["person"] == 0 || lost["person"]*200 > found["person"] {
-		t.Errorf("%d of %d people taken for automatic mail", lost["person"], found["person"])
 	}
 }

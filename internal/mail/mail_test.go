@@ -131,6 +131,12 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestAddressesAreBounded(t *testing.T) {
+	if got := parse("To: " + strings.Repeat("a@example.com, ", 5000)).To; len(got) != 1000 {
+		t.Errorf("%d addresses of 5000, want the first 1000", len(got))
+	}
+}
+
 // TestAddressesAgreeWithNetMail holds the tolerant reader to the strict one on
 // what the strict one accepts.
 func TestAddressesAgreeWithNetMail(t *testing.T) {

@@ -119,7 +119,7 @@ var (
 	// without one; some give neither name nor address.
 	daemonName = regexp.MustCompile(`(?i)^"?(?:mailer[-_ ]?daemon|(?:internet )?mail delivery (?:sub)?system|post[-_ ]?master)\b|^\s*<\s*>`)
 	// noReply is a local part that nobody reads, whole or as a word in it.
-	noReply = regexp.MustCompile(`^(?:nobody|mdaemon|post[-_.]?master|null|auto[-_.]?(?:reply|response|responder|confirm|mailer|notify)|.*[-_.]daemon|maildaemon)$|` +
+	noReply = regexp.MustCompile(`^(?:nobody|mdaemon|daemon|mailer|cron|listserv|majordomo|www-data|wordpress|post[-_.]?master|null|auto[-_.]?(?:reply|response|responder|confirm|mailer|notify)|.*[-_.]daemon|maildaemon)$|` +
 		`(?:^|[-_.+=])(?:no[-_.]?repl(?:y|ys|ies)|not?[-_.]?respond|do[-_.]?not[-_.]?(?:reply|respond|answer)|dont[-_.]?reply|ne[-_.]?pas[-_.]?repondre|nepasrepondre|nao[-_.]?responda|no[-_.]?responder|keine[-_.]?antwort|mailer[-_.]?daemon|notifications?|notify|notifier|notices?|alerts?|bounces?)(?:$|[-_.+=0-9])`)
 	// calendarSender is a calendar service that writes for its users.
 	calendarSender = regexp.MustCompile(`^(?:calendar-(?:notification|server|invite)s?|.*[-_.+]calendar-notification|invites?\+[^@]*|meetingrequests?)@|@(?:bounce\.google|calendar-server\.bounces\.google|resource\.calendar\.google|group\.calendar\.google)\.com$`)

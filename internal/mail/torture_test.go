@@ -20,7 +20,7 @@ import (
 var (
 	// noMail are files that lie among the messages: expected results, and parts
 	// taken out of messages.
-	noMail      = regexp.MustCompile(`\.(?:xml|out|golden|png|doc|dat|bin|md|noindex|noupdate|ignore)$|_decoded[_0-9]*\.txt$|-body\.txt$|french-fable|/output/|sample_output|/files/|ARTISTIC-LICENSE|README|/size-\d$`)
+	noMail      = regexp.MustCompile(`\.(?:xml|out|golden|png|json|doc|dat|bin|md|noindex|noupdate|ignore)$|_decoded[_0-9]*\.txt$|-body\.txt$|french-fable|/output/|sample_output|/files/|ARTISTIC-LICENSE|README|/size-\d$`)
 	mailboxFile = regexp.MustCompile(`\.mbox$|/mailbox/|/mbox/`)
 )
 
@@ -100,7 +100,7 @@ func outcome(raw []byte) (reasons []string, skipped bool) {
 // corpora was read. None is skipped that names a sender.
 func TestReadPartlySkipped(t *testing.T) {
 	sender := regexp.MustCompile(`(?im)^(?:from|sender)[ \t]*:[^\n]*[^ \t<>@"]@[a-z0-9]`)
-	for _, dir := range []string{"torture", "automated"} {
+	for _, dir := range []string{"torture", "automated", "lists", "enron"} {
 		files, total := 0, 0
 		counts := map[string]int{}
 		reasons := map[string]int{}
