@@ -40,7 +40,8 @@ def others(m):
 
 
 db = sqlite3.connect(ledger)
-noise = dict(db.execute("SELECT message_id, reason FROM noise"))
+noise = dict(db.execute("""SELECT message_id, reason FROM noise
+    UNION ALL SELECT i.evidence, 'calendar' FROM calendar_mail AS m JOIN interaction AS i ON i.id = m.interaction_id"""))
 counted, expected, have = Tally(), Tally(), Tally()
 by_content, groups = {}, collections.defaultdict(list)
 for m in box.messages:

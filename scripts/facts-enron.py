@@ -12,7 +12,8 @@ corpus, scope, contacts, ledger = sys.argv[1:5]
 box = Mailbox(corpus, scope)
 own, zone, domain = box.own, zoneinfo.ZoneInfo("America/Chicago"), box.domain
 db = sqlite3.connect(ledger)
-noise = {m for m, in db.execute("SELECT message_id FROM noise")}
+noise = {m for m, in db.execute("""SELECT message_id FROM noise
+    UNION SELECT i.evidence FROM calendar_mail AS m JOIN interaction AS i ON i.id = m.interaction_id""")}
 SPAN = datetime.timedelta(days=30)
 
 
