@@ -723,6 +723,8 @@ func TestPeopleOfMeetings(t *testing.T) {
 			"ORGANIZER;CN=Private:mailto:xyz@group.calendar.google.com", "ATTENDEE:mailto:Room-12@example.com", "ATTENDEE:mailto:conf.room.blue@example.com",
 			"ATTENDEE:mailto:boardroom@example.com", "ATTENDEE;CUTYPE=ROOM;CN=Blue:urn:uuid:4",
 		}, things: 9},
+		{name: "Bo on vacation", theirs: true},
+		{name: "Vacation plans", lines: []string{"ATTENDEE:mailto:bo@example.com"}, persons: "bo@example.com"},
 		{name: "persons", lines: []string{
 			"ATTENDEE;CUTYPE=INDIVIDUAL:mailto:a@example.com", "ATTENDEE;CUTYPE=UNKNOWN:mailto:b@example.com", "ATTENDEE;CUTYPE=X-CREW:mailto:c@example.com",
 			"ATTENDEE;ROLE=OPT-PARTICIPANT:mailto:d@example.com", "ATTENDEE:mailto:adrian.room@example.com", "ATTENDEE:mailto:roomer@example.com",

@@ -115,7 +115,8 @@ func contentOf(e *ical.Event, writable bool) *content {
 		return k
 	}
 	k.people, k.unlisted = people(e), unlisted(e)
-	k.theirs = !writable && noOrganizer(e) || !noOrganizer(e) && ledger.ASCII(e.Organizer.Address) == ""
+	k.theirs = noOrganizer(e) && !writable || !noOrganizer(e) && ledger.ASCII(e.Organizer.Address) == "" ||
+		len(e.Attendees) == 0 && saysAbsent(k.title)
 	k.who, k.absent = onlyPerson(e, k.people)
 	k.absent = k.absent && !cancelled(e) && saysAbsent(k.title)
 	return k

@@ -82,3 +82,30 @@ func BenchmarkRebuild(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkNames looks through 5,000 events for the names of 10,000 contacts,
+// since one of the events changed.
+func BenchmarkNames(b *testing.B) {
+	l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	fill(b, l, 40_000, 10_000)
+	one := func(n int, title string) ledger.Object {
+		return object(fmt.Sprintf("/%d.ics", n), note(fmt.Sprint(n), float64(n%300), title, "Room 4 of the old town hall"))
+	}
+	batch := ledger.Batch{Source: cal, At: day(4000), Cursor: ledger.Cursor{SyncToken: "1", Complete: true}}
+	for n := range 5000 {
+		batch.Objects = append(batch.Objects, one(n, fmt.Sprintf("Quarterly review with Some One%d about the plan", n*2)))
+	}
+	if err := l.Append(b.Context(), batch); err != nil {
+		b.Fatal(err)
+	}
+	for n := 0; b.Loop(); n++ {
+		batch.Objects = []ledger.Object{one(0, fmt.Sprintf("Lunch with Some One%d", n))}
+		if err := l.Append(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -313,7 +313,7 @@ func (d *derived) meeting(n *lens, r *reading) {
 	small := count <= maxDirect && (!r.series || count <= maxSeries)
 	if small && !r.cancelled && !r.allDay {
 		switch {
-		case count == 1 && (own || byHand) && mine != "DECLINED":
+		case count == 1 && (own || organiser == "") && !r.theirs && mine != "DECLINED":
 			d.stands = lonely
 		case count == 1:
 		case own, invited && mine == "ACCEPTED", !invited && byHand:

@@ -111,6 +111,8 @@ func joined(all []token) string {
 var (
 	honorifics = wordSet("dr prof professor mr mrs ms miss mx sir dame herr frau hr fr mme mlle m dott ing dipl mag")
 	suffixes   = wordSet("phd md jr sr ii iii iv mba esq cpa msc bsc ma")
+	// Words between the last two names of a list.
+	conjunctions = wordSet("and und et y e og och en ja ve plus и")
 )
 
 func wordSet(s string) map[string]bool {
@@ -151,16 +153,19 @@ func nameParts(name string) (parts []string) {
 type directory struct {
 	full  map[string][]int64 // names of two parts and more, in every order they are written in
 	first map[string][]int64
+	begin map[string]bool    // the words with which names begin
 	parts map[int64][]string // of all their names
 }
 
 func newDirectory() *directory {
-	return &directory{full: map[string][]int64{}, first: map[string][]int64{}, parts: map[int64][]string{}}
+	return &directory{full: map[string][]int64{}, first: map[string][]int64{}, begin: map[string]bool{}, parts: map[int64][]string{}}
 }
 
 // add makes a person known. Of too many with one name, those added first are kept.
 func (d *directory) add(who int64, names []string) {
 	put := func(m map[string][]int64, name string) {
+		word, _, _ := strings.Cut(name, " ")
+		d.begin[word] = true
 		if list := m[name]; len(list) < maxBearers && !slices.Contains(list, who) {
 			m[name] = append(list, who)
 		}
@@ -216,7 +221,8 @@ func (d *directory) named(texts ...string) []int64 {
 	return ids
 }
 
-// mentions gives for each name in a text who bears it.
+// mentions gives for each name in a text who bears it. A first name is one as
+// well where it is listed with a name that is: "w/ Ann, Bob and Kim".
 func (d *directory) mentions(text string) (found [][]int64) {
 	phrases, signs := meetingWords()
 	x := phrase{directory: d, all: tokens(text, signs)}
@@ -231,12 +237,29 @@ func (d *directory) mentions(text string) (found [][]int64) {
 			}
 		}
 	}
+	x.used = make([]bool, len(x.all))
+	take := func(i int, who []int64, n int) {
+		if len(who) > 0 && !slices.Contains(x.used[i:i+n], true) {
+			found = append(found, who)
+			for k := i; k < i+n; k++ {
+				x.used[k] = true
+			}
+		}
+	}
 	for i := 0; i < len(x.all); {
 		who, n := x.at(i)
-		if len(who) > 0 {
-			found = append(found, who)
-		}
+		take(i, who, n)
 		i += max(1, n)
+	}
+	for i := range x.all {
+		if who, n := x.firstName(i); n > 0 && x.listed(i, n) {
+			take(i, who, n)
+		}
+	}
+	for i := range slices.Backward(x.all) {
+		if who, n := x.firstName(i); n > 0 && x.listed(i, n) {
+			take(i, who, n)
+		}
 	}
 	return found
 }
@@ -246,19 +269,35 @@ type phrase struct {
 	*directory
 	all  []token
 	meet []bool // which tokens speak of meeting; one more, false
+	used []bool // which belong to a name that was found
 }
 
 // at gives the bearers of the longest name that begins at token i, and how many
 // tokens it has.
 func (x *phrase) at(i int) ([]int64, int) {
+	if !x.begin[x.all[i].word] {
+		return nil, 0
+	}
 	for n := min(maxNameWords, len(x.all)-i); n > 1; n-- {
 		if who := x.full[joined(x.all[i:i+n])]; len(who) > 0 && x.oneName(i, n) && x.apart(i, n) {
 			return who, n
 		}
 	}
+	if who, n := x.firstName(i); n > 0 && x.beside(i, n) {
+		return who, n
+	}
+	return nil, 0
+}
+
+// firstName gives the bearers of the first name that begins at token i, and how
+// many tokens it has; none if there is no such name.
+func (x *phrase) firstName(i int) ([]int64, int) {
+	if !x.begin[x.all[i].word] {
+		return nil, 0
+	}
 	for n := min(maxFirstWords, len(x.all)-i); n > 0; n-- {
 		who := x.first[joined(x.all[i:i+n])]
-		if len(who) == 0 || !x.apart(i, n) || !x.capital(i) || !x.beside(i, n) {
+		if len(who) == 0 || !x.apart(i, n) || !x.capital(i) {
 			continue
 		}
 		if who = x.fitting(who, i, n); len(who) > 0 {
@@ -266,6 +305,15 @@ func (x *phrase) at(i int) ([]int64, int) {
 		}
 	}
 	return nil, 0
+}
+
+// listed says that the words stand in a list with a name that was found.
+func (x *phrase) listed(i, n int) bool {
+	parted := func(k int) bool { return strings.ContainsAny(x.all[k].gap, ",&+/") }
+	before := i > 0 && (x.used[i-1] && parted(i) || i > 1 && conjunctions[x.all[i-1].word] && x.used[i-2])
+	end := i + n
+	after := end < len(x.all) && (x.used[end] && parted(end) || end+1 < len(x.all) && conjunctions[x.all[end].word] && x.used[end+1])
+	return before || after
 }
 
 // oneName says that nothing stands between the words that would part two names.

@@ -223,6 +223,13 @@ func (t *tx) putUnsure(ctx context.Context, now [][2]int64) error {
 	return nil
 }
 
+// isMyName says whether a name is the user's own: somebody of that name is more
+// likely the user under an address that is not configured.
+func (n *lens) isMyName(name string) bool {
+	key := nameKey(name)
+	return key == nameKey(n.cfg.Name) || slices.ContainsFunc(n.cfg.Addresses, func(a string) bool { return key == nameKey(readName([]string{a})) })
+}
+
 // callNames are the names under which events may speak of a contact. What the
 // address alone says, first.last, is one too. An office has none.
 func (s *summary) callNames() []string {

@@ -56,10 +56,12 @@ func withWhom(t *testing.T, l *ledger.Ledger, at time.Time) map[string][]string 
 
 // Whom a title or a place names, and who is too uncertain.
 func TestNamedInEvents(t *testing.T) {
-	l := openLedger(t, t.TempDir(), me)
+	mine := me
+	mine.Name = "Maria Ey"
+	l := openLedger(t, t.TempDir(), mine)
 	acquaint(t, l, 0, "Susan Hall", "Ann Marsh", "Bob Wu", "Robert Wu", "Bob Stone", "Jürgen Müller", "Łukasz Żak", "Ólafur O'Brien",
 		"Anna-Lena Maier", "Mary Poole", "José María Ruiz Gil", "Dr. Helen B. Marlow, PhD", "Vance, Kim", "Will Turner", "Ольга Белова",
-		"Ana Lima", "Ana Lima Costa", "Zoë", "Meeting Room", "J. Bell", "李 小龙", "Tom Ford", "Tom Ford")
+		"Ana Lima", "Ana Lima Costa", "Zoë", "Ey, Maria", "Meeting Room", "J. Bell", "李 小龙", "Tom Ford", "Tom Ford")
 	tests := []struct{ title, location, want string }{
 		{"Coffee w/ Susan Hall", "", "Susan Hall"},
 		{"susan hall", "", "Susan Hall"},
@@ -133,6 +135,14 @@ func TestNamedInEvents(t *testing.T) {
 		{"Coffee w/ Bob", "Bob Wu's place", "Bob Wu"},
 		{"Coffee w/ Susan Hall", "with Mary", "?Mary Poole, Susan Hall"},
 		{"Tom Ford", "", "?Tom Ford, Tom Ford"},
+		{"Lunch w/ Susan, Will", "", "?Susan Hall, Will Turner"},
+		{"Kim/Susan 1:1", "", "?Susan Hall, Vance, Kim"},
+		{"Will, Kim & Susan: lunch", "", "?Susan Hall, Vance, Kim, Will Turner"},
+		{"Lunch with Susan und Will", "", "?Susan Hall, Will Turner"},
+		{"Lunch with Susan, Zed and Will", "", "Susan Hall"},
+		{"Lunch with Susan. Will bring cake", "", "Susan Hall"},
+		{"Maria Ey's office, call", "", ""},
+		{"Lunch Maria", "", ""},
 		{"Lunch Ana", "", "?Ana Lima, Ana Lima Costa"},
 	}
 	var objects []ledger.Object

@@ -256,7 +256,7 @@ func (p *portrait) named(configured string) {
 		c.Name = readName(c.Addresses)
 		c.NameRead = c.Name != ""
 	}
-	if c.Name != "" {
+	if c.Name != "" && !p.lens.isMyName(c.Name) {
 		p.out.names = []string{c.Name}
 	}
 }

@@ -170,9 +170,9 @@ type MeetingInstance struct {
 	Location     string
 	People       []Participant // organizer and attendees, each once
 	Unlisted     int           // people in it without an address
-	// Theirs says that it is not by the user's own hand though it has no
-	// organizer: that one has no address, or it is in a calendar that the user
-	// can only read.
+	// Theirs says that it is no meeting by the user's own hand though it has no
+	// organizer: that one has no address, it is in a calendar that the user can
+	// only read, or it has no people and tells of somebody's absence.
 	Theirs    bool
 	Cancelled bool
 	Series    bool      // an occurrence of a recurring event
