@@ -122,6 +122,7 @@ var documented = map[string][]string{
 	"source": {
 		"account", "type", "name", "id", "configured", "listed", "last_success", "lag_seconds", "error", "failing_since", "notices",
 		"read", "total", "noise", "skipped", "reached", "complete",
+		"sent_by",
 	},
 }
 

@@ -34,6 +34,7 @@ type sourceJSON struct {
 	Skipped     []skipJSON     `json:"skipped"`
 	Reached     *time.Time     `json:"reached"`
 	Complete    bool           `json:"complete"`
+	SentBy      string         `json:"sent_by"` // how it was found to hold sent mail; "" if it does not
 }
 
 type skipJSON struct {
@@ -112,7 +113,7 @@ func (a *app) source(h ledger.SourceHealth, configured bool) sourceJSON {
 		Account: h.Source.Account, Type: string(h.Source.Type), Name: cmp.Or(h.Title, h.Source.Name), ID: h.Source.Name,
 		Configured: configured, Listed: h.Listed, LastSuccess: utc(h.OKAt), Error: h.Error, FailingFrom: utc(h.FailingSince),
 		Notices: append([]string{}, h.Notices...), Read: h.Read, Total: h.Total, Noise: h.Noise, Skipped: []skipJSON{},
-		Reached: utc(h.Reached), Complete: h.Complete,
+		Reached: utc(h.Reached), Complete: h.Complete, SentBy: string(h.SentBy),
 	}
 	for _, k := range h.Skipped {
 		j.Skipped = append(j.Skipped, skipJSON(k))
@@ -157,6 +158,12 @@ func (a *app) printSource(x sourceJSON, zone *time.Location) {
 		fmt.Fprintf(a.stdout, ", back to %s so far", x.Reached.In(zone).Format("2 Jan 2006"))
 	case !x.Complete:
 		fmt.Fprint(a.stdout, ", not begun")
+	}
+	switch {
+	case x.SentBy == string(ledger.SentByContent):
+		fmt.Fprint(a.stdout, "; your sent mail, by its content")
+	case x.SentBy != "":
+		fmt.Fprint(a.stdout, "; your sent mail")
 	}
 	fmt.Fprintln(a.stdout)
 	for _, k := range x.Skipped {

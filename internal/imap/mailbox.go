@@ -35,6 +35,7 @@ type Mailbox struct {
 	Raw       string // as the server spells it
 	Use       Use
 	UseByName bool   // the server did not tell the use: the name did
+	Named     bool   // Account.Sent names it, so its use is UseSent
 	Left      string // why it is not read; empty if it is
 
 	// What STATUS said; 0 if it did not.
@@ -113,6 +114,19 @@ func (b *Mailbox) order() int {
 		return 1
 	}
 	return 2
+}
+
+// SentBy tells how the mailbox was found to hold sent mail, "" if it does not.
+func (b *Mailbox) SentBy() ledger.SentBy {
+	switch {
+	case b.Use != UseSent:
+		return ""
+	case b.Named:
+		return ledger.SentByConfiguration
+	case b.UseByName:
+		return ledger.SentByName
+	}
+	return ledger.SentByUse
 }
 
 // state takes over what STATUS said.
@@ -266,7 +280,7 @@ func (s *Session) choose(boxes []Mailbox) {
 				b.Use, b.UseByName = UseNone, false
 			}
 			if strings.EqualFold(b.Name, s.account.Sent) || b.Raw == s.account.Sent {
-				b.Use = UseSent
+				b.Use, b.Named = UseSent, true
 			}
 		}
 		switch {

@@ -290,7 +290,8 @@ func (w *walk) finish() error {
 // give completes a batch and yields it.
 func (w *walk) give(b ledger.Batch) error {
 	b.Source = ledger.SourceID{Account: w.s.account.Name, Type: ledger.Mailbox, Name: w.box.Raw}
-	b.Cursor, b.Sent, b.Total, b.Reset = w.cur, w.box.Use == UseSent, w.messages, w.reset
+	b.Cursor, b.Total, b.Reset = w.cur, w.messages, w.reset
+	b.Use, b.Sent, b.SentBy = string(w.box.Use), w.box.Use == UseSent, w.box.SentBy()
 	w.reset, w.last = false, w.cur
 	if !w.yield(b, nil) {
 		return errStopped

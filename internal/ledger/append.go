@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -111,6 +112,13 @@ func (k *intake) take(ctx context.Context) error {
 		}
 		k.newSent, k.anew = true, wasRead
 	}
+	if k.batch.Source.Type == Mailbox {
+		changed, err := findSent(ctx, k.tx, k.lens.cfg, k.source)
+		if err != nil {
+			return fmt.Errorf("find sent mail: %w", err)
+		}
+		k.newSent, k.anew = k.newSent || changed, k.anew || changed
+	}
 	return k.finish(ctx)
 }
 
@@ -183,6 +191,15 @@ func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete 
 	k.sent = wasSent || k.batch.Sent
 	if k.batch.Reset {
 		if _, err := k.exec(ctx, qVoidCopies, k.source); err != nil {
+			return false, false, false, err
+		}
+	}
+	if s.Type == Mailbox {
+		by := k.batch.SentBy
+		if k.batch.Sent {
+			by = cmp.Or(by, SentByUse)
+		}
+		if _, err := k.exec(ctx, qPutMailbox, k.source, k.batch.Use, by); err != nil {
 			return false, false, false, err
 		}
 	}

@@ -22,7 +22,8 @@ type SourceHealth struct {
 	Lowest       uint32
 	Reached      time.Time // how far back the mail has been read
 	Complete     bool
-	Sent         bool // holds sent mail
+	Sent         bool   // holds sent mail
+	SentBy       SentBy // how that was found out; "" if it does not
 	// Listed says that the server's latest listing holds it; of a connection,
 	// that there was one.
 	Listed  bool
@@ -122,9 +123,9 @@ func (l *Ledger) setHealth(ctx context.Context, s SourceID, q string, args ...an
 
 var (
 	qHealth = query(`SELECT id, account, type, name, ok_at, failed_at, error, total, lowest, reached_at, complete, sent,
-		(SELECT count(*) FROM copy AS c WHERE c.source_id = source.id
+		coalesce(m.sent_by, ''), (SELECT count(*) FROM copy AS c WHERE c.source_id = source.id
 			AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail))
-		FROM source ORDER BY account, type, name`)
+		FROM source LEFT JOIN mailbox AS m ON m.source_id = source.id ORDER BY account, type, name`)
 	qHealthNoise = query(`SELECT source_id, reason, count(*) FROM (SELECT source_id, reason FROM noise UNION ALL
 		SELECT c.source_id, '` + noiseCalendar + `' FROM calendar_mail AS m JOIN copy AS c ON c.interaction_id = m.interaction_id)
 		GROUP BY source_id, reason`)
@@ -141,7 +142,7 @@ func (l *Ledger) Health(ctx context.Context) ([]SourceHealth, error) {
 			var id int64
 			var ok, failed, reached stamp
 			err := scan(&id, &h.Source.Account, &h.Source.Type, &h.Source.Name, &ok, &failed, &h.Error, &h.Total, &h.Lowest,
-				&reached, &h.Complete, &h.Sent, &h.Read)
+				&reached, &h.Complete, &h.Sent, &h.SentBy, &h.Read)
 			h.OKAt, h.FailingSince, h.Reached = ok.Time, failed.Time, reached.Time
 			at[id] = len(out)
 			out = append(out, h)

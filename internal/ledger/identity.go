@@ -200,6 +200,9 @@ func (l *Ledger) SetMe(ctx context.Context, me Me) error {
 		if err := setMeta(ctx, t, metaMe, text); err != nil {
 			return err
 		}
+		if _, err := findSent(ctx, t, me, 0); err != nil {
+			return err
+		}
 		if _, err := refreshIdentities(ctx, t, me); err != nil {
 			return err
 		}
@@ -235,6 +238,9 @@ func (l *Ledger) Rebuild(ctx context.Context) error {
 		}
 		k := newIntake(t, n)
 		if err := k.relink(ctx); err != nil {
+			return err
+		}
+		if _, err := findSent(ctx, t, n.cfg, 0); err != nil {
 			return err
 		}
 		if err := recountSent(ctx, t); err != nil {

@@ -331,11 +331,18 @@ func holder(ctx context.Context, t *tx, address string) (planner.ContactID, erro
 }
 
 // A source without a name is the connection to a server, not what it holds.
-var qSourceStates = query(`SELECT account, type, max(sent), min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
+var (
+	qSourceStates = query(`SELECT account, type, max(sent), min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
+	// Mail of mine in a mailbox that holds all mail of the account.
+	qMineAmongAll = query(`SELECT 1 FROM source AS s CROSS JOIN mailbox AS b ON b.source_id = s.id AND b.use = 'all'
+		CROSS JOIN copy AS c ON c.source_id = s.id CROSS JOIN interaction AS i ON i.id = c.interaction_id AND i.mine = 1
+		WHERE s.account = ? AND s.type = 'mailbox' AND i.at <= ? LIMIT 1`)
+)
 
 func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	s.Whole = true
 	some := false
+	var unsent []string
 	err := t.each(ctx, qSourceStates, nil, func(scan func(...any) error) error {
 		var account string
 		var typ SourceType
@@ -346,12 +353,22 @@ func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) er
 		some = true
 		s.Whole = s.Whole && complete
 		if typ == Mailbox && !sent {
-			s.Unsent = append(s.Unsent, account)
+			unsent = append(unsent, account)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	for _, account := range unsent {
+		var one int
+		found, err := t.one(ctx, qMineAmongAll, []any{account, v.cut.Unix()}, &one)
+		if err != nil {
+			return err
+		}
+		if !found {
+			s.Unsent = append(s.Unsent, account)
+		}
 	}
 	s.Whole = s.Whole && some
 	first, err := getMetaTime(ctx, t, metaFirstRun)

@@ -101,8 +101,13 @@ type Batch struct {
 	Cards   []Card   // cards added or changed
 	Gone    []string // hrefs of calendar objects or cards that a complete answer no longer holds
 	Skipped []Skip
-	// Sent says that this mailbox holds the user's sent mail.
-	Sent bool
+	// Sent says that this mailbox holds the user's sent mail, and SentBy how
+	// that was found out; "" is taken for the special use.
+	Sent   bool
+	SentBy SentBy
+	// Use is what the server or its name says that the mailbox is for, in lower
+	// case: sent, drafts, trash, all, …; "" if nobody does.
+	Use string
 	// Total is how many messages or objects the source holds; 0 if unknown.
 	Total uint32
 	// Reset says that the cursor's UIDVALIDITY is new and the copies known

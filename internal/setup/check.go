@@ -162,14 +162,11 @@ func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Creden
 	if err != nil {
 		return fmt.Errorf("account %q: list the mailboxes: %w", a.Name, err)
 	}
-	var read, left, sent []string
+	var read, left []string
 	for _, b := range boxes {
-		switch {
-		case b.Left != "":
+		if b.Left != "" {
 			left = append(left, fmt.Sprintf("%s (%s)", b.Name, b.Left))
 			continue
-		case b.Use == imap.UseSent:
-			sent = append(sent, b.Name)
 		}
 		read = append(read, b.Name)
 	}
@@ -181,12 +178,62 @@ func (c *checker) mail(ctx context.Context, a config.Account, login *auth.Creden
 	if len(left) > 0 {
 		c.say(Finding{Account: a.Name, Topic: "folders", Text: list(left, "folder is left out", "folders are left out")})
 	}
-	if len(sent) == 0 {
-		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: "no folder with your sent mail was found; until one is named (sent = \"…\" in the account), nothing is said about replies"})
+	return c.sent(ctx, a, boxes)
+}
+
+// sent reports where the account's sent mail is, and how that was found out.
+func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailbox) error {
+	how := map[ledger.SentBy]string{
+		ledger.SentByConfiguration: `as sent = "…" in the account says`, ledger.SentByUse: "as the server says",
+		ledger.SentByName: "by its name", ledger.SentByContent: "by its content: most of it is from you",
+	}
+	content, err := c.sentByContent(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	var found []string
+	for _, b := range boxes {
+		by := b.SentBy()
+		if by == "" && content[b.Raw] {
+			by = ledger.SentByContent
+		}
+		switch {
+		case b.Left != "":
+		case by != "":
+			found = append(found, fmt.Sprintf("%s (%s)", b.Name, how[by]))
+		case b.Use == imap.UseAll:
+			found = append(found, b.Name+" (among all other mail)")
+		}
+	}
+	if len(found) == 0 {
+		text := "no folder with your sent mail was found"
+		if a.Sent != "" {
+			text = fmt.Sprintf("the folder %q, which should hold your sent mail, is not there or is not read", a.Sent)
+		}
+		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: text + "; until one is named (sent = \"…\" in the account), nothing is said about replies"})
 		return nil
 	}
-	c.say(Finding{Account: a.Name, Topic: "sent", Text: "your sent mail is in " + strings.Join(sent, ", ")})
+	c.say(Finding{Account: a.Name, Topic: "sent", Text: "your sent mail is in " + strings.Join(found, ", ")})
 	return nil
+}
+
+// sentByContent gives the mailboxes that the ledger takes for Sent folders by
+// what is in them, as the server spells them.
+func (c *checker) sentByContent(ctx context.Context, account string) (map[string]bool, error) {
+	if c.ledger == nil {
+		return nil, nil
+	}
+	health, err := c.ledger.Health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, h := range health {
+		if h.Source.Account == account && h.Source.Type == ledger.Mailbox && h.SentBy == ledger.SentByContent {
+			out[h.Source.Name] = true
+		}
+	}
+	return out, nil
 }
 
 // dav tries the calendar server and reports its calendars.

@@ -73,6 +73,12 @@ CREATE TABLE calendar_mail (
 	interaction_id INTEGER PRIMARY KEY REFERENCES interaction  -- derived, as the whole table: noise, since there is such a meeting
 ) STRICT;
 
+CREATE TABLE mailbox (
+	source_id INTEGER PRIMARY KEY REFERENCES source,
+	use       TEXT NOT NULL, -- what the server or its name says it is for: sent, all, trash, …; '' if nobody does
+	sent_by   TEXT NOT NULL  -- how it was found to hold sent mail: configuration, special use, name; derived: content
+) STRICT;
+
 DROP VIEW source_health;
 CREATE VIEW source_health AS
 SELECT s.account, s.type, s.name, s.sent, s.complete, datetime(s.ok_at, 'unixepoch') AS ok,
@@ -80,5 +86,5 @@ SELECT s.account, s.type, s.name, s.sent, s.complete, datetime(s.ok_at, 'unixepo
 	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail)) AS "read",
 	(SELECT count(*) FROM noise AS n WHERE n.source_id = s.id) + (SELECT count(*) FROM calendar_mail AS m
 		JOIN copy AS c ON c.interaction_id = m.interaction_id AND c.source_id = s.id) AS noise,
-	(SELECT count(*) FROM skipped AS k WHERE k.source_id = s.id) AS skipped
-FROM source AS s;
+	(SELECT count(*) FROM skipped AS k WHERE k.source_id = s.id) AS skipped, m.sent_by
+FROM source AS s LEFT JOIN mailbox AS m ON m.source_id = s.id;

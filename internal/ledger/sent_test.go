@@ -1,0 +1,145 @@
+package ledger_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ledger"
+)
+
+// filed is a batch of n messages that I wrote, and of others that I did not,
+// as a folder "Out" that says nothing of its use holds them.
+func filed(mine, others int) ledger.Batch {
+	b := ledger.Batch{
+		Source: ledger.SourceID{Account: "work", Type: ledger.Mailbox, Name: "Out"}, At: day(60),
+		Cursor: ledger.Cursor{UIDValidity: 1, Highest: uint32(mine + others), Lowest: 1, Complete: true},
+	}
+	for i := range mine + others {
+		m := mail(fmt.Sprintf("f%d@x", i), day(float64(i)/4), "me@example.com > ana@example.org", fmt.Sprint("Note ", i))
+		m.UID, m.Delivered = uint32(i+1), i >= mine
+		b.Mail = append(b.Mail, m)
+	}
+	return b
+}
+
+func told(name string) ledger.Batch {
+	return ledger.Batch{
+		Source: ledger.SourceID{Account: "work", Type: ledger.Mailbox, Name: name}, At: day(60), Sent: true, SentBy: ledger.SentByName,
+		Cursor: ledger.Cursor{UIDValidity: 1, Lowest: 1, Complete: true},
+	}
+}
+
+// sentBy gives the mailboxes that hold sent mail and how that was found out,
+// and whether the account counts as having its sent mail found.
+func sentBy(t *testing.T, l *ledger.Ledger) (map[string]ledger.SentBy, bool) {
+	t.Helper()
+	health, err := l.Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]ledger.SentBy{}
+	for _, h := range health {
+		if h.Sent != (h.SentBy != "") {
+			t.Errorf("%s: Sent = %v, found by %q", h.Source.Name, h.Sent, h.SentBy)
+		}
+		if h.Sent {
+			out[h.Source.Name] = h.SentBy
+		}
+	}
+	return out, !slices.Contains(snapshot(t, l, time.Time{}).Unsent, "work")
+}
+
+func TestSentByContent(t *testing.T) {
+	byContent := map[string]ledger.SentBy{"Out": ledger.SentByContent}
+	none := map[string]ledger.SentBy{}
+	with := func(b ledger.Batch, change func(*ledger.Batch)) ledger.Batch {
+		change(&b)
+		return b
+	}
+	for name, test := range map[string]struct {
+		batches []ledger.Batch
+		want    map[string]ledger.SentBy
+	}{
+		"four in five":        {[]ledger.Batch{filed(16, 4)}, byContent},
+		"fewer":               {[]ledger.Batch{filed(15, 5)}, none},
+		"too few messages":    {[]ledger.Batch{filed(19, 0)}, none},
+		"drafts":              {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Use = "drafts" })}, none},
+		"inbox":               {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Source.Name = "Inbox" })}, none},
+		"not read to its end": {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Cursor.Complete = false })}, none},
+		"another is told":     {[]ledger.Batch{filed(30, 0), told("Sent")}, map[string]ledger.SentBy{"Sent": ledger.SentByName}},
+		"it is told itself":   {[]ledger.Batch{filed(30, 0), told("Out")}, map[string]ledger.SentBy{"Out": ledger.SentByName}},
+		"told of another account": {
+			[]ledger.Batch{filed(30, 0), with(told("Sent"), func(b *ledger.Batch) { b.Source.Account = "home" })},
+			map[string]ledger.SentBy{"Out": ledger.SentByContent, "Sent": ledger.SentByName},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			backwards := slices.Clone(test.batches)
+			slices.Reverse(backwards)
+			var hashes []string
+			for _, order := range [][]ledger.Batch{test.batches, backwards} {
+				l := openLedger(t, t.TempDir(), me)
+				for _, b := range order {
+					if err := l.Append(t.Context(), b); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, when := range []string{"appended", "rebuilt"} {
+					got, found := sentBy(t, l)
+					if diff := cmp.Diff(test.want, got); diff != "" || found != (len(test.want) > 0) {
+						t.Errorf("%s: sent mail found: %v, in (-want +got):\n%s", when, found, diff)
+					}
+					h, err := l.Hash(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					hashes = append(hashes, h)
+					if err := l.Rebuild(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if slices.Sort(hashes); len(slices.Compact(hashes)) > 1 {
+				t.Error("Hash() depends on the order of arrival")
+			}
+		})
+	}
+}
+
+// Who is me decides what is sent, and what is sent tells who else is me.
+func TestSentByContentFollowsTheIdentity(t *testing.T) {
+	dir := t.TempDir()
+	other := ledger.Me{Addresses: []string{"me@example.net"}, Zone: time.UTC}
+	l := openLedger(t, dir, other)
+	b := filed(20, 0)
+	for i := range 3 {
+		m := mail(fmt.Sprintf("alias%d@x", i), day(9), "me@example.net > bob@example.org", fmt.Sprint("Alias ", i))
+		m.UID, m.Delivered = uint32(100+i), false
+		b.Mail = append(b.Mail, m)
+	}
+	if err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if got, found := sentBy(t, l); len(got) > 0 || found {
+		t.Errorf("sent mail of somebody else: found %v in %v", found, got)
+	}
+	l.Close()
+	who := me
+	who.Internal = append(slices.Clone(me.Internal), "example.net")
+	l = openLedger(t, dir, who)
+	if got, found := sentBy(t, l); len(got) != 1 || !found {
+		t.Errorf("sent mail of mine: found %v in %v", found, got)
+	}
+	all, err := l.Identities(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []ledger.Identity{{Address: "me@example.com", Why: "configured"}, {Address: "me@example.net", Why: "From of 3 messages in Sent"}}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("Identities() mismatch (-want +got):\n%s", diff)
+	}
+}
