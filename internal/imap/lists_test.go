@@ -142,11 +142,7 @@ func listLedger(t *testing.T, all []imaptest.Message, owner []string) *ledger.Le
 			t.Fatal(err)
 		}
 	}
-	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: ledger.Me{Addresses: owner, Zone: time.UTC}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := emptyLedger(t, ledger.Me{Addresses: owner, Zone: time.UTC})
 	takeAll(t, open(t, s), l, func(m *ledger.Mail) { m.Noise, m.Lists = "", nil })
 	return l
 }
@@ -427,11 +423,7 @@ func enronLedger(t *testing.T, name string, owner []string) (*ledger.Ledger, map
 			}
 		}
 	}
-	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: ledger.Me{Addresses: owner, Zone: time.UTC}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := emptyLedger(t, ledger.Me{Addresses: owner, Zone: time.UTC})
 	takeAll(t, open(t, s), l, func(*ledger.Mail) {})
 	canon := map[string]string{}
 	for id, f := range fingerprint {

@@ -16,10 +16,6 @@ const (
 	SentByContent SentBy = "content"
 )
 
-// UseAll is the use of a mailbox that holds all mail of its account, the sent
-// mail too.
-const UseAll = "all"
-
 // A mailbox is taken for a Sent folder by its content if it holds at least
 // minSentCopies messages, and at least minSentShare in a hundred are from a
 // configured address and bear no mark of delivery. That is more than a handful
