@@ -18,7 +18,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "check",
 		Short: "try the configuration and every server",
-		Long:  "Reads the configuration, logs in everywhere, and says which folders and calendars\nare read, who you are, and where follow-ups go. Changes nothing.",
+		Long:  "Reads the configuration, logs in everywhere, and says which folders, calendars\nand address books are read, who you are, and where follow-ups go. Changes nothing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.check(cmd.Context())

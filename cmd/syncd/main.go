@@ -75,7 +75,8 @@ func (e usageError) Unwrap() error { return e.error }
 // errNamed says that what failed was already told on stderr.
 var errNamed = errors.New("already reported")
 
-const about = `syncd reads your mail and calendars and writes follow-ups into a calendar.
+const about = `syncd reads your mail, calendars and address books and writes follow-ups into a
+calendar.
 
 It keeps a ledger of every interaction on this machine, works out who is owed a
 word and why, and puts that into a calendar you already look at. Move an event

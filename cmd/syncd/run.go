@@ -26,7 +26,7 @@ func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "the daemon, in the foreground",
-		Long:  "Reads mail and calendars as they change and keeps the follow-up calendar in\norder, until it is stopped. SIGHUP reads the configuration anew.",
+		Long:  "Reads mail, calendars and address books as they change and keeps the follow-up\ncalendar in order, until it is stopped. SIGHUP reads the configuration anew.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
@@ -95,7 +95,7 @@ func (a *app) syncCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sync",
 		Short: "one pass over all sources and the calendar, then exit",
-		Long:  "Reads what is new in every mailbox and calendar, plans, and brings the follow-up\ncalendar up to date. With --dry-run it only reads: syncd plan shows then what the\nnext pass would write.",
+		Long:  "Reads what is new in every mailbox, calendar and address book, plans, and brings\nthe follow-up calendar up to date. With --dry-run it only reads: syncd plan shows\nthen what the next pass would write.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.sync(cmd.Context(), at, dry)

@@ -53,8 +53,8 @@ type statusJSON struct {
 func (a *app) statusCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "status",
-		Short: "how each mailbox and calendar is doing",
-		Long:  "Says when each mailbox and calendar was last read, what is wrong with it, how\nfar a first scan has come, and what could not be read. Exits with 1 if a source is failing.",
+		Short: "how each mailbox, calendar and address book is doing",
+		Long:  "Says when each mailbox, calendar and address book was last read, what is wrong\nwith it, how far a first scan has come, and what could not be read.\nExits with 1 if a source is failing.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.status(cmd.Context())
@@ -145,7 +145,7 @@ func (a *app) printStatus(s statusJSON, zone *time.Location) {
 		count(t.Contacts, "contact", "contacts"), count(t.Open, "follow-up", "follow-ups"))
 }
 
-// printSource is about one mailbox or calendar.
+// printSource is about one mailbox, calendar or address book.
 func (a *app) printSource(x sourceJSON, zone *time.Location) {
 	fmt.Fprintf(a.stdout, "  %s: %d read", x.Name, x.Read)
 	if n := sum(x.Noise); n > 0 {

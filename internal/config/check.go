@@ -36,11 +36,17 @@ func (d *decoder) checkAccounts(c *Config, private bool) {
 	for i := range c.Accounts {
 		a := &c.Accounts[i]
 		path := fmt.Sprintf("account[%d]", i)
-		if a.IMAP == nil && a.CalDAV == nil && !d.given(path+".imap") && !d.given(path+".caldav") {
-			d.fail(path, "this account has no server; add imap.host, caldav.url or both")
+		if a.IMAP == nil && a.CalDAV == nil && a.CardDAV == nil &&
+			!d.given(path+".imap") && !d.given(path+".caldav") && !d.given(path+".carddav") {
+			d.fail(path, "this account has no server; add imap.host, caldav.url, carddav.url or several of them")
 		}
 		d.checkIMAP(a, path+".imap")
-		d.checkCalDAV(a, path+".caldav")
+		if a.CalDAV != nil {
+			d.checkDAV(path+".caldav", "calendar server", a.CalDAV.URL, a.CalDAV.CAFile)
+		}
+		if a.CardDAV != nil {
+			d.checkDAV(path+".carddav", "server of address books", a.CardDAV.URL, a.CardDAV.CAFile)
+		}
 		d.nameAccount(a, path)
 		where := path
 		if d.given(path + ".name") {
@@ -67,6 +73,8 @@ func (d *decoder) nameAccount(a *Account, path string) {
 		a.Name = a.IMAP.Host
 	case a.CalDAV != nil:
 		a.Name = a.CalDAV.URL.host()
+	case a.CardDAV != nil:
+		a.Name = a.CardDAV.URL.host()
 	}
 }
 
@@ -105,14 +113,11 @@ func (d *decoder) checkIMAP(a *Account, path string) {
 	d.checkCA(path+".ca_file", s.CAFile)
 }
 
-func (d *decoder) checkCalDAV(a *Account, path string) {
-	if a.CalDAV == nil {
-		return
+func (d *decoder) checkDAV(path, what string, address URL, ca Path) {
+	if address == "" && !d.given(path+".url") {
+		d.fail(path, "url is missing; write the address of the %s, like url = \"https://dav.example.org/\"", what)
 	}
-	if a.CalDAV.URL == "" && !d.given(path+".url") {
-		d.fail(path, "url is missing; write the address of the calendar server, like url = \"https://dav.example.org/\"")
-	}
-	d.checkCA(path+".ca_file", a.CalDAV.CAFile)
+	d.checkCA(path+".ca_file", ca)
 }
 
 // checkLogins checks that each server has a user and one place of a password.
@@ -129,13 +134,17 @@ func (d *decoder) checkLogins(a *Account, path string, private bool) {
 	if a.CalDAV != nil {
 		servers = append(servers, server{path + ".caldav", a.CalDAV.Login})
 	}
+	if a.CardDAV != nil {
+		servers = append(servers, server{path + ".carddav", a.CardDAV.Login})
+	}
+	kinds := map[string]string{"caldav": "calendar server", "carddav": "server of address books"}
 	noUser, noSecret := false, false
 	for _, s := range servers {
 		secret := d.checkSecret(s.key, private)
 		noUser = noUser || (a.User == "" && s.login.User == "" && !d.given(path+".user") && !d.given(s.key+".user"))
 		noSecret = noSecret || (!own && !secret)
-		if a.CalDAV != nil && strings.HasSuffix(s.key, ".caldav") && strings.Contains(s.login.over(a.Login).User, ":") {
-			d.fail(d.first(s.key+".user", path+".user"), "a user name for a calendar server cannot contain a colon")
+		if !strings.HasSuffix(s.key, ".imap") && strings.Contains(s.login.over(a.Login).User, ":") {
+			d.fail(d.first(s.key+".user", path+".user"), "a user name for a %s cannot contain a colon", kinds[s.key[len(path)+1:]])
 		}
 	}
 	switch {

@@ -54,7 +54,8 @@ type Away struct {
 	To   Date `toml:"to"`
 }
 
-// Account is a login at a mail server, a calendar server or both.
+// Account is a login at a mail server, a calendar server, a server of address
+// books, or several of them.
 type Account struct {
 	Name string `toml:"name"` // unique; the host where the file gives none
 	Login
@@ -62,8 +63,9 @@ type Account struct {
 	ExcludeFolders []Glob `toml:"exclude_folders"`
 	Sent           string `toml:"sent"` // "": found by itself
 
-	IMAP   *IMAP   `toml:"imap"`   // nil: no mail
-	CalDAV *CalDAV `toml:"caldav"` // nil: no calendars
+	IMAP    *IMAP    `toml:"imap"`    // nil: no mail
+	CalDAV  *CalDAV  `toml:"caldav"`  // nil: no calendars
+	CardDAV *CardDAV `toml:"carddav"` // nil: no address books
 }
 
 // Login is a user name and the place of its password. At most one place is set.
@@ -123,24 +125,40 @@ type CalDAV struct {
 	Calendars []Glob `toml:"calendars"` // by name; empty: all
 }
 
-// Credentials returns the account's logins at its two servers, nil where it has
-// none. They are the same where user and password are, so that a password
-// command runs once. Call it once per process: each call begins with nothing
-// remembered.
-func (a *Account) Credentials() (imap, caldav *auth.Credentials) {
-	var mailLogin, calendarLogin Login
+// CardDAV says how address books are read.
+type CardDAV struct {
+	URL URL `toml:"url"`
+	Login
+	CAFile       Path   `toml:"ca_file"`
+	AddressBooks []Glob `toml:"address_books"` // by name; empty: all
+}
+
+// Credentials are an account's logins at its servers, nil where it has none.
+type Credentials struct{ IMAP, CalDAV, CardDAV *auth.Credentials }
+
+// Credentials returns the account's logins. Those are the same whose user and
+// password are, so that a password command runs once. Call it once per process:
+// each call begins with nothing remembered.
+func (a *Account) Credentials() Credentials {
+	made := map[Login]*auth.Credentials{}
+	credentials := func(server Login) *auth.Credentials {
+		l := server.over(a.Login)
+		if made[l] == nil {
+			made[l] = auth.NewCredentials(a.Name, l.User, l.Secret())
+		}
+		return made[l]
+	}
+	var c Credentials
 	if a.IMAP != nil {
-		mailLogin = a.IMAP.over(a.Login)
-		imap = auth.NewCredentials(a.Name, mailLogin.User, mailLogin.Secret())
+		c.IMAP = credentials(a.IMAP.Login)
 	}
 	if a.CalDAV != nil {
-		calendarLogin = a.CalDAV.over(a.Login)
-		if imap != nil && calendarLogin == mailLogin {
-			return imap, imap
-		}
-		caldav = auth.NewCredentials(a.Name, calendarLogin.User, calendarLogin.Secret())
+		c.CalDAV = credentials(a.CalDAV.Login)
 	}
-	return imap, caldav
+	if a.CardDAV != nil {
+		c.CardDAV = credentials(a.CardDAV.Login)
+	}
+	return c
 }
 
 // Followups says where follow-ups are written and how many.

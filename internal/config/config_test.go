@@ -269,9 +269,8 @@ func TestGlobMatch(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	one := mustLoad(t, smallest)
-	imap, caldav := one.Accounts[0].Credentials()
-	if imap == nil || imap != caldav {
-		t.Errorf("one login gives two credentials: %v, %v", imap, caldav)
+	if c := one.Accounts[0].Credentials(); c.IMAP == nil || c.IMAP != c.CalDAV || c.CardDAV != nil {
+		t.Errorf("one login at two servers gives %+v", c)
 	}
 	two := mustLoad(t, `
 [[account]]
@@ -285,14 +284,21 @@ tls = "none"
 url = "http://localhost:5232/"
 user = "ana"
 password_env = "SYNCD_TEST_CAL"
+[account.carddav]
+url = "http://localhost:5232/"
+user = "ana"
+password_env = "SYNCD_TEST_CAL"
 `)
 	t.Setenv("SYNCD_TEST_MAIL", "one")
 	t.Setenv("SYNCD_TEST_CAL", "two")
-	imap, caldav = two.Accounts[0].Credentials()
+	logins := two.Accounts[0].Credentials()
+	if logins.CalDAV != logins.CardDAV {
+		t.Errorf("one login at two servers gives %+v", logins)
+	}
 	for _, test := range []struct {
 		credentials    *auth.Credentials
 		user, password string
-	}{{imap, "ana@example.org", "one"}, {caldav, "ana", "two"}} {
+	}{{logins.IMAP, "ana@example.org", "one"}, {logins.CalDAV, "ana", "two"}} {
 		password, err := test.credentials.Password(t.Context())
 		if got := test.credentials.User(); got != test.user || password != test.password || err != nil {
 			t.Errorf("credentials = %s, %s, %v; want %s, %s", got, password, err, test.user, test.password)

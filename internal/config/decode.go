@@ -254,10 +254,9 @@ func fieldsOf(t reflect.Type) map[string][]int {
 // later are keys of the documentation that this version does not act on.
 // Taking them silently would promise what is not done.
 var later = map[string]string{
-	"contact":         "[[contact]] is not available in this version of syncd; use circles.NAME.members to put people in a circle, and people.ignore to leave people out",
-	"privacy":         "[privacy] is not available in this version of syncd; it reads no text of mails, only their headers",
-	"account.carddav": "[account.carddav] is not available in this version of syncd; it reads no address books yet",
-	"account.oauth2":  "[account.oauth2] is not available in this version of syncd; use an app password of your provider",
+	"contact":        "[[contact]] is not available in this version of syncd; use circles.NAME.members to put people in a circle, and people.ignore to leave people out",
+	"privacy":        "[privacy] is not available in this version of syncd; it reads no text of mails, only their headers",
+	"account.oauth2": "[account.oauth2] is not available in this version of syncd; use an app password of your provider",
 }
 
 // unknownKey says what to write instead of a key that a table does not have,

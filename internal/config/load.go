@@ -86,6 +86,9 @@ func (c *Config) resolvePaths(path string) {
 		if a.CalDAV != nil {
 			resolve(&a.CalDAV.PasswordFile, &a.CalDAV.CAFile)
 		}
+		if a.CardDAV != nil {
+			resolve(&a.CardDAV.PasswordFile, &a.CardDAV.CAFile)
+		}
 	}
 }
 

@@ -41,8 +41,15 @@ func (c *Config) OnlyLoopback() bool {
 		if a.IMAP != nil && !loopback(a.IMAP.Host) {
 			return false
 		}
+		var urls []URL
 		if a.CalDAV != nil {
-			u, err := url.Parse(string(a.CalDAV.URL))
+			urls = append(urls, a.CalDAV.URL)
+		}
+		if a.CardDAV != nil {
+			urls = append(urls, a.CardDAV.URL)
+		}
+		for _, address := range urls {
+			u, err := url.Parse(string(address))
 			if err != nil || !loopback(u.Hostname()) {
 				return false
 			}

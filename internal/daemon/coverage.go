@@ -34,8 +34,9 @@ func Covered(cfg *config.Config, health []ledger.SourceHealth, now time.Time) bo
 	some := false
 	for _, a := range cfg.Accounts {
 		for id, there := range map[ledger.SourceID]bool{
-			{Account: a.Name, Type: ledger.Mailbox}:  a.IMAP != nil,
-			{Account: a.Name, Type: ledger.Calendar}: a.CalDAV != nil,
+			{Account: a.Name, Type: ledger.Mailbox}:     a.IMAP != nil,
+			{Account: a.Name, Type: ledger.Calendar}:    a.CalDAV != nil,
+			{Account: a.Name, Type: ledger.AddressBook}: a.CardDAV != nil,
 		} {
 			if !there {
 				continue
@@ -44,7 +45,7 @@ func Covered(cfg *config.Config, health []ledger.SourceHealth, now time.Time) bo
 			if !x.whole && !x.silent(now) {
 				return false
 			}
-			some = some || x.read > 0
+			some = some || x.read > 0 && id.Type != ledger.AddressBook // cards alone are no history
 		}
 	}
 	return some
@@ -67,7 +68,7 @@ func Plan(snap planner.Snapshot, cfg *config.Config, health []ledger.SourceHealt
 type side struct {
 	connection ledger.SourceHealth
 	whole      bool // all that the server lists is in, back to the horizon; of mail at least one mailbox
-	read       int  // mailboxes or calendars so far
+	read       int  // mailboxes, calendars or address books so far
 }
 
 // sideOf sums up a connection and what its server lists. What it does not list
@@ -108,6 +109,8 @@ func Current(cfg *config.Config, id ledger.SourceID) bool {
 		return false
 	case id.Type == ledger.Mailbox:
 		return a.IMAP != nil
+	case id.Type == ledger.AddressBook:
+		return a.CardDAV != nil
 	case id.Type == ledger.FollowUps:
 		return a.Name == cfg.Followups.Account
 	}

@@ -13,6 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"syncd/internal/auth"
+	"syncd/internal/caldav"
+	"syncd/internal/carddav"
 	"syncd/internal/config"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
@@ -34,7 +37,7 @@ type Options struct {
 // Progress is how far the scan of one source is.
 type Progress struct {
 	Account string
-	Name    string // of the mailbox or calendar
+	Name    string // of the mailbox, calendar or address book
 	Done    int    // messages or objects read so far in this pass
 	Total   int    // what the source holds; 0 if unknown
 }
@@ -57,8 +60,14 @@ type Daemon struct {
 // configuration.
 type account struct {
 	config.Account
-	mail, calendars *login // one where they are the same
-	dav             *davSession
+	mail, calendars, cards *login // one where they are the same
+	dav                    *davSession[*caldav.Session]
+	books                  *davSession[*carddav.Session]
+}
+
+func (a *account) close() {
+	a.dav.close()
+	a.books.close()
 }
 
 // Open opens the ledger for writing. It fails with ledger.ErrLocked while
@@ -92,13 +101,18 @@ func (d *Daemon) Ledger() *ledger.Ledger { return d.ledger }
 func (d *Daemon) configure(c *config.Config) {
 	var accounts []account
 	for _, a := range c.Accounts {
-		acct := account{Account: a, dav: &davSession{}}
-		mail, calendars := a.Credentials()
-		acct.mail, acct.calendars = newLogin(mail), newLogin(calendars)
-		if mail == calendars {
-			acct.calendars = acct.mail
+		logins := map[*auth.Credentials]*login{}
+		at := func(c *auth.Credentials) *login {
+			if logins[c] == nil {
+				logins[c] = newLogin(c)
+			}
+			return logins[c]
 		}
-		accounts = append(accounts, acct)
+		c := a.Credentials()
+		accounts = append(accounts, account{
+			Account: a, mail: at(c.IMAP), calendars: at(c.CalDAV), cards: at(c.CardDAV),
+			dav: &davSession[*caldav.Session]{}, books: &davSession[*carddav.Session]{},
+		})
 	}
 	d.swap(c, accounts)
 }
@@ -111,7 +125,7 @@ func (d *Daemon) swap(c *config.Config, accounts []account) {
 	d.cfg, d.accounts = c, accounts
 	d.mu.Unlock()
 	for _, a := range old {
-		a.dav.close()
+		a.close()
 	}
 }
 

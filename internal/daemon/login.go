@@ -7,17 +7,17 @@ import (
 	"sync"
 
 	"syncd/internal/auth"
-	"syncd/internal/caldav"
 	"syncd/internal/imap"
 	"syncd/internal/ledger"
+	"syncd/internal/webdav"
 )
 
 // refusals are how many wrong passwords a server sees before syncd stops, to
 // keep accounts from being locked (SPEC section 12).
 const refusals = 3
 
-// login is a credential and what the servers that it opens made of it. Mail and
-// calendars share one where user and password are the same. It lives until the
+// login is a credential and what the servers that it opens made of it. Mail,
+// calendars and address books share one where user and password are the same. It lives until the
 // configuration is reloaded.
 type login struct {
 	*auth.Credentials
@@ -98,11 +98,15 @@ func (g *login) against(side ledger.SourceType) int {
 	if g.worked[side] {
 		return g.refused[side]
 	}
-	return g.refused[ledger.Mailbox] + g.refused[ledger.Calendar]
+	all := 0
+	for _, n := range g.refused {
+		all += n
+	}
+	return all
 }
 
 func (g *login) shut() error { return fmt.Errorf("%w; %w", g.last, errPermanent) }
 
 func wrongPassword(err error) bool {
-	return errors.Is(err, imap.ErrAuth) || errors.Is(err, caldav.ErrAuth)
+	return errors.Is(err, imap.ErrAuth) || errors.Is(err, webdav.ErrUnauthorized)
 }

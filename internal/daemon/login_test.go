@@ -26,7 +26,7 @@ import (
 type refusing struct {
 	cfg       *config.Config
 	mail      *imaptest.Server
-	calendars atomic.Int32 // how often a password was shown to the calendar server
+	calendars atomic.Int32 // how often a password was shown to the server of calendars and address books
 }
 
 func newRefusing(t *testing.T) *refusing {
@@ -53,6 +53,7 @@ user = "robin"
 password = "wrong"
 imap = { host = "127.0.0.1", port = %d, tls = "none" }
 caldav = { url = %q }
+carddav = { url = %[2]q }
 `, l.Addr().(*net.TCPAddr).Port, dav.URL+"/dav/"), true)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +107,7 @@ func TestThreeWrongPasswords(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx, nil, nil) }()
-	for strings.Count(log.String(), "loop stopped") < 3 {
+	for strings.Count(log.String(), "loop stopped") < 4 {
 		<-log.more
 	}
 	cancel()
@@ -114,7 +115,7 @@ func TestThreeWrongPasswords(t *testing.T) {
 		t.Errorf("Run = %v", err)
 	}
 	if mail, calendars := r.mailTries(), int(r.calendars.Load()); mail+calendars != 3 {
-		t.Errorf("the password was tried %d times for mail and %d times for calendars, want 3 in all", mail, calendars)
+		t.Errorf("the password was tried %d times for mail and %d times for the rest, want 3 in all", mail, calendars)
 	}
 	health, err := d.Ledger().Health(t.Context())
 	if err != nil {
@@ -125,8 +126,8 @@ func TestThreeWrongPasswords(t *testing.T) {
 			t.Errorf("%s: %q does not say that it stopped", h.Source.Type, h.Error)
 		}
 	}
-	if len(health) != 3 {
-		t.Errorf("%d sources in status, want mail, calendars and follow-ups", len(health))
+	if len(health) != 4 {
+		t.Errorf("%d sources in status, want mail, calendars, address books and follow-ups", len(health))
 	}
 }
 
@@ -142,16 +143,16 @@ func TestPassTriesAWrongPasswordOnce(t *testing.T) {
 	if !errors.Is(err, caldav.ErrAuth) {
 		t.Errorf("Pass = %v, want that the password is refused", err)
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 2 {
-		t.Errorf("%d lines for two servers:\n%v", n, err)
+	if n := strings.Count(err.Error(), "\n") + 1; n != 3 {
+		t.Errorf("%d lines for three servers:\n%v", n, err)
 	}
 	for line := range strings.Lines(err.Error()) {
 		if strings.Count(line, `account "home"`) != 1 || !strings.Contains(line, "user name or password refused") {
 			t.Errorf("a line does not name the account once and the cause: %s", line)
 		}
 	}
-	if mail, calendars := r.mailTries(), r.calendars.Load(); mail != 1 || calendars != 1 {
-		t.Errorf("tried %d times for mail and %d times for calendars, want once each", mail, calendars)
+	if mail, calendars := r.mailTries(), r.calendars.Load(); mail != 1 || calendars != 2 {
+		t.Errorf("tried %d times for mail and %d times for calendars and address books, want once each", mail, calendars)
 	}
 	health, err := d.Ledger().Health(t.Context())
 	if err != nil {

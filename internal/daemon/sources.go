@@ -4,26 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"iter"
 	"slices"
 	"sync"
 	"time"
 
 	"syncd/internal/caldav"
-	"syncd/internal/config"
+	"syncd/internal/carddav"
 	"syncd/internal/imap"
 	"syncd/internal/ledger"
 	"syncd/internal/setup"
+	"syncd/internal/webdav"
 )
 
-// source is one side of an account: its mail or its calendars.
+// source is one side of an account: its mail, its calendars or its address books.
 type source struct {
 	id   ledger.SourceID
 	pass func(ctx context.Context) error           // read what is new, once
 	loop func(ctx context.Context, p *pulse) error // keep reading; returns on failure
 }
 
-// poll is how often all folders and calendars are looked at.
+// poll is how often all folders, calendars and address books are looked at.
 const poll = 10 * time.Minute
 
 // sources are those of the present configuration.
@@ -43,18 +44,30 @@ func (d *Daemon) sources() []source {
 			all = append(all, source{
 				id:   ledger.SourceID{Account: a.Name, Type: ledger.Calendar},
 				pass: func(ctx context.Context) error { return d.meetings(ctx, a, nil) },
-				loop: func(ctx context.Context, p *pulse) error {
-					if err := d.meetings(ctx, a, p); err != nil {
-						return err
-					}
-					p.Worked() // before the pause: status tells of it at once
-					rest(ctx, p, jittered(poll))
-					return nil
-				},
+				loop: polled(func(ctx context.Context, p *pulse) error { return d.meetings(ctx, a, p) }),
+			})
+		}
+		if a.CardDAV != nil {
+			all = append(all, source{
+				id:   ledger.SourceID{Account: a.Name, Type: ledger.AddressBook},
+				pass: func(ctx context.Context) error { return d.cards(ctx, a, nil) },
+				loop: polled(func(ctx context.Context, p *pulse) error { return d.cards(ctx, a, p) }),
 			})
 		}
 	}
 	return all
+}
+
+// polled is a loop that reads and then pauses.
+func polled(read func(context.Context, *pulse) error) func(context.Context, *pulse) error {
+	return func(ctx context.Context, p *pulse) error {
+		if err := read(ctx, p); err != nil {
+			return err
+		}
+		p.Worked() // before the pause: status tells of it at once
+		rest(ctx, p, jittered(poll))
+		return nil
+	}
 }
 
 // rest is sleep, announced.
@@ -144,68 +157,79 @@ func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, 
 	return nil
 }
 
-// davSession is the calendar side of an account, discovered once and shared by
-// the loop that reads meetings and the one that writes follow-ups.
-type davSession struct {
+// davSession is the calendars or the address books of an account, discovered
+// once. The loop that reads meetings shares it with the one that writes follow-ups.
+type davSession[S interface {
+	comparable
+	Close()
+}] struct {
 	asking sync.Mutex // held while the server is asked
 
-	mu sync.Mutex      // never held while the server is asked: close does not wait
-	s  *caldav.Session // nil while it has to be found
+	mu sync.Mutex // never held while the server is asked: close does not wait
+	s  S          // zero while it has to be found
 }
 
-func (k *davSession) session() *caldav.Session {
+func (k *davSession[S]) session() (s S, found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.s
+	var none S
+	return k.s, k.s != none
 }
 
 // keep closes the session there was, if any, and has s in its place.
-func (k *davSession) keep(s *caldav.Session) {
+func (k *davSession[S]) keep(s S) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.s != nil {
+	var none S
+	if k.s != none {
 		k.s.Close()
 	}
 	k.s = s
 }
 
-func (k *davSession) close() { k.keep(nil) }
+func (k *davSession[S]) close() {
+	var none S
+	k.keep(none)
+}
+
+// list lists the collections of the session, which it finds if there is none.
+// Where listing fails, the server is looked for anew the next time.
+func (k *davSession[S]) list(find func() (S, error), collections func(S) ([]webdav.Collection, error)) (S, []webdav.Collection, error) {
+	s, found := k.session()
+	if !found {
+		var err error
+		if s, err = find(); err != nil {
+			return s, nil, err
+		}
+		k.keep(s)
+	}
+	all, err := collections(s)
+	if err != nil {
+		k.close()
+	}
+	return s, all, err
+}
 
 // unreachable says that an account's calendars could not even be listed.
 type unreachable struct{ error }
 
 func (u unreachable) Unwrap() error { return u.error }
 
-// calendars lists the calendars of an account. Where that fails, the server is
-// looked for anew the next time.
+// calendars lists the calendars of an account.
 func (d *Daemon) calendars(ctx context.Context, a account) (s *caldav.Session, all []caldav.Collection, err error) {
 	cfg := d.config()
 	a.dav.asking.Lock()
 	defer a.dav.asking.Unlock()
 	err = a.calendars.try(ctx, ledger.Calendar, func() (err error) {
-		s, all, err = a.dav.list(ctx, cfg, a, d.log)
+		s, all, err = a.dav.list(func() (*caldav.Session, error) {
+			return setup.Calendars(ctx, cfg, a.Account, a.calendars.Credentials, d.log)
+		}, func(s *caldav.Session) ([]caldav.Collection, error) { return s.Calendars(ctx) })
 		return err
 	})
 	if err != nil {
 		return nil, nil, unreachable{err}
 	}
 	return s, all, nil
-}
-
-func (k *davSession) list(ctx context.Context, cfg *config.Config, a account, log *slog.Logger) (*caldav.Session, []caldav.Collection, error) {
-	s := k.session()
-	if s == nil {
-		var err error
-		if s, err = setup.Calendars(ctx, cfg, a.Account, a.calendars.Credentials, log); err != nil {
-			return nil, nil, err
-		}
-		k.keep(s)
-	}
-	all, err := s.Calendars(ctx)
-	if err != nil {
-		k.close()
-	}
-	return s, all, err
 }
 
 // meetings reads what changed in every calendar of an account but the
@@ -268,25 +292,70 @@ func (d *Daemon) passOver(ctx context.Context, a account, c caldav.Collection, o
 
 func (d *Daemon) changes(ctx context.Context, a account, s *caldav.Session, c caldav.Collection, p *pulse) error {
 	id := ledger.SourceID{Account: a.Name, Type: ledger.Calendar, Name: c.URL}
+	cursor, known, err := d.position(ctx, id)
+	if err != nil {
+		return err
+	}
+	return d.take(ctx, a.Name, c.Name, s.Changes(ctx, c, cursor, known, d.now(), d.config().Me.Zone), p)
+}
+
+// position is how far a collection was read, and what it held then.
+func (d *Daemon) position(ctx context.Context, id ledger.SourceID) (ledger.Cursor, map[string]string, error) {
 	cursor, err := d.ledger.Cursor(ctx, id)
 	if err != nil {
-		return err
+		return cursor, nil, err
 	}
 	known, err := d.ledger.Objects(ctx, id)
+	return cursor, known, err
+}
+
+// take appends what was read of a collection, as it comes.
+func (d *Daemon) take(ctx context.Context, account, name string, batches iter.Seq2[ledger.Batch, error], p *pulse) error {
+	done := 0
+	for batch, err := range batches {
+		p.Within(0)
+		if err != nil {
+			return fmt.Errorf("account %q: %w", account, err)
+		}
+		if err := d.ledger.Append(ctx, batch); err != nil {
+			return fmt.Errorf("account %q: %w", account, err)
+		}
+		done += len(batch.Objects) + len(batch.Cards)
+		d.progress(Progress{Account: account, Name: name, Done: done, Total: int(batch.Total)})
+	}
+	return nil
+}
+
+// cards reads what changed in every address book of an account.
+func (d *Daemon) cards(ctx context.Context, a account, p *pulse) error {
+	var (
+		s   *carddav.Session
+		all []carddav.Collection
+	)
+	err := a.cards.try(ctx, ledger.AddressBook, func() (err error) {
+		s, all, err = a.books.list(func() (*carddav.Session, error) {
+			return setup.AddressBooks(ctx, a.Account, a.cards.Credentials, d.log)
+		}, func(s *carddav.Session) ([]carddav.Collection, error) { return s.AddressBooks(ctx) })
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	done := 0
-	for batch, err := range s.Changes(ctx, c, cursor, known, d.now(), d.config().Me.Zone) {
-		p.Within(0)
-		if err != nil {
-			return fmt.Errorf("account %q: %w", a.Name, err)
-		}
-		if err := d.ledger.Append(ctx, batch); err != nil {
-			return fmt.Errorf("account %q: %w", a.Name, err)
-		}
-		done += len(batch.Objects)
-		d.progress(Progress{Account: a.Name, Name: c.Name, Done: done, Total: int(batch.Total)})
+	all = slices.DeleteFunc(all, func(c carddav.Collection) bool { return !setup.IsReadBook(a.Account, c) })
+	listed := make([]ledger.Listed, len(all))
+	for i, c := range all {
+		listed[i] = ledger.Listed{Name: c.URL, Title: c.Name}
 	}
-	return nil
+	if err := d.ledger.SetListing(ctx, ledger.SourceID{Account: a.Name, Type: ledger.AddressBook}, listed); err != nil {
+		return fmt.Errorf("account %q: %w", a.Name, err)
+	}
+	var errs []error
+	for _, c := range all {
+		cursor, known, err := d.position(ctx, ledger.SourceID{Account: a.Name, Type: ledger.AddressBook, Name: c.URL})
+		if err == nil {
+			err = d.take(ctx, a.Name, c.Name, s.Changes(ctx, c, cursor, known, d.now()), p)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

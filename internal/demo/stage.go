@@ -144,7 +144,7 @@ type Entry struct {
 
 // Entries reads the follow-up calendar as any CalDAV client would.
 func (s *Stage) Entries(ctx context.Context) ([]Entry, error) {
-	_, credentials := s.Config.Accounts[0].Credentials()
+	credentials := s.Config.Accounts[0].Credentials().CalDAV
 	session, err := caldav.Dial(ctx, caldav.Account{
 		Name: "demo", URL: s.URL(), User: s.User, Password: credentials.Password, Zone: s.Config.Me.Zone,
 	}, slog.New(slog.DiscardHandler))

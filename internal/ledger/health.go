@@ -31,7 +31,7 @@ type SourceHealth struct {
 	Notices []string // of a connection: what there is to tell, though it works
 }
 
-// Listed is a mailbox or calendar that is read, as its server lists it.
+// Listed is a mailbox, calendar or address book that is read, as its server lists it.
 type Listed struct {
 	Name  string // as in SourceID
 	Title string // as people see it
@@ -72,7 +72,8 @@ func readCursor(ctx context.Context, t *tx, s SourceID) (Cursor, error) {
 	return c, err
 }
 
-// Objects gives the ETags of the calendar objects known of a source, by href.
+// Objects gives the ETags of the calendar objects or cards known of a source, by
+// href.
 func (l *Ledger) Objects(ctx context.Context, s SourceID) (map[string]string, error) {
 	out := map[string]string{}
 	err := l.read(ctx, func(ctx context.Context, t *tx) error {
@@ -195,7 +196,8 @@ func getSide(ctx context.Context, t *tx, s SourceID) (x side, err error) {
 	return x, err
 }
 
-// SetListing notes which mailboxes or calendars of a connection are read now.
+// SetListing notes which mailboxes, calendars or address books of a connection
+// are read now.
 // Each is a source from then on, read or not; those that are not listed any
 // more keep what was read of them.
 func (l *Ledger) SetListing(ctx context.Context, s SourceID, all []Listed) error {

@@ -20,8 +20,8 @@ import (
 // Finding is one thing Check found.
 type Finding struct {
 	Account string `json:"account,omitempty"`
-	// Topic is what it is about: mail, folders, sent, calendars, follow-ups,
-	// you, organisation, time.
+	// Topic is what it is about: mail, folders, sent, calendars, address books,
+	// follow-ups, you, organisation, time.
 	Topic string `json:"topic"`
 	Text  string `json:"text"`
 	// Failed says that this has to be mended; Warn that it deserves a look.
@@ -115,16 +115,21 @@ func (c *checker) identities(ctx context.Context) {
 }
 
 func (c *checker) account(ctx context.Context, a config.Account) {
-	mail, calendars := a.Credentials()
+	logins := a.Credentials()
 	if a.IMAP != nil {
-		if err := c.mail(ctx, a, mail); err != nil {
+		if err := c.mail(ctx, a, logins.IMAP); err != nil {
 			c.say(Finding{Account: a.Name, Topic: "mail", Text: err.Error(), Failed: true})
 		}
 	}
 	if a.CalDAV != nil {
-		if err := c.dav(ctx, a, calendars); err != nil {
+		if err := c.dav(ctx, a, logins.CalDAV); err != nil {
 			c.unreachable = c.unreachable || a.Name == c.cfg.Followups.Account
 			c.say(Finding{Account: a.Name, Topic: "calendars", Text: err.Error(), Failed: true})
+		}
+	}
+	if a.CardDAV != nil {
+		if err := c.addressBooks(ctx, a, logins.CardDAV); err != nil {
+			c.say(Finding{Account: a.Name, Topic: "address books", Text: err.Error(), Failed: true})
 		}
 	}
 }
@@ -263,6 +268,36 @@ func (c *checker) dav(ctx context.Context, a config.Account, login *auth.Credent
 		}
 	}
 	c.say(Finding{Account: a.Name, Topic: "calendars", Text: list(read, "calendar is read for meetings", "calendars are read for meetings")})
+	return nil
+}
+
+// addressBooks tries the server of address books and reports them.
+func (c *checker) addressBooks(ctx context.Context, a config.Account, login *auth.Credentials) error {
+	s, err := AddressBooks(ctx, a, login, c.log)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	all, err := s.AddressBooks(ctx)
+	if err != nil {
+		return err
+	}
+	var read, closed []string
+	for _, b := range all {
+		switch {
+		case IsReadBook(a, b):
+			read = append(read, b.Name)
+		case !b.Readable:
+			closed = append(closed, b.Name)
+		}
+	}
+	c.say(Finding{Account: a.Name, Topic: "address books", Text: list(read, "address book is read", "address books are read"), Warn: len(read) == 0})
+	if len(closed) > 0 {
+		c.say(Finding{
+			Account: a.Name, Topic: "address books",
+			Text: list(closed, "address book cannot be read with this login", "address books cannot be read with this login"),
+		})
+	}
 	return nil
 }
 

@@ -142,6 +142,24 @@ func TestCheckCalendars(t *testing.T) {
 	want(t, s.check(t, right, "[followups]\ncalendar = \"Public\"\n"), `failed home follow-ups: the calendar "Public" cannot be written to`)
 }
 
+func TestCheckAddressBooks(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	at := fmt.Sprintf("carddav = { url = \"%s/\"", s.calendars.URL)
+	want(t, s.check(t, right, at+" }\n"), "warn home address books: no address book is read\n")
+	s.calendars.AddAddressBook(caldavtest.AddressBook{Name: "c", Title: "Contacts"})
+	s.calendars.AddAddressBook(caldavtest.AddressBook{Name: "f2", Title: "Family"})
+	s.calendars.AddAddressBook(caldavtest.AddressBook{Name: "s", Title: "Staff", Hidden: true})
+	got := s.check(t, right, at+" }\n")
+	want(t, got, "\nhome address books: 2 address books are read: Contacts, Family\n",
+		"\nhome address books: 1 address book cannot be read with this login: Staff\n")
+	if strings.Contains(got, "failed") {
+		t.Errorf("something failed:\n%s", got)
+	}
+	want(t, s.check(t, right, at+", address_books = [\"Fam*\"] }\n"), "\nhome address books: 1 address book is read: Family\n")
+	want(t, s.check(t, right, at+", password = \"wrong\" }\n"),
+		`failed home address books: account "home": `+s.calendars.URL+"/: user name or password refused")
+}
+
 // Each line names the account once, and the cause.
 func TestCheckNamesTheCause(t *testing.T) {
 	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})

@@ -12,6 +12,7 @@ import (
 
 	"syncd/internal/auth"
 	"syncd/internal/caldav"
+	"syncd/internal/carddav"
 	"syncd/internal/config"
 	"syncd/internal/imap"
 	"syncd/internal/ledger"
@@ -66,6 +67,17 @@ func Calendars(ctx context.Context, cfg *config.Config, a config.Account, login 
 	}, log)
 }
 
+// AddressBooks finds the address books of an account.
+func AddressBooks(ctx context.Context, a config.Account, login *auth.Credentials, log *slog.Logger) (*carddav.Session, error) {
+	roots, err := certificates(a.CardDAV.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("account %q: %w", a.Name, err)
+	}
+	return carddav.Dial(ctx, carddav.Account{
+		Name: a.Name, URL: string(a.CardDAV.URL), User: login.User(), Password: login.Password, RootCAs: roots,
+	}, log)
+}
+
 // FollowUps chooses among an account's calendars the one that [followups] means,
 // by its name or its URL. Of several of one name it is the one that was written
 // to last, else the first.
@@ -100,13 +112,17 @@ func Gone(name string, all []caldav.Collection, seen []ledger.SeenCalendar) bool
 }
 
 // IsRead says whether the calendar filter of an account lets c through.
-func IsRead(a config.Account, c caldav.Collection) bool {
-	for _, g := range a.CalDAV.Calendars {
-		if g.Match(c.Name) {
-			return true
-		}
-	}
-	return len(a.CalDAV.Calendars) == 0
+func IsRead(a config.Account, c caldav.Collection) bool { return among(a.CalDAV.Calendars, c.Name) }
+
+// IsReadBook says whether an address book may be read, and is to be.
+func IsReadBook(a config.Account, c carddav.Collection) bool {
+	return c.Readable && among(a.CardDAV.AddressBooks, c.Name)
+}
+
+// among says whether any of the patterns matches, or there is none.
+func among(patterns []config.Glob, name string) bool {
+	match := matcher(patterns)
+	return match == nil || match(name)
 }
 
 // certificates reads a PEM file of certificates to trust; nil for none.
