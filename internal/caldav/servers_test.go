@@ -109,15 +109,7 @@ func realServer(t *testing.T, d *servertest.DAV) *peer {
 			body, _ := u.Get(t, url)
 			return body
 		},
-		writes: func() []string {
-			var list []string
-			for _, r := range u.Requests() {
-				if !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"}, r.Method) {
-					list = append(list, r.Method+" "+r.Path)
-				}
-			}
-			return list
-		},
+		writes: u.Writes,
 	}
 }
 

@@ -41,7 +41,7 @@ func TestRead(t *testing.T) {
 			"EMAIL;PREF;INTERNET:susan.hall@example.com", "EMAIL;INTERNET;CHARSET=ISO-8859-1;ENCODING=QUOTED-PRINTABLE:sue@b=FCcher.example",
 			"CATEGORIES:Close,work\\, old", "NOTE;ENCODING=QUOTED-PRINTABLE:met at the fair=0D=0A=", "syncd: network=0D=0A", "BDAY:1980-05-12T00:00:00Z",
 			"X-ANNIVERSARY:2009-08-08", "ORG:Example\\, Inc.;Sales", "TITLE:Director", "REV:20240301T102030"), full, ""},
-		{"a byte order mark, other line ends", "\ufeff \n" + strings.ReplaceAll(vcf("VERSION:3.0", "FN:Susan", " Hall"), "\r\n", "\n"), ledger.Card{Name: "SusanHall"}, ""},
+		{"a byte order mark, other line ends", "\ufeff" + strings.ReplaceAll(vcf("VERSION:3.0", "FN:Susan", " Hall"), "\r\n", "\n"), ledger.Card{Name: "SusanHall"}, ""},
 		{"carriage returns", strings.ReplaceAll(vcf("VERSION:3.0", "FN:Susan Hall"), "\r\n", "\r"), ledger.Card{Name: "Susan Hall"}, ""},
 		{"folded inside of a character", vcf("VERSION:4.0", "FN:J\xc3", " \xb6rg"), ledger.Card{Name: "Jörg"}, ""},
 		{"folded at a blank", vcf("VERSION:2.1", "FN:Susan", "  Hall"), ledger.Card{Name: "Susan Hall"}, ""},

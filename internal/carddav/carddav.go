@@ -80,11 +80,7 @@ func (s *Session) AddressBooks(ctx context.Context) ([]Collection, error) {
 func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Cursor, known map[string]string, at time.Time) iter.Seq2[ledger.Batch, error] {
 	return func(yield func(ledger.Batch, error) bool) {
 		fail := func(err error) { yield(ledger.Batch{}, fmt.Errorf("read address book %s: %w", c.URL, err)) }
-		since := webdav.Mark{SyncToken: cursor.SyncToken, CTag: cursor.CTag}
-		if !cursor.Complete {
-			since = webdav.Mark{}
-		}
-		d, err := s.home.Changes(ctx, c, since, known, false)
+		d, err := s.home.Changes(ctx, c, webdav.Mark{SyncToken: cursor.SyncToken, CTag: cursor.CTag}, known, false)
 		if err != nil {
 			fail(err)
 			return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,17 @@ func (d *DAV) NewUser(t testing.TB) *DAVUser {
 // Requests are the requests that clients made as this user, in the order of their
 // answers; those of DAVUser's own methods are left out.
 func (u *DAVUser) Requests() []Request { return u.dav.front.of(u.Name) }
+
+// Writes are those of Requests that may have changed something, as "PUT /path".
+func (u *DAVUser) Writes() []string {
+	var list []string
+	for _, r := range u.Requests() {
+		if !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"}, r.Method) {
+			list = append(list, r.Method+" "+r.Path)
+		}
+	}
+	return list
+}
 
 // Log is what the server behind the recorder logged so far. Radicale's is for all
 // its users.

@@ -91,7 +91,11 @@ func (h *Home) fetch(ctx context.Context, c Collection, items []Item, f func(Obj
 		if etag := r.ETag(); etag != "" {
 			i.ETag = etag
 		}
-		if !f(Object{Item: i, Data: []byte(data)}) {
+		o := Object{Item: i, Data: []byte(data)}
+		if len(data) > MaxObject {
+			o = Object{Item: i, Err: ErrTooLarge}
+		}
+		if !f(o) {
 			return errEnough
 		}
 		return nil

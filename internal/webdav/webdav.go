@@ -4,7 +4,9 @@
 // server sends. Credentials go only where Options allow; errors hold neither
 // them nor what a server wrote beyond the name of a condition.
 //
-// It is also what lies under go-webdav: a Client is an HTTPClient for it.
+// It is also what lies under go-webdav: a Client is an HTTPClient for it. On it
+// stands a Home, which finds the collections of an account and reads what changed
+// in them, the same for both services.
 package webdav
 
 import (
