@@ -97,7 +97,7 @@ func TestSentByContent(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					hashes = append(hashes, h)
+					hashes = append(hashes, h.Hash)
 					if err := l.Rebuild(t.Context()); err != nil {
 						t.Fatal(err)
 					}
