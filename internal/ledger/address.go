@@ -30,6 +30,9 @@ func (a Address) LogValue() slog.Value {
 
 // fold gives the form in which addresses are compared: Gmail ignores dots.
 func fold(address string) string {
+	if _, card := cardUID(address); card {
+		return address
+	}
 	a := strings.ToLower(strings.TrimSpace(address))
 	local, domain := cutAddress(a)
 	if domain == "gmail.com" || domain == "googlemail.com" {
@@ -63,14 +66,19 @@ func cutAddress(a string) (local, domain string) {
 // lens is how the ledger tells people apart: the configuration and the
 // identities read from the Sent folders, ready for comparison.
 type lens struct {
-	cfg    Me
-	zone   *time.Location
-	me     map[string]bool   // folded, without plus-tag
-	person map[string]string // folded address to the key of its contact
+	cfg   Me
+	zone  *time.Location
+	me    map[string]bool     // folded, without plus-tag
+	joins unions              // folded addresses that the configuration makes one person's
+	apart []apart             // those it makes different people's …
+	named map[string]bool     // … and those a card lets go for it
+	kin   map[string][]string // folded addresses named together, one way or the other
 }
 
 func newLens(cfg Me, derived []Identity) *lens {
-	n := &lens{cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, person: map[string]string{}}
+	n := &lens{
+		cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, joins: unions{}, named: map[string]bool{}, kin: map[string][]string{},
+	}
 	if n.zone == nil {
 		n.zone = time.UTC
 	}
@@ -83,15 +91,56 @@ func newLens(cfg Me, derived []Identity) *lens {
 	for _, a := range cfg.NotMe {
 		delete(n.me, untagged(fold(a)))
 	}
-	for _, p := range cfg.People {
+	n.people()
+	return n
+}
+
+// people reads who is one person and who is not.
+func (n *lens) people() {
+	for _, p := range n.cfg.People {
 		literal := literals(p)
 		for _, a := range literal {
-			if _, taken := n.person[a]; !taken {
-				n.person[a] = literal[0]
+			n.joins.join(literal[0], a)
+		}
+		all := append(literal, foldAll(p.Apart)...)
+		if len(all) == 1 {
+			continue
+		}
+		for _, a := range all {
+			n.kin[a] = append(n.kin[a], all...)
+		}
+	}
+	for _, p := range n.cfg.People {
+		literal := literals(p)
+		for _, b := range foldAll(p.Apart) {
+			if len(literal) == 0 {
+				break
+			}
+			c := apart{one: n.joins.find(literal[0]), other: n.joins.find(b)}
+			if c.one != c.other && !slices.Contains(n.apart, c) && !slices.Contains(n.apart, apart{c.other, c.one}) {
+				n.apart = append(n.apart, c)
+				n.named[c.other] = true
 			}
 		}
 	}
-	return n
+}
+
+func foldAll(addresses []string) []string {
+	out := make([]string, len(addresses))
+	for i, a := range addresses {
+		out[i] = fold(a)
+	}
+	return out
+}
+
+// circle gives the first circle that one of some words names, "" if none does.
+func (n *lens) circle(words ...string) string {
+	for _, c := range n.cfg.Circles {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(strings.TrimSpace(w), c) }) {
+			return c
+		}
+	}
+	return ""
 }
 
 // literals are the addresses of p that are no globs, folded and sorted.
@@ -133,18 +182,6 @@ func matches(globs []string, address string) bool {
 	return false
 }
 
-// key names the contact an address belongs to; "" if it is mine.
-func (n *lens) key(address string) string {
-	if n.isMe(address) {
-		return ""
-	}
-	f := fold(address)
-	if k, ok := n.person[f]; ok {
-		return k
-	}
-	return f
-}
-
 // configured gathers what the configuration says of the holder of addresses.
 func (n *lens) configured(addresses []string) (p Person, named bool) {
 	for _, c := range n.cfg.People {
@@ -162,6 +199,29 @@ func (n *lens) configured(addresses []string) (p Person, named bool) {
 		p.Muted = p.Muted || c.Muted
 	}
 	return p, named
+}
+
+// others gives the addresses of people that the configuration says the holder of
+// addresses is not.
+func (n *lens) others(addresses []string) (out []string) {
+	own := foldAll(addresses)
+	has := func(some []string) bool {
+		return slices.ContainsFunc(foldAll(some), func(a string) bool { return slices.Contains(own, a) })
+	}
+	for _, p := range n.cfg.People {
+		if len(p.Apart) > 0 && has(p.Addresses) {
+			out = append(out, p.Apart...)
+		}
+		if has(p.Apart) {
+			out = append(out, p.Addresses...)
+		}
+	}
+	for i, a := range out {
+		out[i] = strings.ToLower(a)
+	}
+	out = slices.DeleteFunc(out, func(a string) bool { return slices.Contains(own, fold(a)) })
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 var idEncoding = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPadding(base32.NoPadding)

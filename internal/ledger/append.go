@@ -29,7 +29,7 @@ func (l *Ledger) Append(ctx context.Context, b Batch) error {
 			return err
 		}
 		k := newIntake(t, n)
-		k.batch = b
+		k.batch, k.journal = b, l.journal
 		return k.take(ctx)
 	})
 	if err != nil {
@@ -54,6 +54,7 @@ type intake struct {
 	*tx
 	lens      *lens
 	batch     Batch
+	journal   *journal
 	source    int64
 	sent      bool // the source holds sent mail
 	addresses map[string]int64
@@ -96,10 +97,12 @@ func (k *intake) take(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := k.takeObjects(ctx); err != nil {
-		return err
+	if k.batch.Source.Type == AddressBook {
+		err = k.takeCards(ctx, wasComplete)
+	} else {
+		err = k.takeObjects(ctx)
 	}
-	if err := k.takeCards(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	if k.batch.Cursor.Complete && !wasComplete {
@@ -428,6 +431,7 @@ func (k *intake) touchRow(ctx context.Context, row int64) error {
 var (
 	qAddress        = query(`SELECT id FROM address WHERE address = ?`)
 	qAddAddress     = query(`INSERT INTO address (address, folded, contact_id) VALUES (?, ?, ?)`)
+	qNewAddress     = query(`INSERT INTO address (address, folded) VALUES (?, ?) ON CONFLICT DO NOTHING`)
 	qContactByKey   = query(`SELECT id FROM contact WHERE key = ?`)
 	qAddContact     = query(`INSERT INTO contact (code, key) VALUES (?, ?)`)
 	qAddressContact = query(`SELECT contact_id FROM address WHERE id = ? AND contact_id IS NOT NULL`)
@@ -456,19 +460,26 @@ func (k *intake) address(ctx context.Context, address string) (int64, error) {
 	return id, nil
 }
 
-// contactFor gives the row of the contact an address belongs to, nil if it is
-// mine.
+// contactFor gives the row of the contact a new address belongs to, nil if it is
+// mine. Addresses that the configuration or a card names are not new: they have
+// their row since.
 func contactFor(ctx context.Context, t *tx, n *lens, address string) (any, error) {
-	key := n.key(address)
-	if key == "" {
+	if n.isMe(address) {
 		return nil, nil
 	}
 	var id int64
-	found, err := t.one(ctx, qContactByKey, []any{key}, &id)
+	found, err := t.one(ctx, qFoldedHolder, []any{fold(address)}, &id)
 	if err != nil || found {
 		return id, err
 	}
-	return t.insert(ctx, qAddContact, contactID(key), key)
+	return contactOf(ctx, t, fold(address))
+}
+
+// place sees to it that an address has its row, and leaves it to regroup or
+// assign to whom a new one belongs.
+func (k *intake) place(ctx context.Context, address string) error {
+	_, err := k.exec(ctx, qNewAddress, address, fold(address))
+	return err
 }
 
 func (k *intake) touchAddress(ctx context.Context, id int64) error {

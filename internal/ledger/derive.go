@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // maxDirect is how many recipients a direct message has at most, and people a
@@ -329,7 +328,10 @@ func (d *derived) meeting(n *lens, r *reading) {
 	}
 }
 
-var qGroupPage = query(`SELECT DISTINCT group_id FROM interaction WHERE group_id > ? ORDER BY group_id LIMIT 1000`)
+var (
+	qGroupPage = query(`SELECT DISTINCT group_id FROM interaction WHERE group_id > ? ORDER BY group_id LIMIT 1000`)
+	qDirtyAll  = query(`UPDATE contact SET dirty = 1`)
+)
 
 // deriveAll assigns every address to its contact and derives every group anew.
 func deriveAll(ctx context.Context, t *tx, n *lens) error {
@@ -373,63 +375,6 @@ func (k *intake) allGroups(ctx context.Context, do func(context.Context, map[int
 		}
 		last = page[len(page)-1]
 	}
-}
-
-var (
-	qAddresses   = query(`SELECT id, address, contact_id FROM address WHERE id > ? ORDER BY id LIMIT 1000`)
-	qReassign    = query(`UPDATE address SET contact_id = ? WHERE id = ?`)
-	qDropOrphans = query(`DELETE FROM contact WHERE NOT EXISTS (SELECT 1 FROM address AS a WHERE a.contact_id = contact.id)`)
-	qDirtyAll    = query(`UPDATE contact SET dirty = 1`)
-)
-
-// assign gives every address to the contact that the configuration and the
-// identities make it belong to.
-func (k *intake) assign(ctx context.Context) error {
-	for _, p := range k.lens.cfg.People {
-		for _, a := range p.Addresses {
-			if strings.ContainsAny(a, "*?[") {
-				continue
-			}
-			if _, err := k.address(ctx, strings.ToLower(a)); err != nil {
-				return err
-			}
-		}
-	}
-	type row struct {
-		id      int64
-		address string
-		contact *int64
-	}
-	for last := int64(0); ; {
-		var page []row
-		err := k.each(ctx, qAddresses, []any{last}, func(scan func(...any) error) error {
-			var r row
-			err := scan(&r.id, &r.address, &r.contact)
-			page = append(page, r)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			break
-		}
-		for _, r := range page {
-			want, err := contactFor(ctx, k.tx, k.lens, r.address)
-			if err != nil {
-				return err
-			}
-			if id, ok := want.(int64); ok == (r.contact != nil) && (!ok || id == *r.contact) {
-				continue
-			}
-			if _, err := k.exec(ctx, qReassign, want, r.id); err != nil {
-				return err
-			}
-		}
-		last = page[len(page)-1].id
-	}
-	_, err := k.exec(ctx, qDropOrphans)
-	return err
 }
 
 var (

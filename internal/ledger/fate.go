@@ -35,7 +35,7 @@ var (
 	qSetFate = query(`INSERT INTO fate (message_id, fate, at) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET fate = excluded.fate, at = excluded.at`)
 	qFate       = query(`SELECT fate FROM fate WHERE message_id = ?`)
-	qGroupsOf   = query(`SELECT DISTINCT group_id FROM interaction WHERE kind = 'mail' AND evidence = ?`)
+	qMailGroups = query(`SELECT DISTINCT group_id FROM interaction WHERE kind = 'mail' AND evidence = ?`)
 	errFateless = errors.New("no fate to note")
 )
 
@@ -66,7 +66,7 @@ func (l *Ledger) SetFate(ctx context.Context, id string, f Fate, at time.Time) e
 		if _, err := t.exec(ctx, qSetFate, id, f, at.Unix()); err != nil {
 			return err
 		}
-		groups, err := t.ids(ctx, qGroupsOf, id)
+		groups, err := t.ids(ctx, qMailGroups, id)
 		if err != nil || len(groups) == 0 {
 			return err
 		}

@@ -15,7 +15,7 @@ type SourceHealth struct {
 	// FailingSince is when it first failed after that; zero while it works.
 	FailingSince time.Time
 	Error        string // "" while it works
-	Read         int    // messages or meetings taken, noise left out
+	Read         int    // messages, meetings or cards taken, noise left out
 	Noise        map[string]int
 	Skipped      []Skip
 	Total        int // messages or objects on the server; 0 if unknown
@@ -125,7 +125,8 @@ func (l *Ledger) setHealth(ctx context.Context, s SourceID, q string, args ...an
 var (
 	qHealth = query(`SELECT id, account, type, name, ok_at, failed_at, error, total, lowest, reached_at, complete, sent,
 		coalesce(m.sent_by, ''), (SELECT count(*) FROM copy AS c WHERE c.source_id = source.id
-			AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail))
+			AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail)) +
+			(SELECT count(*) FROM card AS v WHERE v.source_id = source.id)
 		FROM source LEFT JOIN mailbox AS m ON m.source_id = source.id ORDER BY account, type, name`)
 	qHealthNoise = query(`SELECT source_id, reason, count(*) FROM (SELECT source_id, reason FROM noise UNION ALL
 		SELECT c.source_id, '` + noiseCalendar + `' FROM calendar_mail AS m JOIN copy AS c ON c.interaction_id = m.interaction_id)

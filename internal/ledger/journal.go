@@ -29,6 +29,7 @@ const (
 	lineDecision     lineType = "decision"
 	lineFirstRun     lineType = "first-run"
 	lineCalendarSeen lineType = "calendar-seen"
+	lineCard         lineType = "card" // seen for the first time
 )
 
 // line is one line of the journal. It holds ids and times, never a subject or
@@ -49,6 +50,7 @@ type line struct {
 	Retitled   bool            `json:"retitled,omitempty"`
 	URL        string          `json:"url,omitempty"`
 	Shared     bool            `json:"shared,omitempty"`
+	There      bool            `json:"there,omitempty"` // card: at the first listing of an address book
 }
 
 type lineEvidence struct {
@@ -274,6 +276,9 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		return setMetaTime(ctx, t, metaFirstRun, n.At)
 	case lineCalendarSeen:
 		_, err := t.exec(ctx, qSetCalendarSeen, n.URL, n.Shared, n.At.Unix())
+		return err
+	case lineCard:
+		_, err := t.exec(ctx, qAddCardSeen, n.UID, n.At.Unix(), n.There)
 		return err
 	}
 	return nil // a line of a newer syncd

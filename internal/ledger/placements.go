@@ -366,10 +366,27 @@ func (l *Ledger) applyDecision(ctx context.Context, t *tx, d Decision, retitled 
 var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, known_at)
 	VALUES ('note', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 
+// present gives the address of the one a key names: a card stands for who has
+// none. It is "" for a key of several people.
+func present(ctx context.Context, t *tx, who string) (string, error) {
+	var one int
+	seen, err := t.one(ctx, qCardSeen, []any{who}, &one)
+	switch {
+	case err != nil:
+		return "", err
+	case seen:
+		return cardNode(who), nil
+	case !strings.Contains(who, "@"):
+		return "", nil
+	}
+	return who, nil
+}
+
 // addNote notes what the user reported: they were in touch with the address.
 func addNote(ctx context.Context, t *tx, e planner.Evidence) error {
-	if !strings.Contains(e.Address, "@") {
-		return nil
+	address, err := present(ctx, t, e.Address)
+	if err != nil || address == "" {
+		return err
 	}
 	n, err := loadLens(ctx, t)
 	if err != nil {
@@ -388,7 +405,7 @@ func addNote(ctx context.Context, t *tx, e planner.Evidence) error {
 		return err
 	}
 	k := newIntake(t, n)
-	if err := k.addPeople(ctx, row, []Participant{{Address: e.Address, Role: RoleTo}}); err != nil {
+	if err := k.addPeople(ctx, row, []Participant{{Address: address, Role: RoleTo}}); err != nil {
 		return err
 	}
 	if err := k.relinkRow(ctx, row, KindNote, e.ID, "", nil); err != nil {

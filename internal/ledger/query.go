@@ -25,6 +25,7 @@ type ContactRow struct {
 	ID        planner.ContactID
 	Name      string
 	Addresses []string
+	Cards     []string // UIDs of their cards
 	Circle    string
 	Stage     int
 	Internal  bool
@@ -43,12 +44,15 @@ type ContactRow struct {
 
 func contactRow(c planner.Contact, candidate bool) ContactRow {
 	r := ContactRow{
-		ID: c.ID, Name: c.Name, Addresses: c.Addresses, Circle: c.Circle, Stage: c.Stage, Internal: c.Internal,
+		ID: c.ID, Name: c.Name, Addresses: c.Addresses, Cards: c.Cards, Circle: c.Circle, Stage: c.Stage, Internal: c.Internal,
 		Out: c.Out, In: c.In, Met: c.Met, FirstAt: c.FirstAt, LastOut: c.LastOut.At, LastIn: c.LastIn.At,
 		LastMet: c.LastMet.At, Candidate: candidate, Role: c.Role, Muted: c.Muted, Reported: c.Reported,
 	}
 	if r.Addresses == nil {
 		r.Addresses = []string{}
+	}
+	if r.Cards == nil {
+		r.Cards = []string{}
 	}
 	return r
 }
@@ -231,7 +235,42 @@ const maxTimeline = 200
 // ContactDetail is one contact with what happened.
 type ContactDetail struct {
 	ContactRow
-	Timeline []InteractionRow // newest first, at most 200
+	AddressBook []CardRow
+	Timeline    []InteractionRow // newest first, at most 200
+}
+
+// CardRow is a card of a contact as commands print it.
+type CardRow struct {
+	UID       string    `json:"uid"`
+	Account   string    `json:"account"`
+	Book      string    `json:"book"` // its URL
+	Name      string    `json:"name"`
+	Nicknames []string  `json:"nicknames"`
+	Addresses []string  `json:"addresses"`
+	Groups    []string  `json:"groups"`
+	Org       string    `json:"org"`
+	Title     string    `json:"title"`
+	Birthday  string    `json:"birthday"`    // 1980-05-12, or --05-12; "" if none
+	Wedding   string    `json:"anniversary"` // as Birthday
+	SeenAt    time.Time `json:"seen_at"`     // when syncd saw it first
+	New       bool      `json:"new"`         // it came after the first listing
+}
+
+func cardRows(own []ownCard) []CardRow {
+	out := make([]CardRow, len(own))
+	for i, c := range own {
+		out[i] = CardRow{
+			UID: c.UID, Account: c.account, Book: c.book, Name: c.Name, Nicknames: c.Nicknames, Addresses: c.Addresses,
+			Groups: c.Groups, Org: c.Org, Title: c.Title, Birthday: dayText(c.Birthday), Wedding: dayText(c.Wedding),
+			SeenAt: c.seen, New: !c.there,
+		}
+		for _, list := range []*[]string{&out[i].Nicknames, &out[i].Addresses, &out[i].Groups} {
+			if *list == nil {
+				*list = []string{}
+			}
+		}
+	}
+	return out
 }
 
 // Contact finds a contact or candidate by address, id or name. It returns
@@ -249,6 +288,11 @@ func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err 
 			return err
 		}
 		d.ContactRow = contactRow(found[0].Contact, !found[0].contact)
+		own, err := ownCards(ctx, t, d.Cards)
+		if err != nil {
+			return err
+		}
+		d.AddressBook = cardRows(own)
 		ids, err := t.ids(ctx, qContactTimeline, id, maxTimeline)
 		if err != nil {
 			return err
@@ -271,6 +315,7 @@ func findContact(ctx context.Context, t *tx, who string) (int64, error) {
 		{qContactByCode, lower},
 		{qContactByAddress, lower},
 		{qContactByAddress, fold(lower)},
+		{qContactByAddress, cardNode(who)},
 	} {
 		ids, err := t.ids(ctx, c.q, c.arg)
 		if err != nil {
@@ -330,6 +375,10 @@ func asciiDomain(address string) string {
 	return address
 }
 
+func called(c planner.Contact) string {
+	return strings.Join(append(slices.Clone(c.Addresses), string(c.ID)), ", ")
+}
+
 func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
 	var names []string
 	for _, id := range ids {
@@ -338,7 +387,7 @@ func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
 			return err
 		}
 		for _, f := range found {
-			names = append(names, fmt.Sprintf("%s (%s, %s)", f.Name, strings.Join(f.Addresses, ", "), f.code))
+			names = append(names, fmt.Sprintf("%s (%s)", f.Name, called(f.Contact)))
 		}
 	}
 	slices.Sort(names)
@@ -423,7 +472,7 @@ func interactions(ctx context.Context, t *tx, ids []int64) ([]InteractionRow, er
 			if err := scan(&address, &role, &code); err != nil {
 				return err
 			}
-			if role != RoleNamed && !slices.Contains(r.Addresses, address) {
+			if _, card := cardUID(address); !card && role != RoleNamed && !slices.Contains(r.Addresses, address) {
 				r.Addresses = append(r.Addresses, address)
 			}
 			if code != "" && !slices.Contains(r.Contacts, code) {

@@ -64,6 +64,7 @@ CREATE TABLE address (
 	contact_id INTEGER REFERENCES contact   -- derived; NULL: mine
 ) STRICT;
 CREATE INDEX address_contact ON address (contact_id);
+CREATE INDEX address_folded ON address (folded);
 
 CREATE TABLE thread (
 	id   INTEGER PRIMARY KEY,
@@ -234,6 +235,49 @@ CREATE TABLE sent_from (
 	PRIMARY KEY (address_id, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE card (
+	source_id  INTEGER NOT NULL REFERENCES source,
+	href       TEXT NOT NULL,
+	uid        TEXT NOT NULL,
+	name       TEXT NOT NULL,  -- '' if the card gives none
+	nicknames  TEXT NOT NULL,  -- JSON, as addresses and categories
+	addresses  TEXT NOT NULL,  -- in the order of the card
+	categories TEXT NOT NULL,
+	circle     TEXT NOT NULL,  -- named in its note; '' if none
+	birthday   TEXT NOT NULL,  -- 1980-05-12, or --05-12; '' if none
+	wedding    TEXT NOT NULL,
+	org        TEXT NOT NULL,
+	title      TEXT NOT NULL,
+	rev_at     INTEGER,        -- when it says it was changed last
+	members    TEXT NOT NULL,  -- JSON: the UIDs of those in a group; null for a person
+	PRIMARY KEY (source_id, href)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX card_uid ON card (uid);
+
+CREATE TABLE card_address (
+	source_id INTEGER NOT NULL,
+	href      TEXT NOT NULL,
+	folded    TEXT NOT NULL,  -- as in address
+	uid       TEXT NOT NULL,  -- of the card, a person's
+	PRIMARY KEY (source_id, href, folded)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX card_address_folded ON card_address (folded);
+CREATE INDEX card_address_uid ON card_address (uid);
+
+CREATE TABLE card_member (
+	source_id INTEGER NOT NULL,
+	href      TEXT NOT NULL,  -- of the group
+	member    TEXT NOT NULL,  -- UID without urn:uuid:
+	PRIMARY KEY (source_id, href, member)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX card_member_member ON card_member (member);
+
+CREATE TABLE card_seen (
+	uid   TEXT PRIMARY KEY,
+	at    INTEGER NOT NULL,  -- when syncd saw it first
+	there INTEGER NOT NULL   -- 1: at the first listing of an address book, so not new
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE placement (
 	uid              TEXT PRIMARY KEY,
 	key              TEXT NOT NULL,               -- canonical form of the follow-up's key
@@ -284,7 +328,8 @@ SELECT c.code AS id, c.name, c.stage, c.mails_out AS "out", c.mails_in AS "in", 
 	datetime(c.last_out_at, 'unixepoch') AS last_out,
 	datetime(c.last_in_at, 'unixepoch') AS last_in,
 	datetime(c.last_met_at, 'unixepoch') AS last_met,
-	(SELECT group_concat(a.address, ' ') FROM address AS a WHERE a.contact_id = c.id) AS addresses
+	(SELECT group_concat(a.address, ' ') FROM address AS a
+		WHERE a.contact_id = c.id AND substr(a.address, 1, 5) <> 'card:') AS addresses
 FROM contact AS c WHERE c.gate = 1;
 
 CREATE VIEW interaction_log AS
@@ -321,7 +366,8 @@ FROM placement AS p WHERE p.outcome <> '';
 CREATE VIEW source_health AS
 SELECT s.account, s.type, s.name, s.sent, s.complete, datetime(s.ok_at, 'unixepoch') AS ok,
 	datetime(s.failed_at, 'unixepoch') AS failed, s.error, datetime(s.reached_at, 'unixepoch') AS reached, s.total,
-	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail)) AS "read",
+	(SELECT count(*) FROM copy AS c WHERE c.source_id = s.id AND c.interaction_id NOT IN (SELECT interaction_id FROM calendar_mail)) +
+	(SELECT count(*) FROM card AS v WHERE v.source_id = s.id) AS "read",
 	(SELECT count(*) FROM noise AS n WHERE n.source_id = s.id) + (SELECT count(*) FROM calendar_mail AS m
 		JOIN copy AS c ON c.interaction_id = m.interaction_id AND c.source_id = s.id) AS noise,
 	(SELECT count(*) FROM skipped AS k WHERE k.source_id = s.id) AS skipped, m.sent_by

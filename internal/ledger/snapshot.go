@@ -169,7 +169,7 @@ func busy(ctx context.Context, t *tx, v view) (out []planner.Interval, err error
 }
 
 var qAddressHolders = query(`SELECT a.address, a.folded, c.code FROM address AS a JOIN contact AS c ON c.id = a.contact_id
-	WHERE a.address = ?`)
+	WHERE a.address IN (?1, 'card:' || ?1)`)
 
 func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	all, err := placements(ctx, t, qAllPlacements)
@@ -211,8 +211,8 @@ func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot)
 var qTouchedWithin = query(`SELECT 1 FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
 	CROSS JOIN participant AS p ON p.address_id = a.id
 	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1
-		AND (i.direction = 'out' OR i.stands IN ('yes', 'lonely') AND i.end_at <= ?)
-	WHERE o.address = ? AND i.at BETWEEN ? AND ? LIMIT 1`)
+		AND (i.direction = 'out' OR i.stands IN ('yes', 'lonely') AND i.end_at <= ?4)
+	WHERE o.address IN (?1, 'card:' || ?1) AND i.at BETWEEN ?2 AND ?3 LIMIT 1`)
 
 // ended is how a follow-up ended. What the user deleted within a day of writing
 // to the person or meeting them, they had acted upon (SPEC section 5.1).
@@ -223,7 +223,7 @@ func ended(ctx context.Context, t *tx, v view, p Placement) (planner.Ended, erro
 	}
 	from, to := p.EndedAt.Add(-24*time.Hour).Unix(), min(p.EndedAt.Add(24*time.Hour).Unix(), v.cut.Unix())
 	var one int
-	touched, err := t.one(ctx, qTouchedWithin, []any{v.now.Unix(), p.Key.Who, from, to}, &one)
+	touched, err := t.one(ctx, qTouchedWithin, []any{p.Key.Who, from, to, v.now.Unix()}, &one)
 	if touched {
 		e.Outcome = planner.Acted
 	}
@@ -322,7 +322,7 @@ func keepTurns(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	return nil
 }
 
-// holder is the contact an address belongs to now, "" if nobody's.
+// holder is the contact an address, or a card, belongs to now, "" if nobody's.
 func holder(ctx context.Context, t *tx, address string) (planner.ContactID, error) {
 	var a, folded string
 	var id planner.ContactID

@@ -163,6 +163,18 @@ func (t *tx) each(ctx context.Context, q string, args []any, fn func(scan func(.
 	return rows.Err()
 }
 
+// strings reads a column of texts.
+func (t *tx) strings(ctx context.Context, q string, args ...any) ([]string, error) {
+	var out []string
+	err := t.each(ctx, q, args, func(scan func(...any) error) error {
+		var s string
+		err := scan(&s)
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
+
 // ids reads a column of numbers.
 func (t *tx) ids(ctx context.Context, q string, args ...any) ([]int64, error) {
 	var out []int64

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -60,13 +61,17 @@ type portrait struct {
 	id    int64
 	items []item
 	out   summary
+	lists map[string]bool // addresses of mailing lists
+	// cardName and circle are what the cards say.
+	cardName, circle string
 	// pinned are threads that stay among the turns, however many there are.
 	pinned map[int64]bool
 }
 
 var (
-	qContactAddresses = query(`SELECT id, address, list FROM address WHERE contact_id = ? ORDER BY address`)
-	qItems            = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
+	qContactAddresses = query(`SELECT c.code, a.address, a.list FROM contact AS c JOIN address AS a ON a.contact_id = c.id
+		WHERE c.id = ? ORDER BY a.address`)
+	qItems = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
 		i.direct, i.topic, i.opens, i.stands, i.mine, i.from_id, i.people, i.to_count, i.first_to, i.thread_id,
 		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, ''),
 		i.group_id, coalesce((SELECT r.group_id FROM answer AS w CROSS JOIN interaction AS r ON r.id = w.parent_id
@@ -86,10 +91,13 @@ func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, 
 }
 
 func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned map[int64]bool) (summary, error) {
-	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned}
+	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned, lists: map[string]bool{}}
 	p.out.until = forever
-	list, err := p.addresses(ctx)
+	uids, err := p.addresses(ctx)
 	if err != nil {
+		return summary{}, err
+	}
+	if err := p.cards(ctx, uids); err != nil {
 		return summary{}, err
 	}
 	if err := p.read(ctx); err != nil {
@@ -97,10 +105,9 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	}
 	c := &p.out.Contact
 	who, configured := n.configured(c.Addresses)
-	c.Circle, c.Muted = who.Circle, who.Muted
-	c.Internal = len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.internal(a) })
+	c.Circle, c.Muted, c.Apart = cmp.Or(who.Circle, p.circle), who.Muted, n.others(c.Addresses)
+	c.Internal = p.all(n.internal)
 	p.named(who.Name)
-	c.Role = c.Role || list || len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !roleAddress(a) })
 	if err := p.meetings(ctx, configured || c.Carded); err != nil {
 		return summary{}, err
 	}
@@ -110,31 +117,34 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err := p.turns(ctx); err != nil {
 		return summary{}, err
 	}
-	ignored := len(c.Addresses) > 0 && !slices.ContainsFunc(c.Addresses, func(a string) bool { return !n.ignored(a) })
-	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported) && !list && !ignored
+	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !p.all(n.ignored)
 	c.Role = c.Role || !p.out.contact && mechanical(p.items)
 	return p.out, nil
 }
 
-func (p *portrait) addresses(ctx context.Context) (list bool, err error) {
+// all reports whether there are addresses and something is true of each.
+func (p *portrait) all(of func(address string) bool) bool {
+	return len(p.out.Addresses) > 0 && !slices.ContainsFunc(p.out.Addresses, func(a string) bool { return !of(a) })
+}
+
+// list reports whether an address is that of a mailing list.
+func (p *portrait) list(address string) bool { return p.lists[address] }
+
+// addresses reads those of the contact, and the UIDs of its cards.
+func (p *portrait) addresses(ctx context.Context) (uids []string, err error) {
 	err = p.t.each(ctx, qContactAddresses, []any{p.id}, func(scan func(...any) error) error {
-		var id int64
 		var a string
-		var l bool
-		err := scan(&id, &a, &l)
-		list = list || l
+		var list bool
+		err := scan(&p.out.ID, &a, &list)
+		if uid, card := cardUID(a); card {
+			uids = append(uids, uid)
+			return err
+		}
+		p.lists[a] = list
 		p.out.Addresses = append(p.out.Addresses, a)
 		return err
 	})
-	if err != nil || len(p.out.Addresses) == 0 {
-		return list, err
-	}
-	folded := make([]string, 0, len(p.out.Addresses))
-	for _, a := range p.out.Addresses {
-		folded = append(folded, p.lens.key(a))
-	}
-	p.out.ID = contactID(slices.Min(folded))
-	return list, nil
+	return uids, err
 }
 
 // read loads the contact's interactions that the view shows, each once, oldest
@@ -238,18 +248,23 @@ func (p *portrait) holdsFrom(at time.Time) {
 // named settles name and role (SPEC section 3.2).
 func (p *portrait) named(configured string) {
 	uses := make([]nameUse, 0, len(p.items))
+	by := map[string][]nameUse{} // by folded address
 	var newest time.Time
 	for _, it := range p.items {
 		if it.kind == KindMail || it.kind == KindMeeting && it.role != RoleNamed {
-			uses = append(uses, nameUse{name: personal(it.name), at: it.known, own: it.role == RoleFrom})
+			u := nameUse{name: personal(it.name), at: it.known, own: it.role == RoleFrom}
+			uses = append(uses, u)
+			if a := fold(it.evidence.Address); u.own {
+				by[a] = append(by[a], u)
+			}
 			if it.known.After(newest) {
 				newest = it.known
 			}
 		}
 	}
 	c := &p.out.Contact
-	c.Role = shared(uses)
-	if c.Name = configured; c.Name == "" {
+	c.Role = p.all(func(a string) bool { return p.list(a) || roleAddress(a) || shared(by[fold(a)]) })
+	if c.Name = cmp.Or(configured, p.cardName); c.Name == "" {
 		c.Name = mostUsed(uses, newest)
 	}
 	if c.Name == "" {

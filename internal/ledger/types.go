@@ -198,6 +198,7 @@ type Me struct {
 	Internal  []string // domains of the user's own organisation
 	Ignore    []string // globs of addresses that make no contact
 	People    []Person // [[contact]] and circle members of the configuration
+	Circles   []string // names of the circles; on a card the first counts
 	Zone      *time.Location
 }
 
@@ -207,6 +208,7 @@ type Person struct {
 	Name      string
 	Circle    string
 	Muted     bool
+	Apart     []string // addresses of somebody else, whatever a card says
 }
 
 // PlacementState is where an entry stands between us and the server.

@@ -13,7 +13,7 @@ import (
 type Key struct {
 	Rule     Rule
 	Evidence string // a Message-ID, an event UID, or what the rule's row names
-	Who      string // the participant's address as the evidence gives it
+	Who      string // the participant's address as the evidence gives it, or a card's UID
 	Step     string // "" for rules with a single step
 }
 

@@ -49,11 +49,10 @@ type person struct {
 // newPerson reads a contact at the time of the pass.
 func (p *pass) newPerson(c *Contact) *person {
 	q := &person{Contact: c, met: c.LastMet, exchange: c.Exchanges.Last}
-	switch {
-	case len(c.Addresses) > 0:
-		q.who = slices.Min(c.Addresses)
-	case len(c.Cards) > 0:
-		q.who = slices.Min(c.Cards)
+	for _, names := range [][]string{c.Cards, c.Addresses} {
+		if len(names) > 0 {
+			q.who = slices.Min(names)
+		}
 	}
 	if !q.met.IsZero() && !p.clock.reached(q.met.At) {
 		q.met = Evidence{} // still to come; Meetings says when it is over
@@ -182,10 +181,13 @@ func (q *person) shut() string {
 	return ""
 }
 
-// has reports whether an address, or the UID of a card, is the person's.
+// has reports whether an address, or a card that stands for one, is the person's.
 func (q *person) has(who string) bool {
 	return slices.Contains(q.Addresses, who) || slices.Contains(q.Cards, who)
 }
+
+// names are what a key may call the person.
+func (q *person) names() []string { return slices.Concat(q.Addresses, q.Cards) }
 
 // findCircles gives everybody a circle: by configuration, else the automatic one
 // for the strongest of stage 2 (SPEC section 5.1).

@@ -147,7 +147,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	}
 	slices.SortFunc(p.people, func(a, b *person) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	for _, q := range p.people {
-		for _, who := range slices.Concat(q.Addresses, q.Cards) {
+		for _, who := range q.names() {
 			p.byWho[who] = q
 		}
 		if name := nameOf(q); name != "" {

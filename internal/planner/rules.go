@@ -435,7 +435,7 @@ func (p *pass) metThem(q *person, since time.Time) (End, bool) {
 // double the interval, the third dismissal turns the rule off for the person.
 func (p *pass) refused(q *person, r Rule) (factor int, off string) {
 	var all []Ended
-	for _, a := range q.Addresses {
+	for _, a := range q.names() {
 		all = append(all, p.rejected[r][a]...)
 	}
 	all = slices.DeleteFunc(all, func(e Ended) bool { return e.Outcome == Withdrawn })

@@ -207,7 +207,7 @@ type Open struct {
 	Key        Key
 	Generation int
 	UID        string
-	Contact    ContactID // whose Addresses hold Key.Who now; "" if nobody's
+	Contact    ContactID // whose Addresses or Cards hold Key.Who now; "" if nobody's
 	Slot       time.Time // when syncd placed it
 	Start      time.Time // where it lies now
 	AllDay     bool
