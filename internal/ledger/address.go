@@ -73,11 +73,16 @@ type lens struct {
 	apart []apart             // those it makes different people's …
 	named map[string]bool     // … and those a card lets go for it
 	kin   map[string][]string // folded addresses named together, one way or the other
+
+	ignore  []string        // globs of addresses
+	folders map[int64]bool  // mailboxes that are ignored
+	mates   map[string]bool // folded addresses of contacts that are ignored
 }
 
 func newLens(cfg Me, derived []Identity) *lens {
 	n := &lens{
 		cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, joins: unions{}, named: map[string]bool{}, kin: map[string][]string{},
+		ignore: slices.Clone(cfg.Ignore), folders: map[int64]bool{}, mates: map[string]bool{},
 	}
 	if n.zone == nil {
 		n.zone = time.UTC
@@ -99,6 +104,9 @@ func newLens(cfg Me, derived []Identity) *lens {
 func (n *lens) people() {
 	for _, p := range n.cfg.People {
 		literal := literals(p)
+		if p.Ignored {
+			n.ignore = append(n.ignore, p.Addresses...)
+		}
 		for _, a := range literal {
 			n.joins.join(literal[0], a)
 		}
@@ -168,8 +176,6 @@ func (n *lens) internal(address string) bool {
 	return false
 }
 
-func (n *lens) ignored(address string) bool { return matches(n.cfg.Ignore, address) }
-
 func matches(globs []string, address string) bool {
 	for _, g := range globs {
 		if fold(g) == fold(address) {
@@ -196,7 +202,7 @@ func (n *lens) configured(addresses []string) (p Person, named bool) {
 		if p.Circle == "" {
 			p.Circle = c.Circle
 		}
-		p.Muted = p.Muted || c.Muted
+		p.Muted, p.Ignored = p.Muted || c.Muted, p.Ignored || c.Ignored
 	}
 	return p, named
 }

@@ -53,6 +53,7 @@ func newTouched() touched {
 type intake struct {
 	*tx
 	lens      *lens
+	plain     *lens // what the configuration alone says; nil until it is needed
 	batch     Batch
 	journal   *journal
 	source    int64
@@ -110,7 +111,7 @@ func (k *intake) take(ctx context.Context) error {
 	}
 	if k.sent && !wasSent {
 		k.changed = true
-		if err := recountSent(ctx, k.tx); err != nil {
+		if err := k.recountSent(ctx); err != nil {
 			return err
 		}
 		k.newSent, k.anew = true, wasRead
@@ -166,7 +167,7 @@ func (k *intake) identify(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	k.changed = true
-	if err := deriveAll(ctx, k.tx, n); err != nil {
+	if err := deriveAll(ctx, k.tx, n, false); err != nil {
 		return false, err
 	}
 	if !k.batch.Cursor.Complete {
@@ -189,6 +190,9 @@ func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete 
 	}
 	var one int
 	if wasRead, err = k.one(ctx, qHasCopies, []any{k.source}, &one); err != nil {
+		return false, false, false, err
+	}
+	if err := k.lens.learnFolders(ctx, k.tx); err != nil {
 		return false, false, false, err
 	}
 	k.sent = wasSent || k.batch.Sent
@@ -225,10 +229,10 @@ func advanceClock(ctx context.Context, t *tx, at time.Time) error {
 
 var (
 	qAddNoise = query(`INSERT INTO noise (message_id, source_id, reason, fingerprint) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`)
+		ON CONFLICT DO UPDATE SET reason = excluded.reason WHERE excluded.reason = 'ignored'`)
 	// Rows that tell of the same message: under its id, or by its fingerprint.
-	qSameMail = query(`SELECT id, group_id, evidence, evidence = ?1 AND content = ?2 FROM interaction WHERE kind = 'mail' AND evidence = ?1
-		UNION ALL SELECT id, group_id, evidence, 0 FROM interaction WHERE fingerprint = ?3`)
+	qSameMail = query(`SELECT id, group_id, evidence, evidence = ?1 AND content = ?2, thread_id IS NOT NULL FROM interaction WHERE kind = 'mail' AND evidence = ?1
+		UNION ALL SELECT id, group_id, evidence, 0, thread_id IS NOT NULL FROM interaction WHERE fingerprint = ?3`)
 	qAddMail = query(`INSERT INTO interaction (id, kind, evidence_type, evidence, content, at, known_at, subject, fingerprint,
 		refs, opens, topic, group_id, thread_id) VALUES (?, 'mail', 'mail', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	qNewestRow = query(`SELECT coalesce(max(id), 0) FROM interaction`)
@@ -243,8 +247,8 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 			return err
 		}
 	}
-	if m.Noise != "" {
-		_, err := k.exec(ctx, qAddNoise, m.ID, k.source, m.Noise, null(m.Fingerprint))
+	if noise := k.noise(m); noise != "" {
+		_, err := k.exec(ctx, qAddNoise, m.ID, k.source, noise, null(m.Fingerprint))
 		return err
 	}
 	m.Refs = capRefs(m.Refs)
@@ -256,32 +260,51 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 	if err != nil {
 		return err
 	}
-	if row != 0 {
-		return k.addCopy(ctx, row, m)
+	if row == 0 {
+		return k.addMail(ctx, m, content, kin)
 	}
-	return k.addMail(ctx, m, content, kin)
+	if err := k.addCopy(ctx, row, m); err != nil || kin.linked {
+		return err
+	}
+	// It was ignored where it was found before, and is not here.
+	if err := k.touchRow(ctx, row); err != nil {
+		return err
+	}
+	return k.relinkRow(ctx, row, KindMail, m.ID, m.Fingerprint, m.Refs)
+}
+
+// noise says why a message is not stored, "" if it is.
+func (k *intake) noise(m *Mail) string {
+	if m.Noise == "" && k.lens.hides() && (k.lens.folders[k.source] || k.lens.nobody(m.People)) {
+		return noiseIgnored
+	}
+	return m.Noise
 }
 
 // kin are the groups of rows that tell of the same thing, and their evidence.
 type kin struct {
 	groups   []int64
 	evidence []string
+	linked   bool // the row of this very reading is
 }
 
 // relatives finds the row of this very reading, 0 if there is none, and those
-// that tell of the same message.
+// that tell of the same message. A row that is ignored has no thread, and no part
+// in what others are.
 func (k *intake) relatives(ctx context.Context, m *Mail, content string) (row int64, kin kin, err error) {
 	err = k.each(ctx, qSameMail, []any{m.ID, content, null(m.Fingerprint)}, func(scan func(...any) error) error {
 		var id, group int64
 		var evidence string
-		var same bool
-		if err := scan(&id, &group, &evidence, &same); err != nil {
+		var same, linked bool
+		if err := scan(&id, &group, &evidence, &same, &linked); err != nil {
 			return err
 		}
 		if same {
-			row = id
+			row, kin.linked = id, linked
 		}
-		kin.groups, kin.evidence = append(kin.groups, group), append(kin.evidence, evidence)
+		if linked {
+			kin.groups, kin.evidence = append(kin.groups, group), append(kin.evidence, evidence)
+		}
 		return nil
 	})
 	return row, kin, err
@@ -339,7 +362,7 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) 
 	if _, err := k.exec(ctx, qPutCopy, row, k.source, m.UID, m.Delivered); err != nil {
 		return err
 	}
-	return k.countSent(ctx, row)
+	return k.countSent(ctx, row, m.People)
 }
 
 // nextRow gives the id for a new row, so that it can be written at once with
@@ -352,13 +375,12 @@ func (k *intake) nextRow(ctx context.Context) (int64, error) {
 
 // countSent notes whose name a row bears that was found in a Sent folder for
 // the first time.
-func (k *intake) countSent(ctx context.Context, row int64) error {
+func (k *intake) countSent(ctx context.Context, row int64, people []Participant) error {
 	if !k.sent {
 		return nil
 	}
 	k.newSent = true
-	_, err := k.exec(ctx, qAddSent, row)
-	return err
+	return k.countRow(ctx, row, people)
 }
 
 func (k *intake) addPeople(ctx context.Context, row int64, people []Participant) error {
@@ -405,7 +427,7 @@ func (k *intake) addCopy(ctx context.Context, row int64, m *Mail) error {
 			return err
 		}
 		if !counted {
-			if err := k.countSent(ctx, row); err != nil {
+			if err := k.countSent(ctx, row, m.People); err != nil {
 				return err
 			}
 		}

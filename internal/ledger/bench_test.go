@@ -68,6 +68,38 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 }
 
+// BenchmarkCards takes the first listing of 10,000 cards beside 10,000 contacts,
+// in batches of 200, and then one card that was edited.
+func BenchmarkCards(b *testing.B) {
+	batch := func(l *ledger.Ledger, first, last int, name string) {
+		c := ledger.Batch{Source: book, At: day(4000), Cursor: ledger.Cursor{SyncToken: "1", Complete: last == 10_000}}
+		for n := first; n < last; n++ {
+			c.Cards = append(c.Cards, card(fmt.Sprint(n), name, fmt.Sprintf("p%d@example.org", n), fmt.Sprintf("p%d@example.net", n)))
+		}
+		if err := l.Append(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		b.StopTimer()
+		l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+		if err != nil {
+			b.Fatal(err)
+		}
+		fill(b, l, 40_000, 10_000)
+		b.StartTimer()
+		start := time.Now()
+		for n := 0; n < 10_000; n += 200 {
+			batch(l, n, n+200, "Some One")
+		}
+		b.ReportMetric(time.Since(start).Seconds(), "s/listing")
+		start = time.Now()
+		batch(l, 9_999, 10_000, "Some Other")
+		b.ReportMetric(time.Since(start).Seconds()*1000, "ms/edit")
+		l.Close()
+	}
+}
+
 // BenchmarkRebuild derives 50,000 messages anew.
 func BenchmarkRebuild(b *testing.B) {
 	l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})

@@ -30,8 +30,8 @@ type reading struct {
 	named       bool // somebody was found by name
 	unlisted    int  // people without an address
 	theirs      bool // not by my own hand
-	copies      int
-	live        int // copies that are not gone
+	copies      int  // in mailboxes that are not ignored
+	live        int  // copies that are not gone
 	sent        bool
 	undelivered bool
 	account     string
@@ -58,6 +58,8 @@ var (
 	qDerived = query(`UPDATE interaction SET current = 1, supersedes = ?, source_id = ?, direction = ?, direct = ?, weight = ?,
 		mine = ?, ours = ?, from_id = ?, first_to = ?, to_count = ?, people = ?, stands = ?, busy = ? WHERE id = ?`)
 	qSuperseded = query(`UPDATE interaction SET current = 0, supersedes = NULL, source_id = ?, mine = 0, stands = '', busy = 0
+		WHERE id = ?`)
+	qHidden = query(`UPDATE interaction SET current = 0, supersedes = NULL, source_id = ?, mine = 0, stands = '', busy = ?
 		WHERE id = ?`)
 )
 
@@ -134,6 +136,9 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 		if err := scan(&row, &source, &account, &folder, &sent, &delivered, &gone); err != nil {
 			return err
 		}
+		if k.lens.folders[source] {
+			return nil
+		}
 		r := byID[row]
 		r.copies++
 		if !gone {
@@ -152,6 +157,7 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 	slices.SortFunc(rows, preferred)
 	best := rows[0]
+	hidden := k.lens.hides() && (best.kind == KindMail && best.copies == 0 || k.lens.nobody(participants(best.people)))
 	d := derived{source: best.source}
 	present := true
 	switch best.kind {
@@ -182,6 +188,10 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 		}
 		supersedes = r.id
 	}
+	if hidden && present {
+		_, err := k.exec(ctx, qHidden, best.source, d.busy, best.id)
+		return err
+	}
 	if !present {
 		_, err := k.exec(ctx, qSuperseded, best.source, best.id)
 		return err
@@ -189,6 +199,14 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 	_, err := k.exec(ctx, qDerived, supersedes, d.source, d.direction, d.direct, d.weight, d.mine, d.ours, d.from, d.firstTo,
 		d.toCount, d.people, d.stands, d.busy, best.id)
 	return err
+}
+
+func participants(people []readPerson) []Participant {
+	out := make([]Participant, len(people))
+	for i, p := range people {
+		out[i] = p.Participant
+	}
+	return out
 }
 
 // preferred orders the readings of one thing. Mail: the smallest Message-ID,
@@ -333,11 +351,21 @@ var (
 	qDirtyAll  = query(`UPDATE contact SET dirty = 1`)
 )
 
-// deriveAll assigns every address to its contact and derives every group anew.
-func deriveAll(ctx context.Context, t *tx, n *lens) error {
+// deriveAll assigns every address to its contact and derives every group anew;
+// with relink it finds the groups and threads again as well. It does so anyway
+// where mail is ignored: that has no part in them.
+func deriveAll(ctx context.Context, t *tx, n *lens, relink bool) error {
 	k := newIntake(t, n)
 	if err := k.assign(ctx); err != nil {
 		return err
+	}
+	if err := n.learnMates(ctx, t); err != nil {
+		return err
+	}
+	if relink || n.hides() {
+		if err := k.relink(ctx); err != nil {
+			return err
+		}
 	}
 	if err := k.allGroups(ctx, k.derive); err != nil {
 		return err

@@ -21,17 +21,64 @@ type Identity struct {
 var (
 	qSentFrom    = query(`SELECT a.address, s.name, s.n FROM sent_from AS s JOIN address AS a ON a.id = s.address_id`)
 	qClearSent   = query(`DELETE FROM sent_from`)
+	qSentRows    = query(`SELECT c.interaction_id, c.source_id FROM source AS s CROSS JOIN copy AS c ON c.source_id = s.id WHERE s.sent = 1`)
 	qRecountSent = query(`INSERT INTO sent_from (address_id, name, n)
 		SELECT p.address_id, p.name, count(*) FROM (
 			SELECT DISTINCT c.interaction_id AS id FROM source AS s CROSS JOIN copy AS c ON c.source_id = s.id WHERE s.sent = 1) AS x
 		CROSS JOIN participant AS p ON p.interaction_id = x.id WHERE p.role = 'from' GROUP BY p.address_id, p.name`)
 )
 
-func recountSent(ctx context.Context, t *tx) error {
-	if _, err := t.exec(ctx, qClearSent); err != nil {
+// recountSent counts anew whose names the mail in the Sent folders bears.
+func (k *intake) recountSent(ctx context.Context) error {
+	if _, err := k.exec(ctx, qClearSent); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, qRecountSent)
+	if k.lens.hides() {
+		return k.recountEach(ctx)
+	}
+	_, err := k.exec(ctx, qRecountSent)
+	return err
+}
+
+// recountEach is recountSent where mail is ignored.
+func (k *intake) recountEach(ctx context.Context) error {
+	rows := map[int64]bool{}
+	err := k.each(ctx, qSentRows, nil, func(scan func(...any) error) error {
+		var row, source int64
+		err := scan(&row, &source)
+		if !k.lens.folders[source] {
+			rows[row] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for row := range rows {
+		people, err := k.people(ctx, row)
+		if err != nil {
+			return err
+		}
+		if err := k.countRow(ctx, row, people); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countRow counts a row that lies in Sent. Mail that is ignored does not count,
+// which must not depend on what the counting leads to: only the configuration
+// says here who I am.
+func (k *intake) countRow(ctx context.Context, row int64, people []Participant) error {
+	if k.lens.hides() {
+		if k.plain == nil {
+			k.plain = newLens(k.lens.cfg, nil)
+		}
+		if k.plain.nobody(people) {
+			return nil
+		}
+	}
+	_, err := k.exec(ctx, qAddSent, row)
 	return err
 }
 
@@ -174,7 +221,8 @@ func loadLens(ctx context.Context, t *tx) (*lens, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLens(me, derived), nil
+	n := newLens(me, derived)
+	return n, n.learn(ctx, t)
 }
 
 // SetMe tells the ledger who the user is. When that changed, everything is
@@ -196,6 +244,14 @@ func (l *Ledger) SetMe(ctx context.Context, me Me) error {
 		if err != nil || before == text {
 			return err
 		}
+		old, _, err := loadMe(ctx, t)
+		if err != nil {
+			return err
+		}
+		relink, err := heed(ctx, t, old, me)
+		if err != nil {
+			return err
+		}
 		t.changed = true
 		if err := setMeta(ctx, t, metaMe, text); err != nil {
 			return err
@@ -203,10 +259,15 @@ func (l *Ledger) SetMe(ctx context.Context, me Me) error {
 		if _, err := findSent(ctx, t, me, 0); err != nil {
 			return err
 		}
+		if relink {
+			if err := recount(ctx, t); err != nil {
+				return err
+			}
+		}
 		if _, err := refreshIdentities(ctx, t, me); err != nil {
 			return err
 		}
-		return rederive(ctx, t)
+		return rederive(ctx, t, relink)
 	})
 	if err != nil {
 		return fmt.Errorf("derive anew for a changed configuration: %w", err)
@@ -214,12 +275,20 @@ func (l *Ledger) SetMe(ctx context.Context, me Me) error {
 	return nil
 }
 
-func rederive(ctx context.Context, t *tx) error {
+func recount(ctx context.Context, t *tx) error {
 	n, err := loadLens(ctx, t)
 	if err != nil {
 		return err
 	}
-	if err := deriveAll(ctx, t, n); err != nil {
+	return newIntake(t, n).recountSent(ctx)
+}
+
+func rederive(ctx context.Context, t *tx, relink bool) error {
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return err
+	}
+	if err := deriveAll(ctx, t, n, relink); err != nil {
 		return err
 	}
 	return settle(ctx, t, n)
@@ -232,24 +301,20 @@ func (l *Ledger) Rebuild(ctx context.Context) error {
 	defer l.mu.Unlock()
 	err := l.write(ctx, func(ctx context.Context, t *tx) error {
 		t.changed = true
-		n, err := loadLens(ctx, t)
+		me, _, err := loadMe(ctx, t)
 		if err != nil {
 			return err
 		}
-		k := newIntake(t, n)
-		if err := k.relink(ctx); err != nil {
+		if _, err := findSent(ctx, t, me, 0); err != nil {
 			return err
 		}
-		if _, err := findSent(ctx, t, n.cfg, 0); err != nil {
+		if err := recount(ctx, t); err != nil {
 			return err
 		}
-		if err := recountSent(ctx, t); err != nil {
+		if _, err := refreshIdentities(ctx, t, me); err != nil {
 			return err
 		}
-		if _, err := refreshIdentities(ctx, t, n.cfg); err != nil {
-			return err
-		}
-		return rederive(ctx, t)
+		return rederive(ctx, t, true)
 	})
 	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)

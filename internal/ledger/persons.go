@@ -205,6 +205,10 @@ func (k *intake) regroup(ctx context.Context, start map[string]bool) error {
 	if len(start) == 0 {
 		return nil
 	}
+	before, err := k.mates(ctx)
+	if err != nil {
+		return err
+	}
 	left := map[int64]bool{}
 	for node := range start {
 		if err := k.dropLostCard(ctx, node, left); err != nil {
@@ -232,7 +236,11 @@ func (k *intake) regroup(ctx context.Context, start map[string]bool) error {
 			return err
 		}
 	}
-	return nil
+	after, err := k.mates(ctx)
+	if err == nil && !slices.Equal(before, after) {
+		k.anew, k.newSent = true, true // who is ignored is another
+	}
+	return err
 }
 
 // dropLostCard takes away what stood for a card, once nothing is left of it.

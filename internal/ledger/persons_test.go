@@ -105,3 +105,87 @@ func TestMergeAndSplitKeepEveryKey(t *testing.T) {
 		t.Errorf("the card taken away: mismatch (-before +after):\n%s", diff)
 	}
 }
+
+func TestIgnoredLeaveNoTrace(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	news := ledger.SourceID{Account: "work", Type: ledger.Mailbox, Name: "N&AOQ-chstes/2026"}
+	listing := []ledger.Listed{{Name: "INBOX", Title: "INBOX"}, {Name: "Sent", Title: "Sent"}, {Name: news.Name, Title: "Nächstes/2026"}}
+	if err := l.SetListing(t.Context(), ledger.SourceID{Account: "work", Type: ledger.Mailbox}, listing); err != nil {
+		t.Fatal(err)
+	}
+	ids := func() []string {
+		out := []string{}
+		for r, err := range l.Interactions(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, r.Evidence.ID)
+		}
+		slices.Sort(out)
+		return out
+	}
+	feed := func(n string) {
+		appendMail(t, l, sent, mail("s"+n, day(1), "me@example.com > shop@example.net", "Order "+n),
+			mail("b"+n, day(2), "me@example.com > bob@example.org ; shop@example.net", "Look "+n))
+		appendMail(t, l, inbox, mail("r"+n, day(3), "bob@example.org > me@example.com", "Mail "+n))
+		appendMail(t, l, news, mail("n"+n, day(4), "cara@example.org > me@example.com", "News "+n),
+			mail("r"+n, day(3), "bob@example.org > me@example.com", "Mail "+n))
+	}
+	feed("1")
+	appendMail(t, l, sent, mail("c1", day(5), "me@example.com > cara@example.org", "Hi"))
+	appendObjects(t, l, day(0), nil, object("/1.ics", meeting("m", 6, "!me@example.com shop@example.net/ACCEPTED")))
+	sameContacts(t, l, ": bob@example.org", ": cara@example.org", ": shop@example.net")
+	who := me
+	who.Ignore, who.IgnoreFolders = []string{"shop@*"}, []string{"nächstes/*"}
+	setMe(t, l, who)
+	sameContacts(t, l, ": bob@example.org", ": cara@example.org")
+	if diff := cmp.Diff([]string{"b1", "c1", "r1"}, ids()); diff != "" {
+		t.Errorf("ignored: interactions mismatch (-want +got):\n%s", diff)
+	}
+	if n := contact(t, l, time.Time{}, "cara@example.org").In; n != 0 {
+		t.Errorf("mail in an ignored folder counts: in = %d", n)
+	}
+	feed("2")
+	if diff := cmp.Diff([]string{"b1", "b2", "c1", "r1", "r2"}, ids()); diff != "" {
+		t.Errorf("while ignored: interactions mismatch (-want +got):\n%s", diff)
+	}
+	totals, err := l.Totals(t.Context())
+	if err != nil || totals.Noise["ignored"] != 2 {
+		t.Errorf("Noise = %v, %v; want 2 ignored", totals.Noise, err)
+	}
+	for s := range l.Contacts(t.Context(), true) {
+		if slices.Contains(s.Addresses, "shop@example.net") {
+			t.Error("who is ignored is listed")
+		}
+	}
+	// Less is ignored: what was left out is read anew.
+	setMe(t, l, me)
+	for s, again := range map[ledger.SourceID]bool{inbox: false, sent: true, news: true} {
+		if c, err := l.Cursor(t.Context(), s); err != nil || (c.Highest == 0) != again || c.Complete == again {
+			t.Errorf("Cursor(%s) = %+v, %v; read anew: %v", s.Name, c, err, again)
+		}
+	}
+	feed("2")
+	if diff := cmp.Diff([]string{"b1", "b2", "c1", "m", "n1", "n2", "r1", "r2", "s1", "s2"}, ids()); diff != "" {
+		t.Errorf("no longer ignored: interactions mismatch (-want +got):\n%s", diff)
+	}
+	if totals, err := l.Totals(t.Context()); err != nil || totals.Noise["ignored"] != 0 {
+		t.Errorf("Noise = %v, %v; want none", totals.Noise, err)
+	}
+}
+
+// A [[contact]] that is ignored is so with all addresses of the card.
+func TestIgnoredContactWithItsCard(t *testing.T) {
+	who := me
+	who.People = []ledger.Person{{Addresses: []string{"shop@example.net"}, Ignored: true}}
+	l := openLedger(t, t.TempDir(), who)
+	appendMail(t, l, sent, mail("a@x", day(1), "me@example.com > orders@example.org", "Order"))
+	sameContacts(t, l, ": orders@example.org")
+	appendCards(t, l, day(2), nil, card("1", "Shop", "shop@example.net", "orders@example.org"))
+	sameContacts(t, l)
+	if n, err := l.Totals(t.Context()); err != nil || n.Mail != 0 {
+		t.Errorf("Totals() = %+v, %v; want no mail", n, err)
+	}
+	appendCards(t, l, day(3), nil, card("1", "Shop", "shop@example.net"))
+	sameContacts(t, l, ": orders@example.org")
+}

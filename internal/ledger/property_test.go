@@ -121,9 +121,12 @@ func configuration(t *rapid.T) ledger.Me {
 			Addresses: rapid.SliceOfNDistinct(address, 1, 2, rapid.ID[string]).Draw(t, "addresses"),
 			Apart:     rapid.SliceOfNDistinct(address, 0, 1, rapid.ID[string]).Draw(t, "not same as"),
 			Circle:    rapid.SampledFrom([]string{"", "close"}).Draw(t, "circle"),
+			Ignored:   rapid.IntRange(0, 3).Draw(t, "ignored") == 0,
 		}
 		who.People = append(who.People, p)
 	}
+	who.Ignore = rapid.SampledFrom([][]string{nil, nil, {"*@example.net"}, {"bob@example.net", "j*@gmail.com"}}).Draw(t, "ignore")
+	who.IgnoreFolders = rapid.SampledFrom([][]string{nil, nil, {"s?nt"}, {"IN*"}}).Draw(t, "ignored folders")
 	return who
 }
 
@@ -392,6 +395,43 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 		}
 		if diff := cmp.Diff(unsure(t, a), unsure(t, b)); diff != "" {
 			t.Errorf("AmbiguousNames() mismatch (-one order +another):\n%s", diff)
+		}
+	})
+}
+
+// A configuration says of what was read before it what it says of what comes
+// after, and takes nothing away for good.
+func TestConfigurationMayChange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		batches, before, who := world(t), configuration(t), configuration(t)
+		b := ledgerOf(t, before, otherOrder(t, batches))
+		configure(t, b, who)
+		// What was not stored is read anew, and nothing else.
+		again := map[ledger.SourceID]bool{}
+		for _, batch := range batches {
+			c, err := b.Cursor(t.Context(), batch.Source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again[batch.Source] = batch.Source.Type == ledger.Mailbox && c.Highest == 0
+		}
+		for _, batch := range batches {
+			if again[batch.Source] {
+				feed(t, b, []ledger.Batch{batch})
+			}
+		}
+		a := ledgerOf(t, who, batches)
+		was, is := facts(t, a, time.Time{}).Contacts, facts(t, b, time.Time{}).Contacts
+		for _, all := range [][]planner.Contact{was, is} {
+			for i := range all {
+				all[i].Addresses = nil // a spelling may be known from what is ignored now
+			}
+		}
+		if diff := cmp.Diff(was, is); diff != "" {
+			t.Errorf("contacts mismatch (-from the start +after a change):\n%s", diff)
+		}
+		if diff := cmp.Diff(rows(t, a), rows(t, b)); diff != "" {
+			t.Errorf("interactions mismatch (-from the start +after a change):\n%s", diff)
 		}
 	})
 }

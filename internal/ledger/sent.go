@@ -87,7 +87,7 @@ func findSent(ctx context.Context, t *tx, me Me, source int64) (changed bool, er
 	}
 	if changed {
 		t.changed = true
-		err = recountSent(ctx, t)
+		err = recount(ctx, t)
 	}
 	return changed, err
 }

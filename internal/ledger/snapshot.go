@@ -153,7 +153,7 @@ func (l *Ledger) refresh(ctx context.Context, stale []staleSummary) error {
 	})
 }
 
-var qBusy = query(`SELECT at, end_at, known_at FROM interaction WHERE busy = 1 AND current = 1 AND end_at > ? ORDER BY end_at, at`)
+var qBusy = query(`SELECT at, end_at, known_at FROM interaction WHERE busy = 1 AND end_at > ? ORDER BY end_at, at`)
 
 func busy(ctx context.Context, t *tx, v view) (out []planner.Interval, err error) {
 	err = t.each(ctx, qBusy, []any{v.now.Unix()}, func(scan func(...any) error) error {

@@ -117,7 +117,11 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err := p.turns(ctx); err != nil {
 		return summary{}, err
 	}
-	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !p.all(n.ignored)
+	ignored := who.Ignored || p.all(n.ignored)
+	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !ignored
+	if ignored {
+		p.out.seen = 0
+	}
 	c.Role = c.Role || !p.out.contact && mechanical(p.items)
 	return p.out, nil
 }

@@ -165,6 +165,12 @@ func (k *intake) relink(ctx context.Context) error {
 			return err
 		}
 		for _, r := range page {
+			if hidden, err := k.unlink(ctx, r.id, r.kind); err != nil || hidden {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 			var refs []string
 			if r.ref != "" {
 				if err := json.Unmarshal([]byte(r.ref), &refs); err != nil {
@@ -183,9 +189,22 @@ func (k *intake) relink(ctx context.Context) error {
 
 var (
 	qLinked = query(`SELECT group_id, evidence FROM interaction WHERE kind = ? AND evidence = ? AND group_id <> 0
-		UNION ALL SELECT group_id, evidence FROM interaction WHERE fingerprint = ? AND group_id <> 0`)
+			AND (kind <> 'mail' OR thread_id IS NOT NULL)
+		UNION ALL SELECT group_id, evidence FROM interaction WHERE fingerprint = ? AND group_id <> 0 AND thread_id IS NOT NULL`)
 	qSetLinks = query(`UPDATE interaction SET group_id = ?, thread_id = ? WHERE id = ?`)
 )
+
+// unlink leaves mail that is ignored by itself: it is in no thread.
+func (k *intake) unlink(ctx context.Context, row int64, kind Kind) (hidden bool, err error) {
+	if kind != KindMail {
+		return false, nil
+	}
+	if hidden, err = k.hidden(ctx, row); err != nil || !hidden {
+		return false, err
+	}
+	_, err = k.exec(ctx, qSetLinks, row, nil, row)
+	return true, err
+}
 
 func (k *intake) relinkRow(ctx context.Context, row int64, kind Kind, evidence, fingerprint string, refs []string) error {
 	kin, err := k.linked(ctx, kind, evidence, fingerprint)

@@ -196,10 +196,13 @@ type Me struct {
 	Addresses []string // configured, and the accounts' own
 	NotMe     []string
 	Internal  []string // domains of the user's own organisation
-	Ignore    []string // globs of addresses that make no contact
-	People    []Person // [[contact]] and circle members of the configuration
-	Circles   []string // names of the circles; on a card the first counts
-	Zone      *time.Location
+	// Ignore are globs of addresses, and IgnoreFolders of mailboxes by the name
+	// people see, whose mail makes no contact and no interaction.
+	Ignore        []string
+	IgnoreFolders []string
+	People        []Person // [[contact]] and circle members of the configuration
+	Circles       []string // names of the circles; on a card the first counts
+	Zone          *time.Location
 }
 
 // Person is what the configuration says of somebody.
@@ -208,6 +211,7 @@ type Person struct {
 	Name      string
 	Circle    string
 	Muted     bool
+	Ignored   bool     // as if Ignore named the addresses
 	Apart     []string // addresses of somebody else, whatever a card says
 }
 
