@@ -24,6 +24,7 @@ func (d *decoder) check(c *Config, private bool) {
 	d.fillAddresses(c)
 	d.checkFollowups(c)
 	d.checkCircles(c)
+	d.checkContacts(c)
 	d.checkRules(c)
 	d.checkRange("people.automatic", "automatic", c.People.Automatic, 0, 10000)
 }
@@ -252,7 +253,7 @@ func (d *decoder) fillAddresses(c *Config) {
 		}
 		return
 	}
-	if domain := c.Me.Addresses[0].domain(); !d.given("me.internal_domains") && !slices.Contains(strings.Fields(providers), string(domain)) {
+	if domain := c.Me.Addresses[0].domain(); !d.given("me.internal_domains") && !PublicProvider(string(domain)) {
 		c.Me.InternalDomains = []Domain{domain}
 	}
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Circles   map[string]Circle     `toml:"circles"`
 	Rules     map[planner.Rule]Rule `toml:"rules"`
 	People    People                `toml:"people"`
+	Contacts  []Contact             `toml:"contact"`
 	Log       Log                   `toml:"log"`
 }
 
@@ -195,8 +196,9 @@ type Rule struct {
 
 // People says whom to leave out.
 type People struct {
-	Ignore    []AddressGlob `toml:"ignore"`
-	Automatic int           `toml:"automatic"` // contacts in the automatic circle
+	Ignore        []AddressGlob `toml:"ignore"`
+	IgnoreFolders []Glob        `toml:"ignore_folders"`
+	Automatic     int           `toml:"automatic"` // contacts in the automatic circle
 }
 
 // Log says what is logged and how.

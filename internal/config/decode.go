@@ -254,7 +254,6 @@ func fieldsOf(t reflect.Type) map[string][]int {
 // later are keys of the documentation that this version does not act on.
 // Taking them silently would promise what is not done.
 var later = map[string]string{
-	"contact":        "[[contact]] is not available in this version of syncd; use circles.NAME.members to put people in a circle, and people.ignore to leave people out",
 	"privacy":        "[privacy] is not available in this version of syncd; it reads no text of mails, only their headers",
 	"account.oauth2": "[account.oauth2] is not available in this version of syncd; use an app password of your provider",
 }
@@ -283,8 +282,8 @@ func unknownKey(key, table string, t reflect.Type) (message, meant string) {
 
 // header returns a table's name as it is written at its top.
 func header(table string) string {
-	if table == "account" {
-		return "[[account]]"
+	if table == "account" || table == "contact" {
+		return "[[" + table + "]]"
 	}
 	return "[" + table + "]"
 }

@@ -19,10 +19,11 @@ const examplePath = "../../config.example.toml"
 var (
 	setting = regexp.MustCompile(`^# ?((\[{1,2}[a-z0-9.-]+\]{1,2})|([a-z_.]+) = .*)$`)
 	example = regexp.MustCompile(`Examples?:$`)
+	entry   = regexp.MustCompile(`^(account|contact)\b`) // of a list: there is none by default
 )
 
 // exampleLines returns the example with every setting in force. With defaults
-// alone, those that a comment calls an example, and the account, are left out.
+// alone, those that a comment calls an example, accounts and contacts are left out.
 // After an example line the lines that follow it, up to the next comment, are
 // examples too.
 func exampleLines(t *testing.T, defaultsAlone bool) string {
@@ -47,10 +48,10 @@ func exampleLines(t *testing.T, defaultsAlone bool) string {
 			}
 		case m[2] != "":
 			section, ownTable = strings.Trim(m[2], "[]"), inExample
-			if !defaultsAlone || !strings.HasPrefix(section, "account") && !inExample {
+			if !defaultsAlone || !entry.MatchString(section) && !inExample {
 				fmt.Fprintln(&out, m[1])
 			}
-		case !defaultsAlone || !inExample && section != "" && !strings.HasPrefix(section, "account"):
+		case !defaultsAlone || !inExample && section != "" && !entry.MatchString(section):
 			fmt.Fprintln(&out, m[1])
 		}
 	}

@@ -12,16 +12,22 @@ type Member struct {
 	Circle  string
 }
 
+// ByInterval returns the names of the circles, those with the shortest interval
+// first.
+func (c *Config) ByInterval() []string {
+	names := c.circleNames()
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(c.Circles[a].Interval, c.Circles[b].Interval)
+	})
+	return names
+}
+
 // CircleMembers returns the members of all circles so that the first that
 // matches an address decides: an address written out before a pattern, then the
 // shorter interval, then the name.
 func (c *Config) CircleMembers() []Member {
 	var literals, patterns []Member
-	names := c.circleNames()
-	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Compare(c.Circles[a].Interval, c.Circles[b].Interval)
-	})
-	for _, name := range names {
+	for _, name := range c.ByInterval() {
 		for _, g := range c.Circles[name].Members {
 			m := Member{Pattern: string(g), Circle: name}
 			if Glob(g).literal() {

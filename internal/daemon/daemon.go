@@ -212,6 +212,20 @@ func me(c *config.Config) ledger.Me {
 	for _, g := range c.People.Ignore {
 		m.Ignore = append(m.Ignore, string(g))
 	}
+	for _, g := range c.People.IgnoreFolders {
+		m.IgnoreFolders = append(m.IgnoreFolders, string(g))
+	}
+	m.Circles = c.ByInterval()
+	for _, p := range c.Contacts {
+		q := ledger.Person{Name: p.Name, Circle: p.Circle, Muted: p.Mute, Ignored: p.Ignore}
+		for _, a := range p.Addresses {
+			q.Addresses = append(q.Addresses, string(a))
+		}
+		for _, a := range p.NotSameAs {
+			q.Apart = append(q.Apart, string(a))
+		}
+		m.People = append(m.People, q)
+	}
 	for _, p := range c.CircleMembers() {
 		m.People = append(m.People, ledger.Person{Addresses: []string{p.Pattern}, Circle: p.Circle})
 	}
