@@ -102,6 +102,47 @@ func (l *Ledger) Identities(ctx context.Context) (out []Identity, err error) {
 	return out, nil
 }
 
+// OtherDomain is a domain of the user's that does not count as their
+// organisation's.
+type OtherDomain struct {
+	Domain   string
+	Contacts int // who would be inside it
+}
+
+var qContactsOfDomain = query(`SELECT count(*) FROM contact AS c WHERE c.gate = 1
+	AND EXISTS (SELECT 1 FROM address AS a WHERE a.contact_id = c.id AND a.address NOT LIKE 'card:%')
+	AND NOT EXISTS (SELECT 1 FROM address AS a WHERE a.contact_id = c.id AND a.address NOT LIKE 'card:%'
+		AND a.address NOT LIKE '%@' || ?1 AND a.address NOT LIKE '%@%.' || ?1)`)
+
+// OtherDomains gives the domains of the user's addresses that the configuration
+// does not call internal (SPEC section 3.5), sorted.
+func (l *Ledger) OtherDomains(ctx context.Context) (out []OtherDomain, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		me, derived, err := loadMe(ctx, t)
+		if err != nil {
+			return err
+		}
+		n := newLens(me, derived)
+		for a := range n.me {
+			_, domain := cutAddress(a)
+			if domain != "" && !n.internal(a) && !slices.ContainsFunc(out, func(o OtherDomain) bool { return o.Domain == domain }) {
+				out = append(out, OtherDomain{Domain: domain})
+			}
+		}
+		slices.SortFunc(out, func(a, b OtherDomain) int { return strings.Compare(a.Domain, b.Domain) })
+		for i := range out {
+			if _, err := t.one(ctx, qContactsOfDomain, []any{out[i].Domain}, &out[i].Contacts); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read domains: %w", err)
+	}
+	return out, nil
+}
+
 // refreshIdentities derives the identities again and says whether they changed.
 func refreshIdentities(ctx context.Context, t *tx, me Me) (bool, error) {
 	names := map[string]map[string]bool{}

@@ -189,3 +189,16 @@ func TestIgnoredContactWithItsCard(t *testing.T) {
 	appendCards(t, l, day(3), nil, card("1", "Shop", "shop@example.net"))
 	sameContacts(t, l, ": orders@example.org")
 }
+
+func TestOtherDomains(t *testing.T) {
+	who := me
+	who.Addresses = []string{"me@example.com", "me@example.org", "me@example.net"}
+	l := openLedger(t, t.TempDir(), who)
+	appendMail(t, l, sent, mail("a@x", day(1), "me@example.com > ana@example.org bob@sub.example.org cara@example.net x@host.example dan@example.com", "Hi"))
+	appendCards(t, l, day(2), nil, card("1", "Cara Oh", "cara@example.net", "cara@host.example"), card("2", "Ana Lima", "ana@example.org"))
+	got, err := l.OtherDomains(t.Context())
+	want := []ledger.OtherDomain{{Domain: "example.net", Contacts: 0}, {Domain: "example.org", Contacts: 2}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("OtherDomains() mismatch, %v (-want +got):\n%s", err, diff)
+	}
+}

@@ -73,12 +73,35 @@ func (c *checker) you(ctx context.Context) {
 		text = "people at " + strings.Join(internal, ", ") + " count as colleagues and get no follow-ups (internal_domains)"
 	}
 	c.say(Finding{Topic: "organisation", Text: text})
+	c.otherDomains(ctx)
 	zone := Finding{Topic: "time", Text: "your time zone is " + c.cfg.Me.Zone.String()}
 	if isUTC(c.cfg.Me.Zone) {
 		zone.Text += "; if you do not live by UTC, set timezone in [me]"
 		zone.Warn = true
 	}
 	c.say(zone)
+}
+
+// otherDomains asks whether the user's other domains are of their organisation.
+func (c *checker) otherDomains(ctx context.Context) {
+	if c.ledger == nil {
+		return
+	}
+	all, err := c.ledger.OtherDomains(ctx)
+	if err != nil {
+		c.say(Finding{Topic: "organisation", Text: err.Error(), Failed: true})
+	}
+	for _, o := range all {
+		if config.PublicProvider(o.Domain) {
+			continue
+		}
+		people := fmt.Sprintf("%d contacts there get", o.Contacts)
+		if o.Contacts == 1 {
+			people = "1 contact there gets"
+		}
+		c.say(Finding{Topic: "organisation", Warn: o.Contacts > 0, Text: fmt.Sprintf(
+			"you have an address at %s too; %s follow-ups unless you add the domain to internal_domains in [me]", o.Domain, people)})
+	}
 }
 
 // isUTC reports whether a zone is UTC under whatever name: Debian calls it

@@ -211,3 +211,29 @@ func TestCheckWarnsOfUTC(t *testing.T) {
 		}
 	}
 }
+
+// The user's other domains are to be confirmed, but for those of public
+// providers.
+func TestCheckAsksAboutOtherDomains(t *testing.T) {
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	me := ledger.Me{Addresses: []string{"robin@example.org", "robin@example.net", "robin@gmail.com"}, Internal: []string{"example.org"}, Zone: time.UTC}
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: me})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	batch := ledger.Batch{
+		Source: ledger.SourceID{Account: "home", Type: ledger.AddressBook, Name: "https://dav.example.org/c/"},
+		Cards:  []ledger.Card{{Href: "/1", UID: "1", Name: "Kim Oh", Addresses: []string{"kim@example.net"}}},
+		Cursor: ledger.Cursor{Complete: true},
+	}
+	if err := l.Append(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	s.ledger = l
+	got := s.check(t, right, "")
+	want(t, got, "warn  organisation: you have an address at example.net too; 1 contact there gets follow-ups unless")
+	if strings.Contains(got, "gmail.com too") {
+		t.Errorf("a public provider is asked about:\n%s", got)
+	}
+}
