@@ -22,7 +22,7 @@ func (a *app) contactsCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "contacts",
-		Short: "everyone you wrote to or met, and where they stand",
+		Short: "everyone you wrote to, met or have a card of, and where they stand",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.contacts(cmd.Context(), all)
@@ -72,6 +72,7 @@ type contactJSON struct {
 	ID        planner.ContactID `json:"id"`
 	Name      string            `json:"name"`
 	Addresses []string          `json:"addresses"`
+	Cards     []string          `json:"cards"` // UIDs
 	Circle    string            `json:"circle"`
 	Stage     int               `json:"stage"`
 	State     planner.StateName `json:"state"` // "" for someone nothing is planned for
@@ -95,7 +96,7 @@ type contactJSON struct {
 func (p *people) json(r ledger.ContactRow) contactJSON {
 	s := p.states[r.ID]
 	return contactJSON{
-		ID: r.ID, Name: r.Name, Addresses: r.Addresses, Circle: cmp.Or(s.Circle, r.Circle), Stage: r.Stage,
+		ID: r.ID, Name: r.Name, Addresses: r.Addresses, Cards: r.Cards, Circle: cmp.Or(s.Circle, r.Circle), Stage: r.Stage,
 		State: s.State, Until: utc(s.Until), Reason: s.Why, Internal: r.Internal, Out: r.Out, In: r.In, Met: r.Met,
 		FirstAt: utc(r.FirstAt), LastOut: utc(r.LastOut), LastIn: utc(r.LastIn), LastMet: utc(r.LastMet),
 		Candidate: r.Candidate, Role: r.Role, Muted: r.Muted, Reported: r.Reported,
@@ -197,8 +198,9 @@ func (a *app) contact(ctx context.Context, who string) error {
 	if a.json {
 		return printJSON(a.stdout, struct {
 			contactJSON
-			Timeline []ledger.InteractionRow `json:"timeline"`
-		}{p.json(d.ContactRow), d.Timeline})
+			AddressBook []ledger.CardRow        `json:"address_book"`
+			Timeline    []ledger.InteractionRow `json:"timeline"`
+		}{p.json(d.ContactRow), d.AddressBook, d.Timeline})
 	}
 	a.printContact(p, d)
 	return nil
@@ -206,11 +208,11 @@ func (a *app) contact(ctx context.Context, who string) error {
 
 func (a *app) printContact(p *people, d ledger.ContactDetail) {
 	zone, state := p.cfg.Me.Zone, p.states[d.ID]
-	name := d.Name
-	if name == "" {
-		name = strings.Join(d.Addresses, ", ")
+	name := cmp.Or(d.Name, strings.Join(d.Addresses, ", "))
+	if len(d.Addresses) > 0 {
+		name += "  <" + strings.Join(d.Addresses, ">, <") + ">"
 	}
-	fmt.Fprintf(a.stdout, "%s  <%s>\n", name, strings.Join(d.Addresses, ">, <"))
+	fmt.Fprintln(a.stdout, name)
 	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s\n", count(d.Out, "time", "times"), day(d.LastOut, zone))
 	fmt.Fprintf(a.stdout, "  they wrote   %s, last %s\n", count(d.In, "time", "times"), day(d.LastIn, zone))
 	fmt.Fprintf(a.stdout, "  you met      %s, last %s\n", count(d.Met, "time", "times"), day(d.LastMet, zone))
@@ -220,9 +222,25 @@ func (a *app) printContact(p *people, d ledger.ContactDetail) {
 	if state.State != "" {
 		fmt.Fprintf(a.stdout, "  state        %s\n", stateText(state, a.now(), zone))
 	}
+	for _, c := range d.AddressBook {
+		fmt.Fprintf(a.stdout, "  card         %s\n", cardText(c))
+	}
 	for _, i := range d.Timeline {
 		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i), i.Subject)
 	}
+}
+
+// cardText is a card on one line.
+func cardText(c ledger.CardRow) string {
+	said := append([]string{c.Name, c.Title, c.Org}, c.Groups...)
+	if c.Birthday != "" {
+		said = append(said, "born "+c.Birthday)
+	}
+	if c.Wedding != "" {
+		said = append(said, "anniversary "+c.Wedding)
+	}
+	said = append(said, "in the address book of "+c.Account)
+	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), ", ")
 }
 
 // arrow names an interaction from the user's side.

@@ -19,6 +19,7 @@ import (
 	"syncd/internal/daemon"
 	"syncd/internal/demo"
 	"syncd/internal/ledger"
+	"syncd/internal/planner"
 )
 
 // TestMain makes the test binary the program itself where it is called syncd.
@@ -83,6 +84,7 @@ func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
 		ts.Check(d.Pass(ctx))
 	}
 	ts.Check(d.Ledger().Append(ctx, stranger(now)))
+	ts.Check(d.Ledger().Append(ctx, businessCard(now)))
 	for r, err := range d.Ledger().FollowUps(ctx) {
 		ts.Check(err)
 		name := "OPEN"
@@ -102,6 +104,18 @@ func stranger(now time.Time) ledger.Batch {
 		Mail: []ledger.Mail{{UID: 1, ID: "1@stranger.example", At: now.AddDate(0, 0, -2), Subject: "Hello", Delivered: true, People: []ledger.Participant{
 			{Address: "sam@stranger.example", Name: "Sam Stranger", Role: ledger.RoleFrom}, {Address: demo.MyAddress, Role: ledger.RoleTo},
 		}}},
+	}
+}
+
+// businessCard is a card of somebody without an address.
+func businessCard(now time.Time) ledger.Batch {
+	return ledger.Batch{
+		Source: ledger.SourceID{Account: "demo", Type: ledger.AddressBook, Name: "https://dav.example.com/cards/"}, At: now,
+		Cursor: ledger.Cursor{SyncToken: "1", Complete: true},
+		Cards: []ledger.Card{{
+			Href: "/cards/1.vcf", ETag: `"1"`, UID: "card-1", Name: "Susan Hall", Title: "Dentist", Groups: []string{"Health"},
+			Birthday: planner.DayOf{Month: 5, Day: 12},
+		}},
 	}
 }
 
