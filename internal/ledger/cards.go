@@ -38,7 +38,6 @@ var (
 	qCardSeen    = query(`SELECT 1 FROM card_seen WHERE uid = ?`)
 	qAddCardSeen = query(`INSERT INTO card_seen (uid, at, there) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET at = excluded.at, there = excluded.there WHERE excluded.at < at`)
-	qCardHolder = query(`SELECT contact_id FROM address WHERE address = ? AND contact_id IS NOT NULL`)
 )
 
 // takeCards takes the cards of an address book. What they join is one contact
@@ -149,7 +148,7 @@ func (k *intake) touchCard(ctx context.Context, c *Card, start map[string]bool) 
 	if c.group() {
 		for _, m := range c.Members {
 			for _, uid := range []string{bareUID(m), uuidPrefix + bareUID(m)} {
-				ids, err := k.ids(ctx, qCardHolder, cardNode(uid))
+				ids, err := k.ids(ctx, qFoldedHolder, cardNode(uid))
 				if err != nil {
 					return err
 				}

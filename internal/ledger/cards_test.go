@@ -227,6 +227,11 @@ func TestContactWithoutAddress(t *testing.T) {
 		}
 	}
 	check("after done", 0)
+	for _, c := range snapshot(t, l, time.Time{}).Contacts {
+		if c.Name == "Susan Hall" && c.LastOut.Address != "uid-2@host" {
+			t.Errorf("LastOut.Address = %q, want the card's UID", c.LastOut.Address)
+		}
+	}
 	// An address that is written onto the card later changes nothing of it.
 	appendCards(t, l, day(3), nil, card("uid-2@host", "Susan Hall", "susan@example.org"))
 	check("with an address", 1)
@@ -260,4 +265,18 @@ func TestNotSameAs(t *testing.T) {
 	sameContacts(t, l, ": bob@example.org", "Ana Lima: ana@example.org bo@example.net both@example.org")
 	setMe(t, l, me)
 	sameContacts(t, l, "Ana and Bob: ana@example.org bo@example.net bob@example.org both@example.org")
+}
+
+// Two people may be tied by a third whom the configuration also speaks of.
+func TestNotSameAsByWayOfAnother(t *testing.T) {
+	who := me
+	who.People = []ledger.Person{
+		{Addresses: []string{"ana@example.org"}, Apart: []string{"bob@example.org"}},
+		{Addresses: []string{"dan@example.org"}, Apart: []string{"cara@example.org"}},
+	}
+	l := openLedger(t, t.TempDir(), who)
+	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > bob@example.org", "Hi"))
+	appendCards(t, l, day(1), nil, card("1", "Ana Lima", "ana@example.org", "cara@example.org"),
+		card("2", "", "cara@example.org", "bob@example.org"))
+	sameContacts(t, l, ": bob@example.org", ": dan@example.org", "Ana Lima: ana@example.org cara@example.org")
 }

@@ -68,9 +68,6 @@ func (n *lens) learnFolders(ctx context.Context, t *tx) error {
 	if err != nil {
 		return err
 	}
-	shown := func(s SourceID) bool {
-		return slices.ContainsFunc(n.cfg.IgnoreFolders, func(g string) bool { return folderMatches(g, s.Name) })
-	}
 	sides := map[string]side{}
 	for id, s := range sources {
 		x, ok := sides[s.Account]
@@ -83,7 +80,7 @@ func (n *lens) learnFolders(ctx context.Context, t *tx) error {
 		if i := slices.IndexFunc(x.Listed, func(l Listed) bool { return l.Name == s.Name }); i >= 0 && x.Listed[i].Title != "" {
 			s.Name = x.Listed[i].Title
 		}
-		if shown(s) {
+		if slices.ContainsFunc(n.cfg.IgnoreFolders, func(g string) bool { return folderMatches(g, s.Name) }) {
 			n.folders[id] = true
 		}
 	}

@@ -176,6 +176,9 @@ func (p *portrait) read(ctx context.Context) error {
 		if known.After(p.view.cut) || thing {
 			return nil
 		}
+		if uid, card := cardUID(e.Address); card {
+			e.Address = uid
+		}
 		p.holdsFrom(known.Time)
 		e.At, it.end, it.known = at.Time, end.Time, known.Time
 		e.Named = it.role == RoleNamed
