@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -284,6 +285,9 @@ func (c *checker) dav(ctx context.Context, a config.Account, login *auth.Credent
 		switch {
 		case cal.URL == own.URL && cal.Writable:
 			c.say(Finding{Account: a.Name, Topic: "follow-ups", Text: fmt.Sprintf("the calendar %q gets the follow-ups", cal.Name)})
+			if err := c.separate(ctx, a, s, cal); err != nil {
+				return err
+			}
 		case cal.URL == own.URL:
 			c.say(Finding{Account: a.Name, Topic: "follow-ups", Failed: true, Text: fmt.Sprintf("the calendar %q cannot be written to with this login", cal.Name)})
 		case IsRead(a, cal):
@@ -320,6 +324,31 @@ func (c *checker) addressBooks(ctx context.Context, a config.Account, login *aut
 			Account: a.Name, Topic: "address books",
 			Text: list(closed, "address book cannot be read with this login", "address books cannot be read with this login"),
 		})
+	}
+	return nil
+}
+
+// separate says how to keep follow-ups apart, where their calendar holds other
+// events: when it was first seen, or now if it never was.
+func (c *checker) separate(ctx context.Context, a config.Account, s *caldav.Session, cal caldav.Collection) error {
+	known, shared := false, false
+	if c.ledger != nil {
+		var err error
+		if known, shared, err = c.ledger.CalendarSeen(ctx, cal.URL); err != nil {
+			return err
+		}
+	}
+	if !known {
+		l, err := s.Entries(ctx, cal)
+		if err != nil {
+			return err
+		}
+		shared = slices.ContainsFunc(l.Entries, func(e caldav.Entry) bool { return !strings.HasPrefix(e.UID, "syncd-") })
+	}
+	if shared {
+		c.say(Finding{Account: a.Name, Topic: "follow-ups", Warn: true, Text: fmt.Sprintf(
+			"the calendar %q holds other events too: they are read as meetings, and none is taken for a follow-up of yours. To keep follow-ups apart, make a calendar for them alone in your calendar app and name it in [followups]: calendar = \"…\"",
+			cal.Name)})
 	}
 	return nil
 }

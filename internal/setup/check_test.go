@@ -58,6 +58,37 @@ func TestCheckMissesAGoneCalendar(t *testing.T) {
 	want(t, s.check(t, right, "[followups]\ncreate_calendar = true\n"), `failed home follow-ups: the calendar "Follow-ups" is gone`)
 }
 
+// A follow-up calendar that holds other events is named as shared: as it is now,
+// or as it was when it was first seen.
+func TestCheckNamesASharedCalendar(t *testing.T) {
+	const shared = `warn home follow-ups: the calendar "Follow-ups" holds other events too`
+	event := func(uid string) string {
+		return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example//EN\r\nBEGIN:VEVENT\r\nUID:" + uid +
+			"\r\nDTSTAMP:20260401T080000Z\r\nDTSTART:20260512T120000Z\r\nSUMMARY:Dentist\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+	}
+	s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+	s.calendars.Store("f", "a.ics", event("syncd-abc-def-1"))
+	if got := s.check(t, right, ""); strings.Contains(got, shared) {
+		t.Errorf("shared though it holds entries alone:\n%s", got)
+	}
+	s.calendars.Store("f", "b.ics", event("dentist"))
+	want(t, s.check(t, right, ""), shared, `calendar = "…"`)
+	for _, seen := range []bool{false, true} {
+		l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: ledger.Me{Addresses: []string{"robin@example.org"}, Zone: time.UTC}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if err := l.SetCalendarSeen(t.Context(), s.calendars.URL+s.calendars.Path("f", ""), seen, time.Unix(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		s.ledger = l
+		if got := s.check(t, right, ""); strings.Contains(got, shared) != seen {
+			t.Errorf("first seen shared: %t, but check says:\n%s", seen, got)
+		}
+	}
+}
+
 // check runs Check on a configuration for the servers and returns its findings,
 // a line each.
 func (s *servers) check(t *testing.T, login, more string) string {
