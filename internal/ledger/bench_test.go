@@ -141,3 +141,28 @@ func BenchmarkNames(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkObjects takes 20,000 calendar objects, a hundred at a time, half of
+// them with somebody and half that may name somebody, and takes them again.
+func BenchmarkObjects(b *testing.B) {
+	l, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), Me: me})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	fill(b, l, 4_000, 1_000)
+	for b.Loop() {
+		for first := 0; first < 20_000; first += 100 {
+			batch := ledger.Batch{Source: cal, At: day(4000), Cursor: ledger.Cursor{SyncToken: "1", Complete: first+100 >= 20_000}}
+			for n := first; n < first+100; n += 2 {
+				at := float64(n) / 10
+				batch.Objects = append(batch.Objects,
+					object(fmt.Sprintf("/%d.ics", n), meeting(fmt.Sprint(n), at, fmt.Sprintf("!me@example.com p%d@example.org", n%1000))),
+					object(fmt.Sprintf("/%d.ics", n+1), note(fmt.Sprint(n+1), at, fmt.Sprintf("Lunch with Some One%d", n%1000), "")))
+			}
+			if err := l.Append(b.Context(), batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
