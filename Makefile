@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 FUZZTIME ?= 30s
 SYNCD_SOAK ?= 1
+BENCH ?= all
 
 # SQLite is compiled in (cgo) without the possibility to load extensions. One set
 # of flags everywhere, so that it is compiled once.
@@ -52,9 +53,15 @@ lint:
 fmt:
 	linter=$$(scripts/linter) && $$linter fmt
 
+# BENCH="scan idle" runs parts: see bench/bench_test.go. The figures of the
+# parsers and of single packages are part of all of it.
 bench:
 	@scripts/setup-tests
-	go test -run '^$$' -bench . -benchmem ./...
+	@scripts/packages isync notmuch || true
+	go test -c -o bin/bench ./bench
+	cd bench && ../bin/bench -test.run '^TestBench$$' -test.timeout 3h -parts '$(BENCH)'
+	@case ' $(BENCH) ' in *' all '*|*' parsers '*) \
+		go test -run '^$$' -bench . -benchmem ./internal/mail ./internal/ical ./internal/caldav ./internal/planner ./internal/ledger;; esac
 
 fuzz:
 	@scripts/setup

@@ -77,6 +77,7 @@ type kind interface {
 	home(name string) string  // the path of a user's calendars
 	books(name string) string // the path of a user's address books
 	output(name string) string
+	group(name string) int // the process group that serves a user
 	stop()
 }
 
@@ -145,6 +146,7 @@ func (s *radicaleServer) addUser(string) error     { return nil }
 func (s *radicaleServer) home(name string) string  { return "/" + name + "/" }
 func (s *radicaleServer) books(name string) string { return "/" + name + "/" }
 func (s *radicaleServer) output(string) string     { return s.process.output() }
+func (s *radicaleServer) group(string) int         { return s.process.group }
 func (s *radicaleServer) stop()                    { s.process.stop() }
 
 func startRadicale(o DAVOptions) (*DAV, error) {
@@ -271,6 +273,14 @@ func (s *xandikosServer) output(name string) string {
 		return ""
 	}
 	return u.process.output()
+}
+
+func (s *xandikosServer) group(name string) int {
+	u, ok := s.user(name)
+	if !ok {
+		return 0
+	}
+	return u.process.group
 }
 
 func (s *xandikosServer) stop() {

@@ -59,6 +59,10 @@ func (u *DAVUser) Writes() []string {
 // its users.
 func (u *DAVUser) Log() string { return u.dav.kind.output(u.Name) }
 
+// Group is the process group of the server behind the recorder, to measure what
+// it takes.
+func (u *DAVUser) Group() int { return u.dav.kind.group(u.Name) }
+
 // MakeCalendar makes a calendar for events and returns its URL.
 func (u *DAVUser) MakeCalendar(t testing.TB, name string) string {
 	t.Helper()

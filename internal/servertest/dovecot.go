@@ -239,6 +239,9 @@ func (s *IMAP) NewUser(t testing.TB) string {
 // Home is the user's home; the mail is in Home(user)/Maildir.
 func (s *IMAP) Home(user string) string { return s.path("home/" + user) }
 
+// Group is the process group of the server, to measure what it takes.
+func (s *IMAP) Group() int { return s.process.group }
+
 // Doveadm runs doveadm and returns what it prints. The test fails if it fails.
 func (s *IMAP) Doveadm(t testing.TB, args ...string) string {
 	t.Helper()

@@ -28,6 +28,7 @@ type process struct {
 	leash *os.File      // closing it makes the watchdog stop the server
 	guard *exec.Cmd     // the watchdog
 	doors []door        // what it listens on
+	group int           // its process group, which its children share
 }
 
 type door struct{ network, address string }
@@ -63,7 +64,8 @@ func start(a account, dir string, argv ...string) (*process, error) {
 		_ = cmd.Wait() // how it ended is in its log
 		close(p.ended)
 	}()
-	if err := p.guardWith(cmd.Process.Pid, dir); err != nil {
+	p.group = cmd.Process.Pid
+	if err := p.guardWith(p.group, dir); err != nil {
 		_ = cmd.Process.Kill()
 		return nil, err
 	}
