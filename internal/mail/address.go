@@ -174,7 +174,10 @@ func parseAddress(e string) (Address, bool) {
 
 // addrSpec normalises an address and says whether it was written by the book.
 func addrSpec(s string) (address string, exact bool) {
-	if s = strings.TrimSpace(s); strings.ContainsAny(s, " \t") {
+	if s = strings.TrimSpace(s); plainSpec(s) {
+		return normalise(s), true
+	}
+	if strings.ContainsAny(s, " \t") {
 		s = aroundSigns.ReplaceAllString(s, "$1")
 	}
 	if m := quotedLocal.FindStringSubmatch(s); m != nil {
@@ -199,6 +202,25 @@ func addrSpec(s string) (address string, exact bool) {
 	}
 	a := strings.TrimLeft(found[len(found)-1], "`'")
 	return normalise(strings.TrimRight(a, ".'`")), false
+}
+
+// plainSpec reports an addr-spec of letters, digits, "-", "_", "+" and single
+// dots, as nearly all are. It is by the book, and costs no regular expression.
+func plainSpec(s string) bool {
+	at, before := 0, byte('.')
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '+':
+		case c == '.' && before != '.' && before != '@':
+		case c == '@' && before != '.' && at == 0:
+			at = i
+		default:
+			return false
+		}
+		before = c
+	}
+	return at > 0 && before != '.' && before != '@'
 }
 
 // toASCII maps a domain to A-labels. It is tolerant: the point is that two

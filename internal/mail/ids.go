@@ -1,14 +1,29 @@
 package mail
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
-// msgID is a message id as it occurs, which is more than RFC 5322 section 3.6.4
-// allows.
-var msgID = regexp.MustCompile(`<[^<>\s]+>`)
+// nextID finds the first message id in s as it occurs, which is more than RFC
+// 5322 section 3.6.4 allows: angles without white space or another one in them.
+func nextID(s string) (id, rest string, ok bool) {
+	open := -1
+	for i := range len(s) {
+		switch s[i] {
+		case '<':
+			open = i
+		case ' ', '\t', '\n', '\f', '\r':
+			open = -1
+		case '>':
+			if open >= 0 && i > open+1 {
+				return s[open+1 : i], s[i+1:], true
+			}
+			open = -1
+		}
+	}
+	return "", "", false
+}
 
 // maxID bounds a message id; RFC 5322 section 2.1.1 bounds its line.
 const maxID = 998
@@ -18,8 +33,8 @@ const maxID = 998
 func messageIDs(values []string) []string {
 	var ids []string
 	for _, v := range values {
-		for _, m := range msgID.FindAllString(v, -1) {
-			ids = append(ids, m[1:len(m)-1])
+		for id, rest, ok := nextID(v); ok; id, rest, ok = nextID(rest) {
+			ids = append(ids, id)
 		}
 	}
 	if ids == nil {
@@ -50,8 +65,8 @@ func firstID(ids []string) string {
 // to recognise the message.
 func ownID(values []string) string {
 	for _, v := range values {
-		if m := msgID.FindString(v); m != "" && len(m) <= maxID {
-			return m[1 : len(m)-1]
+		if id, _, ok := nextID(v); ok && len(id)+len("<>") <= maxID {
+			return id
 		}
 	}
 	for _, v := range values {
