@@ -17,6 +17,7 @@ type Address struct {
 const (
 	maxAddress   = 512  // bytes of one; RFC 5321 section 4.5.3.1 allows 320
 	maxAddresses = 1000 // of one field; what comes after them is left out
+	maxElements  = 20 * maxAddresses
 )
 
 var (
@@ -103,7 +104,11 @@ func splitList(v, honour string) (out []string, open byte) {
 	quote := strings.Contains(honour, `"`)
 	comment, angle := strings.Contains(honour, "("), strings.Contains(honour, "<")
 	inQuote, depth, inAngle, start := false, 0, false, 0
-	for i := 0; i < len(v); i++ {
+	named := -1 // where an address or an encoded word was last seen
+	for i := 0; i < len(v) && len(out) < maxElements; i++ {
+		if v[i] == '@' || v[i] == '?' && i > 0 && v[i-1] == '=' {
+			named = i
+		}
 		switch c := v[i]; {
 		case c == '\\' && (inQuote || depth > 0):
 			i++
@@ -121,9 +126,11 @@ func splitList(v, honour string) (out []string, open byte) {
 			inAngle = false
 		case inAngle:
 		case c == ',' || c == ';':
-			out = append(out, v[start:i])
+			if i > start {
+				out = append(out, v[start:i])
+			}
 			start = i + 1
-		case c == ':' && !strings.Contains(v[start:i], "@") && !strings.Contains(v[start:i], "=?"):
+		case c == ':' && named < start:
 			start = i + 1
 		}
 	}

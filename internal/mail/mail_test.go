@@ -5,6 +5,7 @@ import (
 	"mime"
 	netmail "net/mail"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -541,5 +542,20 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		mail.Parse(blocks[i%len(blocks)], received)
+	}
+}
+
+// TestLongListsAreBounded has lists of nothing but signs, as long as a header
+// block may be.
+func TestLongListsAreBounded(t *testing.T) {
+	for _, sign := range []string{",", ";", "a,", "a@b,", "a:b@c;", "<a@b>", "a@b <", `"a@b`, "@"} {
+		block := []byte("To: " + strings.Repeat(sign, 256<<10/len(sign)) + "\r\n\r\n")
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		mail.Parse(block, received)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+			t.Errorf("%q repeated: %d bytes allocated, want at most 16 MiB", sign, n)
+		}
 	}
 }
