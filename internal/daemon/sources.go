@@ -132,7 +132,7 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.ledger.Settle(ctx))...)
 }
 
 func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox, p *pulse) error {
@@ -142,12 +142,12 @@ func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, 
 		return err
 	}
 	done := 0
-	for batch, err := range s.Scan(ctx, b, cursor) {
+	for batch, err := range ahead(s.Scan(ctx, b, cursor)) {
 		p.Within(0)
 		if err != nil {
 			return err
 		}
-		batch.At = d.now()
+		batch.At, batch.Unsettled = d.now(), true
 		if err := d.ledger.Append(ctx, batch); err != nil {
 			return fmt.Errorf("account %q: %w", name, err)
 		}
@@ -155,6 +155,36 @@ func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, 
 		d.progress(Progress{Account: name, Name: b.Name, Done: done, Total: int(batch.Total)})
 	}
 	return nil
+}
+
+// ahead reads a batch while the one before is taken: one more is held, and the
+// source is left alone when the loop has ended.
+func ahead(batches iter.Seq2[ledger.Batch, error]) iter.Seq2[ledger.Batch, error] {
+	type read struct {
+		batch ledger.Batch
+		err   error
+	}
+	return func(yield func(ledger.Batch, error) bool) {
+		next, stop := make(chan read), make(chan struct{})
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer close(stop)
+		reading.Go(func() {
+			defer close(next)
+			for batch, err := range batches {
+				select {
+				case next <- read{batch, err}:
+				case <-stop:
+					return
+				}
+			}
+		})
+		for r := range next {
+			if !yield(r.batch, r.err) {
+				return
+			}
+		}
+	}
 }
 
 // davSession is the calendars or the address books of an account, discovered
@@ -264,7 +294,7 @@ func (d *Daemon) meetings(ctx context.Context, a account, p *pulse) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.ledger.Settle(ctx))...)
 }
 
 // ownCalendar is the URL of the follow-up calendar if it is one of these.
@@ -312,11 +342,12 @@ func (d *Daemon) position(ctx context.Context, id ledger.SourceID) (ledger.Curso
 // take appends what was read of a collection, as it comes.
 func (d *Daemon) take(ctx context.Context, account, name string, batches iter.Seq2[ledger.Batch, error], p *pulse) error {
 	done := 0
-	for batch, err := range batches {
+	for batch, err := range ahead(batches) {
 		p.Within(0)
 		if err != nil {
 			return fmt.Errorf("account %q: %w", account, err)
 		}
+		batch.Unsettled = true
 		if err := d.ledger.Append(ctx, batch); err != nil {
 			return fmt.Errorf("account %q: %w", account, err)
 		}
@@ -357,5 +388,5 @@ func (d *Daemon) cards(ctx context.Context, a account, p *pulse) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, d.ledger.Settle(ctx))...)
 }

@@ -18,8 +18,8 @@ const maxRefs = 100
 // and the order of batches does not matter to what the rows mean.
 //
 // Summaries are brought up to date at once, but for batches of a source that
-// has not been read to its end: those leave the contacts marked, and who reads
-// before the last batch has them worked out on the fly.
+// has not been read to its end, and those with Unsettled: they leave the contacts
+// marked, and who reads before the last batch has them worked out on the fly.
 func (l *Ledger) Append(ctx context.Context, b Batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,8 +61,9 @@ type intake struct {
 	addresses map[string]int64
 	nodes     map[string]int64 // threads of Message-IDs met in this transaction
 	touched   touched
-	newSent   bool // sent_from has new counts
-	anew      bool // the source turned out to hold sent mail: derive everything again
+	newest    int64 // row of interaction; 0: not asked for yet
+	newSent   bool  // sent_from has new counts
+	anew      bool  // the source turned out to hold sent mail: derive everything again
 }
 
 func newIntake(t *tx, n *lens) *intake {
@@ -149,7 +150,7 @@ func (k *intake) finish(ctx context.Context) error {
 	if err := k.spread(ctx); err != nil {
 		return fmt.Errorf("mark contacts: %w", err)
 	}
-	if !k.batch.Cursor.Complete {
+	if !k.batch.Cursor.Complete || k.batch.Unsettled {
 		return nil
 	}
 	return settle(ctx, k.tx, k.lens)
@@ -170,7 +171,7 @@ func (k *intake) identify(ctx context.Context) (again bool, err error) {
 	if err := deriveAll(ctx, k.tx, n, false); err != nil {
 		return false, err
 	}
-	if !k.batch.Cursor.Complete {
+	if !k.batch.Cursor.Complete || k.batch.Unsettled {
 		return true, nil
 	}
 	return true, settle(ctx, k.tx, n)
@@ -368,9 +369,13 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) 
 // nextRow gives the id for a new row, so that it can be written at once with
 // its group.
 func (k *intake) nextRow(ctx context.Context) (int64, error) {
-	var newest int64
-	_, err := k.one(ctx, qNewestRow, nil, &newest)
-	return newest + 1, err
+	if k.newest == 0 {
+		if _, err := k.one(ctx, qNewestRow, nil, &k.newest); err != nil {
+			return 0, err
+		}
+	}
+	k.newest++
+	return k.newest, nil
 }
 
 // countSent notes whose name a row bears that was found in a Sent folder for

@@ -180,6 +180,7 @@ func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, err
 	if err != nil {
 		return 0, err
 	}
+	k.newest = 0 // there is a newer row now
 	if err := k.addTitle(ctx, row, m.Title); err != nil {
 		return 0, err
 	}

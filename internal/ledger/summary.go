@@ -564,6 +564,24 @@ var (
 		WHERE id = ?`)
 )
 
+// Settle brings the summaries up to date that Append left marked, once the
+// sources of an account have been looked at.
+func (l *Ledger) Settle(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		n, err := loadLens(ctx, t)
+		if err != nil {
+			return err
+		}
+		return settle(ctx, t, n)
+	})
+	if err != nil {
+		return fmt.Errorf("sum up contacts: %w", err)
+	}
+	return nil
+}
+
 // settle brings the summaries of all marked contacts up to date, and then those
 // of the contacts whom events name. That changes nobody's name or gate.
 func settle(ctx context.Context, t *tx, n *lens) error {

@@ -113,6 +113,9 @@ type Batch struct {
 	// Reset says that the cursor's UIDVALIDITY is new and the copies known
 	// from this mailbox are void.
 	Reset bool
+	// Unsettled says that summaries are not to be worked out yet: more batches
+	// follow, from this source or others, and then Settle.
+	Unsettled bool
 }
 
 // Mail is one copy of a message as its mailbox holds it.
