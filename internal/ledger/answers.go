@@ -11,7 +11,7 @@ import (
 //
 //   - of the same topic, at most 30 days before, and among the 100 latest then;
 //   - where the sender of one is in the other, and they share somebody besides
-//     the user.
+//     the user; people are told by their addresses here, whatever cards say.
 //
 // That is weak evidence (SPEC section 4.4), and may change when more mail
 // arrives: another message may turn out to be the nearest. So the threads that
@@ -36,11 +36,11 @@ var (
 		WHERE m.id = ? AND m.current = 1 AND m.direction <> ''
 		AND NOT EXISTS (SELECT 1 FROM interaction AS o WHERE o.group_id = m.group_id AND o.refs IS NOT NULL)
 		AND (EXISTS (SELECT 1 FROM participant AS x CROSS JOIN address AS a ON a.id = x.address_id
-				WHERE x.interaction_id = p.id AND a.contact_id IS f.contact_id)
+				WHERE x.interaction_id = p.id AND (a.folded = f.folded OR a.contact_id IS NULL AND f.contact_id IS NULL))
 			OR EXISTS (SELECT 1 FROM participant AS x CROSS JOIN address AS a ON a.id = x.address_id
-				WHERE x.interaction_id = m.id AND a.contact_id IS g.contact_id))
+				WHERE x.interaction_id = m.id AND (a.folded = g.folded OR a.contact_id IS NULL AND g.contact_id IS NULL)))
 		AND EXISTS (SELECT 1 FROM participant AS x CROSS JOIN address AS a ON a.id = x.address_id
-			WHERE x.interaction_id = m.id AND a.contact_id IN (SELECT b.contact_id FROM participant AS y
+			WHERE x.interaction_id = m.id AND a.contact_id IS NOT NULL AND a.folded IN (SELECT b.folded FROM participant AS y
 				CROSS JOIN address AS b ON b.id = y.address_id WHERE y.interaction_id = p.id))
 		ORDER BY p.at DESC, p.evidence DESC LIMIT 1`)
 	qDropAnswer = query(`DELETE FROM answer WHERE interaction_id = ?`)
@@ -51,15 +51,16 @@ var (
 		SELECT i.id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value)`)
 	// Links from anywhere in the threads of the groups: a message may come
 	// after those that answer it. Who answers the last it refers to is settled.
+	// Mail that is ignored is in no thread, and answered by nobody.
 	qAddLinks = query(`INSERT INTO answer (interaction_id, parent_id, weak)
 		SELECT id, parent, 0 FROM (
 			SELECT m.id AS id, (SELECT p.id FROM interaction AS o CROSS JOIN json_each(o.refs) AS r
-				CROSS JOIN interaction AS p ON p.kind = 'mail' AND p.evidence = r.value
+				CROSS JOIN interaction AS p ON p.kind = 'mail' AND p.evidence = r.value AND p.thread_id IS NOT NULL
 				WHERE o.group_id = m.group_id AND p.group_id <> m.group_id
 				ORDER BY o.id <> m.id, o.evidence, o.content, r.key DESC LIMIT 1) AS parent
 			FROM (SELECT DISTINCT i.thread_id AS id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value) AS t
 			CROSS JOIN interaction AS m ON m.thread_id = t.id AND m.current = 1
-			WHERE NOT EXISTS (SELECT 1 FROM answer AS a CROSS JOIN interaction AS p ON p.id = a.parent_id
+			WHERE NOT EXISTS (SELECT 1 FROM answer AS a CROSS JOIN interaction AS p ON p.id = a.parent_id AND p.thread_id IS NOT NULL
 				WHERE a.interaction_id = m.id AND p.evidence = json_extract(m.refs, '$[#-1]')))
 		WHERE parent IS NOT NULL
 		ON CONFLICT DO UPDATE SET parent_id = excluded.parent_id, weak = 0 WHERE parent_id <> excluded.parent_id`)

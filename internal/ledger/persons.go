@@ -257,10 +257,11 @@ func (k *intake) dropLostCard(ctx context.Context, node string, left map[int64]b
 		left[id], k.touched.contacts[id] = true, true
 	}
 	n, err := k.exec(ctx, qDropLostCards, node, uid)
-	if n > 0 {
-		delete(k.addresses, node)
+	if err != nil || n == 0 {
+		return err
 	}
-	return err
+	delete(k.addresses, node)
+	return k.renamed(ctx)
 }
 
 // give assigns the nodes of a graph, and notes the contacts that lost one.
@@ -306,6 +307,11 @@ func (k *intake) reassign(ctx context.Context, node string, to *int64, left map[
 	})
 	if err != nil {
 		return err
+	}
+	if len(rows) > 0 { // whoever was found by name had one of them for a face
+		if err := k.renamed(ctx); err != nil {
+			return err
+		}
 	}
 	for _, row := range rows {
 		if _, err := k.exec(ctx, qReassign, to, row); err != nil {
