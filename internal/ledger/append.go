@@ -261,10 +261,11 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 	if err != nil {
 		return err
 	}
+	hidden := k.lens.hides() && k.lens.nobody(m.People)
 	if row == 0 {
-		return k.addMail(ctx, m, content, kin)
+		return k.addMail(ctx, m, content, kin, hidden)
 	}
-	if err := k.addCopy(ctx, row, m); err != nil || kin.linked {
+	if err := k.addCopy(ctx, row, m); err != nil || kin.linked || hidden {
 		return err
 	}
 	// It was ignored where it was found before, and is not here.
@@ -274,12 +275,22 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 	return k.relinkRow(ctx, row, KindMail, m.ID, m.Fingerprint, m.Refs)
 }
 
-// noise says why a message is not stored, "" if it is.
+// noise says why a message is not stored, "" if it is. What is left out must not
+// depend on what was found out of people so far: the configuration alone decides,
+// and derive hides what follows from more than that.
 func (k *intake) noise(m *Mail) string {
-	if m.Noise == "" && k.lens.hides() && (k.lens.folders[k.source] || k.lens.nobody(m.People)) {
+	if m.Noise == "" && k.lens.hides() && (k.lens.folders[k.source] || k.configured().nobody(m.People)) {
 		return noiseIgnored
 	}
 	return m.Noise
+}
+
+// configured is what the configuration alone says of people.
+func (k *intake) configured() *lens {
+	if k.plain == nil {
+		k.plain = newLens(k.lens.cfg, nil)
+	}
+	return k.plain
 }
 
 // kin are the groups of rows that tell of the same thing, and their evidence.
@@ -327,7 +338,11 @@ func (k *intake) takeList(ctx context.Context, address string) error {
 	return k.touchAddress(ctx, id)
 }
 
-func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) error {
+// addMail adds a row. One that is hidden is linked to no other.
+func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin, hidden bool) error {
+	if hidden {
+		kin.groups = nil
+	}
 	var refs any
 	if len(m.Refs) > 0 {
 		text, err := toJSON(m.Refs)
@@ -344,9 +359,11 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin) 
 	if err != nil {
 		return err
 	}
-	thread, err := k.thread(ctx, slices.Concat([]string{m.ID}, m.Refs, kin.evidence))
-	if err != nil {
-		return err
+	var thread any
+	if !hidden {
+		if thread, err = k.thread(ctx, slices.Concat([]string{m.ID}, m.Refs, kin.evidence)); err != nil {
+			return err
+		}
 	}
 	topic, reply := topicOf(m.Subject)
 	at := m.At.Unix()

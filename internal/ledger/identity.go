@@ -70,13 +70,8 @@ func (k *intake) recountEach(ctx context.Context) error {
 // which must not depend on what the counting leads to: only the configuration
 // says here who I am.
 func (k *intake) countRow(ctx context.Context, row int64, people []Participant) error {
-	if k.lens.hides() {
-		if k.plain == nil {
-			k.plain = newLens(k.lens.cfg, nil)
-		}
-		if k.plain.nobody(people) {
-			return nil
-		}
+	if k.lens.hides() && k.configured().nobody(people) {
+		return nil
 	}
 	_, err := k.exec(ctx, qAddSent, row)
 	return err

@@ -28,11 +28,10 @@ func (n *lens) nobody(people []Participant) bool {
 	some := false
 	for _, p := range people {
 		switch {
-		case n.isMe(p.Address):
-		case !n.ignored(p.Address):
-			return false
-		default:
+		case n.ignored(p.Address): // though it may turn out to be mine
 			some = true
+		case !n.isMe(p.Address):
+			return false
 		}
 	}
 	return some
