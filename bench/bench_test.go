@@ -63,6 +63,10 @@ var all = []struct {
 // them on next to nothing, so that they are known to work.
 func TestBench(t *testing.T) {
 	full := *parts != ""
+	names := []string{"all", "parsers"} // those of the parsers are in their packages
+	for _, p := range all {
+		names = append(names, p.name)
+	}
 	out := &report{w: bufio.NewWriter(os.Stdout)}
 	size := func(n int) int { return max(n / *divide, 1) }
 	if !full {
@@ -70,9 +74,14 @@ func TestBench(t *testing.T) {
 		size = func(n int) int { return max(n/500, 1) }
 	}
 	program := build(t.TempDir())
+	wanted := strings.Fields(*parts)
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			t.Fatalf("there is no part %q; there are: %s", name, strings.Join(names, " "))
+		}
+	}
 	out.line("%s", machine())
 	for _, p := range all {
-		wanted := strings.Fields(*parts)
 		if full && !slices.Contains(wanted, p.name) && !slices.Contains(wanted, "all") {
 			continue
 		}

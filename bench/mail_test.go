@@ -117,7 +117,7 @@ func (w *writer) reply(t *thread) message {
 	id, mine := w.id(), t.mine
 	name, address := person(t.who)
 	var h strings.Builder
-	from, to := fmt.Sprintf("%s <%s>", encode(name), address), "Ana Bauer <"+myAddress+">"
+	from, to := fmt.Sprintf("%s <%s>", encode(name), address), "Ana Lima <"+myAddress+">"
 	if mine {
 		from, to = to, from
 	} else {

@@ -128,7 +128,7 @@ func (a account) config() string {
 	if url == "" {
 		url = a.dav.URL
 	}
-	text := fmt.Sprintf("[me]\nname = \"Ana Bauer\"\naddresses = [%q]\ntimezone = \"UTC\"\n[followups]\ncalendar = \"Follow-ups\"\n", myAddress)
+	text := fmt.Sprintf("[me]\nname = \"Ana Lima\"\naddresses = [%q]\ntimezone = \"UTC\"\n[followups]\ncalendar = \"Follow-ups\"\n", myAddress)
 	if a.imap != "" {
 		host, port, _ = net.SplitHostPort(a.imap)
 		text += fmt.Sprintf("[[account]]\nname = \"mail\"\nuser = %q\npassword = %q\nimap = { host = %q, port = %s, tls = \"none\" }\n",
@@ -238,7 +238,7 @@ Create Near
 Sync Pull
 SyncState *
 `, host, port, a.user, servertest.Password(a.user), dir)
-	notmuchrc := fmt.Sprintf("[database]\npath=%s/mail\n[user]\nname=Ana Bauer\nprimary_email=%s\n[new]\ntags=new\n", dir, myAddress)
+	notmuchrc := fmt.Sprintf("[database]\npath=%s/mail\n[user]\nname=Ana Lima\nprimary_email=%s\n[new]\ntags=new\n", dir, myAddress)
 	for name, text := range map[string]string{"mbsyncrc": mbsyncrc, "notmuchrc": notmuchrc} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			b.Fatal(err)
