@@ -315,7 +315,9 @@ func TestSummariesEqualRebuild(t *testing.T) {
 		if diff := cmp.Diff(facts(t, l, time.Time{}), whole); diff != "" {
 			t.Errorf("Snapshot() mismatch (-rebuilt +kept):\n%s", diff)
 		}
-		if diff := cmp.Diff(facts(t, l, at), then); diff != "" {
+		again := facts(t, l, at)
+		again.Until, then.Until = time.Time{}, time.Time{} // may count on what is hidden: then it only wakes early
+		if diff := cmp.Diff(again, then); diff != "" {
 			t.Errorf("Snapshot(%v) mismatch (-rebuilt +kept):\n%s", at, diff)
 		}
 		if after := hash(t, l); after != before {

@@ -62,7 +62,7 @@ var (
 		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE gate = 0 AND valid_until <= ?
 		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE dirty = 1 AND gate = 0 AND valid_until > ?`)
 	qIsDirty    = query(`SELECT dirty FROM contact WHERE id = ?`)
-	qNextChange = query(`SELECT min(valid_until) FROM contact WHERE gate = 0 AND valid_until > ? AND valid_until < ?`)
+	qNextChange = query(`SELECT min(valid_until) FROM contact WHERE gate = 0 AND dirty = 0 AND valid_until > ? AND valid_until < ?`)
 )
 
 // staleSummary is a summary that time made old: a meeting in it is over now.
