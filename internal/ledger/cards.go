@@ -313,6 +313,9 @@ func (p *portrait) cards(ctx context.Context, uids []string) error {
 		p.holdsFrom(o.seen)
 		c.Cards = append(c.Cards, o.UID)
 		p.cardName = cmp.Or(p.cardName, personal(o.Name))
+		for _, n := range o.Nicknames {
+			p.nicknames = append(p.nicknames, personal(n))
+		}
 		c.Birthday, c.Wedding = firstDay(c.Birthday, o.Birthday), firstDay(c.Wedding, o.Wedding)
 		p.circle = cmp.Or(p.circle, p.lens.circle(o.Circle))
 		labels = append(labels, o.Groups...)

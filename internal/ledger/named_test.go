@@ -390,3 +390,22 @@ func TestEventChangesNoName(t *testing.T) {
 		t.Errorf("%s, met %d times; want Susan Hall, once", got.Name, got.Met)
 	}
 }
+
+// A nickname on a card is a name, and goes with the card.
+func TestNicknameInEvents(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	c := card("c1", "Robert Wu", "rw@example.org")
+	c.Nicknames = []string{"Bobby", "Big Bob"}
+	appendCards(t, l, day(0), nil, c)
+	appendObjects(t, l, day(5), nil, object("/1.ics", note("1", 1, "Lunch with Bobby", "")), object("/2.ics", note("2", 2, "Big Bob's garden", "")),
+		object("/3.ics", note("3", 3, "Bobby", "")))
+	want := map[string][]string{"1": {"Robert Wu"}, "2": {"Robert Wu"}}
+	if diff := cmp.Diff(want, withWhom(t, l, day(9))); diff != "" {
+		t.Errorf("with whom mismatch (-want +got):\n%s", diff)
+	}
+	c.ETag, c.Nicknames = `"2"`, nil
+	appendCards(t, l, day(4), nil, c)
+	if diff := cmp.Diff(map[string][]string{}, withWhom(t, l, day(9))); diff != "" {
+		t.Errorf("without a nickname: with whom mismatch (-want +got):\n%s", diff)
+	}
+}

@@ -97,6 +97,7 @@ func addressBooks(t *rapid.T, addresses []string) (out []ledger.Batch) {
 			uid := fmt.Sprint("c", rapid.IntRange(0, 3).Draw(t, "uid"))
 			c := card(uid, names.Draw(t, "card name"))
 			c.Addresses = rapid.SliceOfNDistinct(rapid.SampledFrom(lower), 0, 3, rapid.ID[string]).Draw(t, "on the card")
+			c.Nicknames = rapid.SampledFrom([][]string{nil, {"Ana"}, {"Bob", "Kim Oh"}}).Draw(t, "nicknames")
 			c.Groups = rapid.SampledFrom([][]string{nil, {"Close"}, {"other"}}).Draw(t, "categories")
 			if rapid.IntRange(0, 5).Draw(t, "group") == 0 {
 				c.Name, c.Addresses, c.Members = "network", nil, []string{"c0", "urn:uuid:c1"}

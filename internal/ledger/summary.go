@@ -64,6 +64,7 @@ type portrait struct {
 	lists map[string]bool // addresses of mailing lists
 	// cardName and circle are what the cards say.
 	cardName, circle string
+	nicknames        []string
 	// pinned are threads that stay among the turns, however many there are.
 	pinned map[int64]bool
 }
@@ -278,8 +279,10 @@ func (p *portrait) named(configured string) {
 		c.Name = readName(c.Addresses)
 		c.NameRead = c.Name != ""
 	}
-	if c.Name != "" && !p.lens.isMyName(c.Name) {
-		p.out.names = []string{c.Name}
+	for _, name := range append([]string{c.Name}, p.nicknames...) {
+		if name != "" && !p.lens.isMyName(name) {
+			p.out.names = append(p.out.names, name)
+		}
 	}
 }
 
