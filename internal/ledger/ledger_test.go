@@ -1230,3 +1230,22 @@ func plan(t *testing.T, db *sql.DB, q string) (steps []string) {
 	}
 	return steps
 }
+
+// To look at a later time changes nothing that is known.
+func TestHashAfterALaterSnapshot(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendObjects(t, l, day(5), nil, object("/1.ics", meeting("1", 8, "!me@example.com ana@example.org/ACCEPTED")))
+	before, err := l.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := snapshot(t, l, day(9)); len(s.Contacts) != 1 {
+		t.Fatalf("%d contacts after the meeting, want one", len(s.Contacts))
+	}
+	if _, err := l.Snapshot(t.Context(), day(9), time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := l.Hash(t.Context()); err != nil || after != before {
+		t.Errorf("Hash() = %v, %v, before %v", after, err, before)
+	}
+}

@@ -117,7 +117,7 @@ type Totals struct {
 // pageSize is how many rows are read in one transaction when streaming.
 const pageSize = 500
 
-var qContactPage = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_until FROM contact
+var qContactPage = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_from, valid_until FROM contact
 	WHERE code > ? ORDER BY code LIMIT ?`)
 
 // Contacts streams the contacts in order of their ids, and with all set the
@@ -182,13 +182,13 @@ func contactFacts(ctx context.Context, t *tx, q string, args ...any) ([]fact, er
 	again := map[int]int64{}
 	err = t.each(ctx, q, args, func(scan func(...any) error) error {
 		var f fact
-		var id, until int64
+		var id, from, until int64
 		var facts []byte
 		var dirty bool
-		if err := scan(&id, &f.code, &facts, &f.contact, &dirty, &f.seen, &until); err != nil {
+		if err := scan(&id, &f.code, &facts, &f.contact, &dirty, &f.seen, &from, &until); err != nil {
 			return err
 		}
-		if dirty || until <= v.now.Unix() {
+		if dirty || from > v.now.Unix() || until <= v.now.Unix() { // a snapshot may have looked at another time
 			again[len(out)] = id
 		} else if err := json.Unmarshal(facts, &f.Contact); err != nil {
 			return err
@@ -223,7 +223,7 @@ var (
 	qContactByCode    = query(`SELECT id FROM contact WHERE code = ?`)
 	qContactByAddress = query(`SELECT contact_id FROM address WHERE address = ? AND contact_id IS NOT NULL`)
 	qContactNames     = query(`SELECT id, name, gate FROM contact WHERE name <> '' ORDER BY code`)
-	qContactFacts     = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_until FROM contact WHERE id = ?`)
+	qContactFacts     = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_from, valid_until FROM contact WHERE id = ?`)
 	qContactTimeline  = query(`SELECT DISTINCT i.id FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
 		CROSS JOIN interaction AS i ON i.id = p.interaction_id
 		WHERE a.contact_id = ? AND i.current = 1 ORDER BY i.at DESC, i.id LIMIT ?`)
