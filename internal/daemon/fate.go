@@ -5,10 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"syncd/internal/imap"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
-	"syncd/internal/setup"
 )
 
 // askAgain is when a follow-up that could not be written meanwhile is asked about
@@ -63,11 +61,7 @@ func (d *Daemon) unasked(result planner.Result) map[*account][]string {
 // fates asks an account about mails over a connection of its own: the one of its
 // loop may be waiting for news.
 func (d *Daemon) fates(ctx context.Context, a *account, mails []string, ended *bool) (err error) {
-	var s *imap.Session
-	err = a.mail.try(ctx, ledger.Mailbox, func() (err error) {
-		s, err = setup.Mail(ctx, a.Account, a.mail.Credentials, d.log)
-		return err
-	})
+	s, err := d.dial(ctx, *a)
 	if err != nil {
 		return err
 	}

@@ -76,14 +76,19 @@ func rest(ctx context.Context, p *pulse, d time.Duration) {
 	sleep(ctx, d)
 }
 
-// mail scans an account's mail, and goes on waiting for more where there is a
-// loop to go on for.
-func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
-	var s *imap.Session
+// dial logs in at the mail server of an account.
+func (d *Daemon) dial(ctx context.Context, a account) (s *imap.Session, err error) {
 	err = a.mail.try(ctx, ledger.Mailbox, func() (err error) {
 		s, err = setup.Mail(ctx, a.Account, a.mail.Credentials, d.log)
 		return err
 	})
+	return s, err
+}
+
+// mail scans an account's mail, and goes on waiting for more where there is a
+// loop to go on for.
+func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
+	s, err := d.dial(ctx, a)
 	if err != nil {
 		return err
 	}
