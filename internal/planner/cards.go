@@ -17,19 +17,29 @@ func importKey(first time.Time) Key {
 	return Key{Rule: NewCards, Evidence: first.UTC().Format(time.RFC3339)}
 }
 
-// findImports notes when each import began. One that was planned before stays
-// one, though some of its cards are gone by now.
+// span is a time, with its begin and without its end.
+type span struct{ from, to time.Time }
+
+// findImports notes when the cards of each import came. One that was planned
+// before stays one, though some of its cards are gone by now; what came after it
+// had ended is no part of it.
 func (p *pass) findImports() {
-	know := func(k Key) {
-		if at, err := time.Parse(time.RFC3339, k.Evidence); err == nil && k.Rule == NewCards {
-			p.imports = append(p.imports, at)
+	know := func(k Key, ended time.Time) {
+		at, err := time.Parse(time.RFC3339, k.Evidence)
+		if err != nil || k.Rule != NewCards {
+			return
 		}
+		s := span{at, at.Add(importSpan)}
+		if !ended.IsZero() && ended.Before(s.to) {
+			s.to = ended
+		}
+		p.imports = append(p.imports, s)
 	}
 	for _, o := range p.snapshot.Open {
-		know(o.Key)
+		know(o.Key, time.Time{})
 	}
 	for _, e := range p.snapshot.Ended {
-		know(e.Key)
+		know(e.Key, e.At)
 	}
 	var seen []time.Time
 	for i := range p.snapshot.Contacts {
@@ -40,14 +50,15 @@ func (p *pass) findImports() {
 	}
 	slices.SortFunc(seen, time.Time.Compare)
 	for len(seen) > 0 {
+		s := span{seen[0], seen[0].Add(importSpan)}
 		n := 1
-		for n < len(seen) && seen[n].Before(seen[0].Add(importSpan)) {
+		for n < len(seen) && seen[n].Before(s.to) {
 			n++
 		}
 		if n <= mostSingle {
 			n = 1
 		} else {
-			p.imports = append(p.imports, seen[0])
+			p.imports = append(p.imports, s)
 		}
 		seen = seen[n:]
 	}
@@ -55,12 +66,20 @@ func (p *pass) findImports() {
 
 // importOf gives the key for the cards that came with one seen at a time.
 func (p *pass) importOf(at time.Time) (Key, bool) {
-	for _, first := range p.imports {
-		if !at.Before(first.Truncate(time.Second)) && at.Before(first.Add(importSpan)) {
-			return importKey(first), true
+	for _, s := range p.imports {
+		if !at.Before(s.from.Truncate(time.Second)) && at.Before(s.to) {
+			return importKey(s.from), true
 		}
 	}
 	return Key{}, false
+}
+
+// followedUp reports whether a first meeting with somebody, or a card of theirs,
+// has ended for good: another card is not another person.
+func (p *pass) followedUp(q *person) bool {
+	return slices.ContainsFunc(q.names(), func(name string) bool {
+		return slices.ContainsFunc(p.rejected[FirstMeeting][name], func(e Ended) bool { return e.Outcome != Withdrawn })
+	})
 }
 
 // findNewCard is what rule first-meeting sees in a person of whom there is a new

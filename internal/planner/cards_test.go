@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,4 +91,91 @@ func TestNewCardBeforeHistory(t *testing.T) {
 	s := imported(1)
 	s.Whole = false
 	check(t, planner.Plan(s, planner.DefaultPolicy(), at(12, 12)), "held first-meeting card-0: you may know each other: not all history is in yet")
+}
+
+// What was let go stays so when the card is mended, gives way to another of the
+// same person, or loses its address (SPEC I6).
+func TestAnotherCardIsNotAnotherPerson(t *testing.T) {
+	p := planner.DefaultPolicy()
+	key := entry(planner.FirstMeeting, imported(1).Contacts[0].NewCard).Key
+	for name, change := range map[string]func(*planner.Contact){
+		"as it was": func(*planner.Contact) {},
+		"another address": func(c *planner.Contact) {
+			c.Addresses, c.NewCard.Address = []string{"pat@example.com"}, "pat@example.com"
+		},
+		"no address":   func(c *planner.Contact) { c.Addresses, c.NewCard.Address = nil, "" },
+		"another card": func(c *planner.Contact) { c.Cards, c.NewCard.ID = []string{"card-new"}, "card-new" },
+	} {
+		s := imported(1)
+		change(&s.Contacts[0])
+		s.Ended = []planner.Ended{{Key: key, Generation: 1, Outcome: planner.Dismissed, At: at(12, 18)}}
+		if r := planner.Plan(s, p, at(13, 8)); len(r.FollowUps)+len(r.Held) != 0 {
+			t.Errorf("%s, let go before: %q", name, says(r))
+		}
+		s.Ended = nil
+		s.Open = []planner.Open{entry(planner.FirstMeeting, imported(1).Contacts[0].NewCard)}
+		if r := planner.Plan(s, p, at(13, 8)); len(r.FollowUps) != 1 || r.FollowUps[0].Status != planner.StatusOpen || len(r.Held) != 0 {
+			t.Errorf("%s, in the calendar: %q", name, says(r))
+		}
+	}
+}
+
+// A card that came after the import had ended is no part of it.
+func TestCardAfterTheImport(t *testing.T) {
+	s := imported(12)
+	s.Ended = []planner.Ended{{Key: theImport().Key, Generation: 1, Outcome: planner.Dismissed, At: at(12, 20)}}
+	late := imported(13).Contacts[12]
+	late.NewCard.At = at(13, 7)
+	s.Contacts = append(s.Contacts, late)
+	check(t, planner.Plan(s, planner.DefaultPolicy(), at(13, 8)), "write first-meeting card-12")
+}
+
+// The switch of new-cards is that of an import, and first-meeting that of the rest.
+func TestSwitchesOfNewCards(t *testing.T) {
+	for _, n := range []int{1, 12} {
+		for _, off := range []planner.Rule{planner.FirstMeeting, planner.NewCards} {
+			p := planner.DefaultPolicy()
+			p.Rules[off] = planner.RulePolicy{}
+			wants := (n == 1) == (off == planner.NewCards)
+			if r := planner.Plan(imported(n), p, at(12, 12)); (len(r.FollowUps) > 0) != wants {
+				t.Errorf("%d new cards, %s off: %q", n, off, says(r))
+			}
+		}
+	}
+}
+
+// A card of a name that somebody else bears, with whom there is mail, may be theirs.
+func TestNewCardOfANamesake(t *testing.T) {
+	s := imported(1)
+	other := friend("pat@example.com")
+	other.Name = "Number0, Pat"
+	s.Contacts = append(s.Contacts, other)
+	p := planner.DefaultPolicy()
+	r := planner.Plan(s, p, at(12, 12))
+	if len(r.FollowUps) != 0 || len(r.Held) != 1 || !strings.Contains(r.Held[0].HeldBecause, "may be the same as Number0, Pat at pat@example.com") {
+		t.Errorf("Plan() = %q", says(r))
+	}
+	s.Contacts[0].Apart = []string{"pat@example.com"}
+	check(t, planner.Plan(s, p, at(12, 12)), "write first-meeting card-0")
+}
+
+// A namesake who was in touch long ago says nothing of today.
+func TestNamesakeOfLongAgo(t *testing.T) {
+	quiet, other := friend("ana@example.org"), friend("ana@example.com")
+	quiet.Circle, other.Muted = "close", false
+	other.LastOut = mailFrom("w", "ana@example.com", at(10, 9))
+	s := settled(quiet, other)
+	p := planner.DefaultPolicy()
+	r := planner.Plan(s, p, at(12, 18))
+	if len(r.FollowUps) != 0 || len(r.Held) != 1 {
+		t.Errorf("two days after the other wrote: %q", says(r))
+	}
+	for _, st := range r.States {
+		if st.Contact == quiet.ID && !st.Until.Equal(at(24, 9)) {
+			t.Errorf("the state is %+v, want waiting until the interval is over", st)
+		}
+	}
+	check(t, planner.Plan(s, p, at(25, 18)), "write cadence w-ana@example.org")
+	s.Contacts[1].Muted = true
+	check(t, planner.Plan(s, p, at(12, 18)), "write cadence w-ana@example.org")
 }

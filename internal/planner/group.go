@@ -45,6 +45,7 @@ func (p *pass) group() {
 			case c.Rule != FirstMeeting || c.block != "" || k == Key{}:
 			case p.isOpen(c):
 				alone[k]++
+			case c.shown.Kind == Card && p.heldByMark(c) != "":
 			default:
 				members[k] = append(members[k], c)
 			}
@@ -86,9 +87,6 @@ func (p *pass) join(q *person, k Key, members []*candidate) {
 	c.Key, c.Rule, c.Due, c.Generation = k, k.Rule, first.Due, 1
 	if k.Rule == NewCards {
 		c.words = "new-cards"
-		if !p.policy.Rules[k.Rule].On {
-			c.block = "the rule " + string(k.Rule) + " is off"
-		}
 	}
 	for _, e := range p.ended[p.within(k)] {
 		c.Generation = max(c.Generation, e.Generation+1)

@@ -18,18 +18,29 @@ func nameOf(q *person) string {
 }
 
 // sameAs says which other contact may be the same person, by their name, and was
-// in touch since an evidence; "" if nobody (SPEC section 3.2).
-func (p *pass) sameAs(q *person, since, reference time.Time) string {
+// in touch so many days ago at most, or ever where days is 0; and until when that
+// holds (SPEC section 3.2).
+func (p *pass) sameAs(q *person, days int, reference time.Time) (why string, until time.Time) {
 	for _, other := range p.byName[nameOf(q)] {
-		if other == q || other.apartFrom(q) || q.apartFrom(other) {
+		last := later(later(other.LastOut, other.LastIn), other.met)
+		if other == q || other.Muted || last.IsZero() || !p.clock.reached(last.At) || other.apartFrom(q) || q.apartFrom(other) {
 			continue
 		}
-		last := later(later(other.LastOut, other.LastIn), other.met)
-		if !last.IsZero() && last.At.After(since) && p.clock.reached(last.At) {
-			return "may be the same as " + other.Name + " at " + other.who + ", last in touch on " + p.date(last.At, reference)
+		end := p.cal.after(last.At, days)
+		if days > 0 && p.clock.reached(end) || why != "" && !end.After(until) {
+			continue
 		}
+		name := clean(other.Name, nameLength)
+		if len(other.Addresses) > 0 {
+			name += " at " + other.who
+		}
+		why = "may be the same as " + name + ", last in touch on " + p.date(last.At, reference) + "; a [[contact]] can say whether they are one"
+		until = end
 	}
-	return ""
+	if days == 0 {
+		until = time.Time{}
+	}
+	return why, until
 }
 
 // apartFrom reports whether the user said that a namesake is somebody else.

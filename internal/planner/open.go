@@ -35,6 +35,12 @@ func (p *pass) candidateOf(q *person, o Open) *candidate {
 			return c
 		}
 	}
+	// Cards that are merged by an address book get another UID.
+	for _, c := range q.candidates {
+		if c.shown.Kind == Card && o.Key.Rule == FirstMeeting && !o.Key.ofMany() && c.Status != StatusOpen {
+			return c
+		}
+	}
 	return nil
 }
 
@@ -53,7 +59,7 @@ func (p *pass) ending(o Open, q *person, c *candidate) (End, bool) {
 
 func (p *pass) byEvidence(o Open, q *person, c *candidate) (End, bool) {
 	if q == nil {
-		return End{Outcome: Withdrawn, Why: "no contact has this address any longer"}, true
+		return End{Outcome: Withdrawn, Why: "no contact has this address or card any longer"}, true
 	}
 	r := ruleNamed(o.Key.Rule)
 	if r == nil {

@@ -70,7 +70,12 @@ func (p *pass) heldByMark(c *candidate) string {
 	case c.rule.booked && !q.meeting.IsZero():
 		return "you are meeting on " + p.date(q.meeting.At, c.Due)
 	case c.rule.sameName:
-		return p.sameAs(q, c.at, c.Due)
+		why, until := p.sameAs(q, c.shown.Days, c.Due)
+		c.until = until
+		return why
+	case c.shown.Kind == Card:
+		why, _ := p.sameAs(q, 0, c.Due)
+		return why
 	}
 	return ""
 }

@@ -47,7 +47,7 @@ type pass struct {
 	byID     map[ContactID]*person
 	byWho    map[string]*person
 	byName   map[string][]*person // by nameOf
-	imports  []time.Time          // when each import of cards began
+	imports  []span               // in which the cards of an import came
 	names    map[string]string    // the present id of mail that has several
 	many     map[Key]*person      // stands for the people who share an event
 	ended    map[step][]Ended
@@ -106,6 +106,7 @@ type candidate struct {
 	at    time.Time // of its evidence
 	block string    // why it can't be written whatever the day, "" if it can
 	held  string    // why it is held in this pass
+	until time.Time // when what holds it ends; zero if not known
 	words string    // of which template, "" for that of the rule
 	kept  bool      // stands for an open entry whose facts are not known
 }
@@ -177,6 +178,9 @@ func (p *pass) owner(o Open) *person {
 	if o.Key.ofMany() {
 		return p.many[o.Key]
 	}
+	if q := p.byWho[o.Key.Evidence]; q != nil && o.Key.Rule == FirstMeeting {
+		return q // whatever address stood on the card then
+	}
 	if q := p.byID[o.Contact]; q != nil && (q.has(o.Key.Who) || p.byWho[o.Key.Who] == nil) {
 		return q
 	}
@@ -218,6 +222,9 @@ func (p *pass) settled(c *candidate) bool {
 		}
 		c.Generation = max(c.Generation, e.Generation+1)
 	}
+	if c.shown.Kind == Card && p.followedUp(c.who) {
+		return true
+	}
 	return c.Rule == FirstMeeting && slices.ContainsFunc(p.ended[p.within(p.shared(c))], func(e Ended) bool { return e.Outcome != Withdrawn })
 }
 
@@ -225,7 +232,7 @@ func (p *pass) settled(c *candidate) bool {
 func (p *pass) endings(q *person, k Key) []Ended {
 	var all []Ended
 	for _, e := range p.ended[p.within(k)] {
-		if e.Key.Who == k.Who || q.has(e.Key.Who) {
+		if e.Key.Who == k.Who || q.has(e.Key.Who) || q.has(e.Key.Evidence) {
 			all = append(all, e)
 		}
 	}
@@ -243,11 +250,15 @@ func (p *pass) isShared(c *candidate) bool {
 
 // blocked says why a candidate is not written whatever the day, "" if it may be.
 func (p *pass) blocked(c *candidate) string {
+	name := c.Rule
+	if c.shown.Kind == Card && p.shared(c) != (Key{}) {
+		name = NewCards
+	}
 	switch {
 	case c.who.shut() != "":
 		return c.who.shut()
-	case !p.policy.Rules[c.Rule].On:
-		return "the rule " + string(c.Rule) + " is off"
+	case !p.policy.Rules[name].On:
+		return "the rule " + string(name) + " is off"
 	case c.rule.errand && c.who.errand():
 		return "an errand: one thread, no card, never met"
 	case c.rule.touch == touchNever && c.who.touch:

@@ -121,6 +121,9 @@ func (d *drawer) carded(i int, came time.Time) planner.Contact {
 		c.Addresses = []string{fmt.Sprintf("p%d@example.org", i)}
 		c.NewCard.Address = c.Addresses[0]
 	}
+	if d.maybe(6) {
+		c.Apart = []string{fmt.Sprintf("p%d@example.org", i^1)}
+	}
 	if d.maybe(5) {
 		c.LastOut = d.evidence(planner.Mail, d.at(20, 0), c.NewCard.Address)
 		c.FirstAt = c.LastOut.At
@@ -491,7 +494,7 @@ func checkStates(t *rapid.T, w world, r planner.Result, contacts map[planner.Con
 		}
 	}
 	for id, c := range contacts {
-		if _, ok := states[id]; !ok && (c.Circle != "" || len(c.Meetings) > 0) {
+		if _, ok := states[id]; !ok && (c.Circle != "" || len(c.Meetings) > 0 || !c.NewCard.IsZero()) {
 			t.Fatalf("%s is in no state", id)
 		}
 	}

@@ -30,7 +30,7 @@ func (p *pass) finishPeople() {
 				p.emit(c)
 			}
 		}
-		if q.circle.Name != "" || q.Circle != "" || q.Met > 0 || len(q.Meetings) > 0 {
+		if q.circle.Name != "" || q.Circle != "" || q.Met > 0 || len(q.Meetings) > 0 || !q.NewCard.IsZero() {
 			p.out.States = append(p.out.States, p.state(q))
 		}
 	}
@@ -100,8 +100,12 @@ func (q *person) prospects() (due time.Time, why string) {
 		if c.block != "" || (q.silenced && c.Rule != ReplyOwed) {
 			continue
 		}
-		if due.IsZero() || c.Due.Before(due) {
-			due = c.Due
+		at := c.Due
+		if c.until.After(at) {
+			at = c.until
+		}
+		if due.IsZero() || at.Before(due) {
+			due = at
 		}
 	}
 	for _, c := range q.candidates {
