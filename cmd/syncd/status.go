@@ -47,7 +47,8 @@ type statusJSON struct {
 	Sources  []sourceJSON  `json:"sources"`
 	Totals   ledger.Totals `json:"totals"`
 
-	covered bool // all is in that the first run waits for
+	covered    bool // all is in that the first run waits for
+	configured bool // there is a configuration that says what that is
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -99,7 +100,8 @@ func (a *app) collect(ctx context.Context, l *ledger.Ledger, cfg *config.Config)
 	}
 	s.FirstRun = utc(first)
 	health, err := l.Health(ctx)
-	s.covered = cfg != nil && daemon.Covered(cfg, health, a.now())
+	s.configured = cfg != nil
+	s.covered = s.configured && daemon.Covered(cfg, health, a.now())
 	for _, h := range health {
 		j := a.source(h, cfg == nil || daemon.Current(cfg, h.Source))
 		failing = failing || j.Configured && h.Error != ""
@@ -131,6 +133,8 @@ func (a *app) printStatus(s statusJSON, zone *time.Location) {
 		fmt.Fprintln(a.stdout, "The first scan is complete; the next pass writes to the calendar.")
 	case s.FirstRun == nil:
 		fmt.Fprintln(a.stdout, "The first scan is not complete: nothing is written to the calendar yet.")
+	case !s.covered && s.configured:
+		fmt.Fprintln(a.stdout, "Some of it is being read again: nothing is written to the calendar until that is in.")
 	}
 	for _, x := range s.Sources {
 		switch {
