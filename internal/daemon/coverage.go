@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -117,29 +118,41 @@ func Current(cfg *config.Config, id ledger.SourceID) bool {
 	return a.CalDAV != nil
 }
 
-// hold holds back what would be written blindly: while nothing was read of an
-// account's mail, nobody can say that there was no word since a meeting or a
-// mail. Rules about replies rest on the mail of an account itself, and have
-// nothing to say of one that was not read.
+// hold holds back what would be written blindly: while an account's mail cannot be
+// read, nobody can say that there was no word since a meeting or a mail. Rules
+// about replies rest on the mail of an account itself, and have nothing to say of
+// one that was never read.
 func hold(r planner.Result, cfg *config.Config, health []ledger.SourceHealth, now time.Time) planner.Result {
-	unread := ""
+	blind, first := map[string]string{}, ""
 	for _, a := range cfg.Accounts {
-		x := sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now)
-		if a.IMAP != nil && x.read == 0 {
-			unread = a.Name
+		if a.IMAP == nil {
+			continue
 		}
-	}
-	if unread == "" {
-		return r
+		x := sideOf(health, ledger.SourceID{Account: a.Name, Type: ledger.Mailbox}, now)
+		switch {
+		case x.read == 0:
+			blind[a.Name] = fmt.Sprintf("the mail of the account %s could not be read yet", a.Name)
+		case x.silent(now):
+			blind[a.Name] = fmt.Sprintf("the mail of the account %s could not be read since %s", a.Name,
+				x.connection.FailingSince.In(cfg.Me.Zone).Format("2 January 15:04"))
+		}
+		first = cmp.Or(first, blind[a.Name])
 	}
 	var kept []planner.FollowUp
 	for _, f := range r.FollowUps {
-		if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting || f.Status != planner.StatusWrite {
+		why := first
+		if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting {
+			why = ""
+			if len(f.Evidence) > 0 {
+				why = blind[f.Evidence[0].Account]
+			}
+		}
+		if why == "" || f.Status != planner.StatusWrite {
 			kept = append(kept, f)
 			continue
 		}
 		f.Status = planner.StatusHeld
-		r.Held = append(r.Held, planner.Held{FollowUp: f, HeldBecause: fmt.Sprintf("the mail of the account %s could not be read yet", unread)})
+		r.Held = append(r.Held, planner.Held{FollowUp: f, HeldBecause: why})
 	}
 	r.FollowUps = kept
 	return r

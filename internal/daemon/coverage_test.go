@@ -16,6 +16,7 @@ import (
 	"syncd/internal/demo"
 	"syncd/internal/imap/imaptest"
 	"syncd/internal/ledger"
+	"syncd/internal/planner"
 )
 
 // mailAt is the stage's configuration with another port for mail.
@@ -157,6 +158,46 @@ func TestSourcesThatAreGoneAreNotWaitedFor(t *testing.T) {
 func TestSilentMail(t *testing.T) {
 	s := stage(t)
 	writesNothingBlindly(t, s, mailAt(s, freePort(t)), "nothing listens there")
+}
+
+// TestMailFailsForHours writes nothing new while the mail that may have settled
+// it cannot be read, and goes on when it can.
+func TestMailFailsForHours(t *testing.T) {
+	s := stage(t)
+	clock := now.Add(-time.Hour)
+	d := openAt(t, s, s.Config, func() time.Time { return clock })
+	if err := d.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mail := ledger.SourceID{Account: "demo", Type: ledger.Mailbox}
+	if err := d.Ledger().SourceFailed(t.Context(), mail, clock, "no answer"); err != nil {
+		t.Fatal(err)
+	}
+	clock = now.Add(time.Hour)
+	r, err := d.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for _, f := range r.FollowUps {
+		if f.Status == planner.StatusWrite {
+			t.Errorf("%s would be written", f.Title)
+		}
+	}
+	for _, h := range r.Held {
+		if h.HeldBecause == "the mail of the account demo could not be read since 13 May 07:30" {
+			held++
+		}
+	}
+	if held == 0 {
+		t.Error("nothing is held for want of the mail")
+	}
+	if err := d.Ledger().SourceOK(t.Context(), mail, clock); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = d.Plan(t.Context()); err != nil || !slices.ContainsFunc(r.FollowUps, func(f planner.FollowUp) bool { return f.Status == planner.StatusWrite }) {
+		t.Errorf("nothing is written when the mail answers again, %v", err)
+	}
 }
 
 // TestNoFolderIsRead has a typo in folders: no mail is read, and that is not as
