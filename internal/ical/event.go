@@ -21,7 +21,7 @@ type Event struct {
 	Organizer    Attendee
 	Attendees    []Attendee
 	Categories   []string
-	Start, End   Time // End is never before Start; an all-day End is the day after the last
+	Start, End   Time // of one kind; End is never before Start; an all-day End is the day after the last
 	RRules       []string
 	ExRules      []string // of RFC 2445
 	RDates       []Span
@@ -240,15 +240,9 @@ func (b *builder) end() Time {
 		switch {
 		case err != nil:
 			b.warn("DTEND: %v", err)
-		case t.IsDate() == start.IsDate():
-			if t.Equal(start) && start.IsDate() {
-				break // seen from many programs, and meant as one day
-			}
-			return t
-		case start.IsDate():
-			return laterDate(Time{wall: midnight(t.wall), kind: date}, start)
+		case t.Equal(start) && start.IsDate(): // seen from many programs, and meant as one day
 		default:
-			return start.withWall(t.wall)
+			return endOf(start, t)
 		}
 	} else if p := b.c.Prop("DURATION"); p != nil {
 		l, err := parseDuration(p.Value)
@@ -263,11 +257,18 @@ func (b *builder) end() Time {
 	return length{days: dateDays(start)}.addTo(start)
 }
 
-func laterDate(t, start Time) Time {
-	if t.wall.After(start.wall) {
-		return t
+// endOf returns an end as its start is, since programs mix them up: on the clock
+// of a time, or as a later date.
+func endOf(start, end Time) Time {
+	switch {
+	case end.kind == start.kind:
+		return end
+	case !start.IsDate():
+		return start.withWall(end.wall)
+	case end.wall.Before(start.wall.Add(oneDay)):
+		return length{days: 1}.addTo(start)
 	}
-	return length{days: 1}.addTo(start)
+	return Time{wall: midnight(end.wall), kind: date}
 }
 
 func (b *builder) rdates(p Prop) {
@@ -286,9 +287,10 @@ func (b *builder) rdates(p Prop) {
 		if period {
 			if l, err := parseDuration(until); err == nil {
 				s.End = l.addTo(start)
-			} else if s.End, err = b.value(p, until); err != nil || s.End.In(time.UTC).Before(start.In(time.UTC)) {
+			} else if t, err := b.value(p, until); err != nil || endOf(start, t).In(time.UTC).Before(start.In(time.UTC)) {
 				b.warn("RDATE: no valid period")
-				s.End = Time{}
+			} else {
+				s.End = endOf(start, t)
 			}
 		}
 		b.e.RDates = append(b.e.RDates, s)

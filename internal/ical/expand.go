@@ -51,6 +51,7 @@ func ExpandEach(events []Event, from, to time.Time, floating *time.Location) (al
 // expand stops at that many errors, and keeps the latest instances up to limit.
 // All UIDs share one budget.
 func expand(events []Event, from, to time.Time, floating *time.Location, enough, limit int) (all []Instance, errs []error) {
+	var found []occurrence
 	var uids []string
 	byUID := map[string][]*Event{}
 	for i := range events {
@@ -70,21 +71,30 @@ func expand(events []Event, from, to time.Time, floating *time.Location, enough,
 			}
 			continue
 		}
-		all = append(all, s.out...)
-		if len(all)/2 >= limit {
-			sortInstances(all, floating)
-			all = slices.Clone(latest(all, limit))
-			from = later(from, all[0].Start.In(floating)) // what ends before that would not be kept
+		found = append(found, s.out...)
+		if len(found)/2 >= limit {
+			found = newest(found, limit)
+			from = later(from, found[0].at) // what ends before that would not be kept
 		}
 	}
-	sortInstances(all, floating)
-	return latest(all, limit), errs
+	for _, o := range newest(found, limit) {
+		all = append(all, o.Instance)
+	}
+	return all, errs
 }
 
-func sortInstances(all []Instance, floating *time.Location) {
-	slices.SortStableFunc(all, func(a, b Instance) int {
-		return cmp.Or(a.Start.In(floating).Compare(b.Start.In(floating)), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
+// occurrence is an instance with the instant at which it starts.
+type occurrence struct {
+	Instance
+	at time.Time
+}
+
+// newest sorts in place, and moves the latest to the front.
+func newest(all []occurrence, limit int) []occurrence {
+	slices.SortStableFunc(all, func(a, b occurrence) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
 	})
+	return append(all[:0], latest(all, limit)...)
 }
 
 func later(a, b time.Time) time.Time {
@@ -101,12 +111,19 @@ type series struct {
 	loc       *time.Location
 	master    *Event
 	overrides map[string]*Event // by key of RECURRENCE-ID
-	following []*Event          // overrides of this and all later instances, sorted
+	following []following       // sorted
 	exact     map[string]bool   // EXDATEs by key
 	wholeDay  map[string]bool   // EXDATEs that name a date of a timed series
 	seen      map[string]bool
 	work      *budget
-	out       []Instance
+	out       []occurrence
+}
+
+// following is an override of an instance and all later ones.
+type following struct {
+	*Event
+	orig Time // RECURRENCE-ID as the master is
+	at   time.Time
 }
 
 func (s *series) split(events []*Event) {
@@ -126,12 +143,11 @@ func (s *series) split(events []*Event) {
 	}
 	for _, e := range s.overrides {
 		if e.Following {
-			s.following = append(s.following, e)
+			orig := s.like(e.RecurrenceID)
+			s.following = append(s.following, following{e, orig, orig.In(s.loc)})
 		}
 	}
-	slices.SortFunc(s.following, func(a, b *Event) int {
-		return a.RecurrenceID.In(s.loc).Compare(b.RecurrenceID.In(s.loc))
-	})
+	slices.SortFunc(s.following, func(a, b following) int { return a.at.Compare(b.at) })
 	if len(s.following) > maxFollowed {
 		s.following = s.following[len(s.following)-maxFollowed:]
 	}
@@ -193,10 +209,11 @@ func (s *series) expandMaster() error {
 		s.instance(t, Time{})
 	}
 	for _, d := range m.RDates {
-		if d.Start.IsDate() != m.Start.IsDate() {
-			d.End = Time{}
+		end := Time{}
+		if !d.End.IsZero() && d.Start.IsDate() == m.Start.IsDate() {
+			end = s.like(d.End)
 		}
-		s.instance(s.like(d.Start), d.End)
+		s.instance(s.like(d.Start), end)
 	}
 	if *s.work < 0 {
 		return errTooMuch
@@ -253,13 +270,13 @@ func (s *series) begins(wall time.Time) bool {
 // sets s.sure.
 func (s *series) window() (from, to time.Time) {
 	before, after := 2*oneDay, oneDay
-	for _, e := range append([]*Event{s.master}, s.following...) {
+	widen := func(e *Event, shift time.Duration) {
 		longest := min(max(0, e.End.In(s.loc).Sub(e.Start.In(s.loc))), maxMargin)
-		shift := time.Duration(0)
-		if !e.RecurrenceID.IsZero() {
-			shift = min(e.Start.In(s.loc).Sub(e.RecurrenceID.In(s.loc)).Abs(), maxShift)
-		}
 		before, after = max(before, 2*oneDay+longest+shift), max(after, oneDay+shift)
+	}
+	widen(s.master, 0)
+	for _, f := range s.following {
+		widen(f.Event, min(f.Start.In(s.loc).Sub(f.at).Abs(), maxShift))
 	}
 	clock := s.master.Start.Zone()
 	if clock == nil {
@@ -305,14 +322,13 @@ func (s *series) instance(t, end Time) {
 		return
 	}
 	key := s.key(t)
-	day := t.wall.Format("20060102")
-	if s.exact[key] || s.wholeDay[day] || s.overrides[key] != nil || s.seen[key] {
+	if s.exact[key] || len(s.wholeDay) > 0 && s.wholeDay[t.wall.Format("20060102")] || s.overrides[key] != nil || s.seen[key] {
 		return
 	}
 	s.seen[key] = true
 	i := Instance{UID: s.master.UID, RecurrenceID: key, Start: t, End: end, Event: s.master}
 	if f := s.follows(t); f != nil {
-		i.Event = f
+		i.Event = f.Event
 		i.Start = s.shift(t, f)
 		i.End = Time{}
 	}
@@ -323,11 +339,14 @@ func (s *series) instance(t, end Time) {
 }
 
 // follows returns the override that stands for t and all later instances.
-func (s *series) follows(t Time) *Event {
+func (s *series) follows(t Time) *following {
+	if len(s.following) == 0 {
+		return nil
+	}
 	at := t.In(s.loc)
-	for _, e := range slices.Backward(s.following) {
-		if at.After(e.RecurrenceID.In(s.loc)) {
-			return e
+	for i := range slices.Backward(s.following) {
+		if at.After(s.following[i].at) {
+			return &s.following[i]
 		}
 	}
 	return nil
@@ -335,8 +354,8 @@ func (s *series) follows(t Time) *Event {
 
 // shift moves t as far as the override moved its own instance, on the wall
 // clock (RFC 5545 section 3.8.4.4).
-func (s *series) shift(t Time, f *Event) Time {
-	orig := f.RecurrenceID
+func (s *series) shift(t Time, f *following) Time {
+	orig := f.orig
 	if orig.kind == instant && f.Start.kind == instant {
 		orig = At(orig.In(nil).In(f.Start.zone))
 	}
@@ -359,10 +378,14 @@ func (s *series) endOf(start Time, e *Event) Time {
 	return after(start, e.End.In(nil).Sub(e.Start.In(nil)))
 }
 
-// add keeps the instance if it overlaps the window.
+// add keeps the instance if it overlaps the window. In a zone that skips its
+// start, a floating time can end before that.
 func (s *series) add(i Instance) {
 	start, end := i.Start.In(s.loc), i.End.In(s.loc)
+	if end.Before(start) {
+		i.End, end = i.Start, start
+	}
 	if start.Before(s.to) && (end.After(s.from) || start.Equal(end) && !start.Before(s.from)) {
-		s.out = append(s.out, i)
+		s.out = append(s.out, occurrence{i, start})
 	}
 }

@@ -118,6 +118,31 @@ func TestExpand(t *testing.T) {
 			calendar("SUMMARY:m\nDTSTART:20240325T080000Z\nRDATE;VALUE=PERIOD:20240326T080000Z/20240326T090000Z,20240327T080000Z/20240327T070000Z"),
 			[]string{"20240325T080000Z 20240325T080000Z/20240325T080000Z m", "20240326T080000Z 20240326T080000Z/20240326T090000Z m", "20240327T080000Z 20240327T080000Z/20240327T080000Z m"},
 		},
+		"an end without a zone": {
+			calendar("SUMMARY:m\nDTSTART;TZID=America/New_York:20240325T080000\nDTEND:20240325T090000\nRRULE:FREQ=DAILY;COUNT=2"),
+			[]string{"20240325T120000Z 20240325T120000Z/20240325T130000Z m", "20240326T120000Z 20240326T120000Z/20240326T130000Z m"},
+		},
+		"an end without a zone, in the east": { // was a panic
+			calendar("SUMMARY:m\nDTSTART;TZID=Asia/Tokyo:20240325T080000\nDTEND:20240325T090000\nRRULE:FREQ=DAILY;COUNT=2"),
+			[]string{"20240324T230000Z 20240324T230000Z/20240325T000000Z m", "20240325T230000Z 20240325T230000Z/20240326T000000Z m"},
+		},
+		"a start without a zone": {
+			calendar("SUMMARY:m\nDTSTART:20240325T080000\nDTEND:20240325T090000Z\nRRULE:FREQ=DAILY;COUNT=2"),
+			[]string{"20240325T080000 20240325T080000/20240325T090000 m", "20240326T080000 20240326T080000/20240326T090000 m"},
+		},
+		"a period that ends without a zone": {
+			calendar("SUMMARY:m\nDTSTART:20240325T080000Z\nRDATE;VALUE=PERIOD:20240326T080000Z/20240326T090000,20240327T080000/20240327T100000Z"),
+			[]string{"20240325T080000Z 20240325T080000Z/20240325T080000Z m", "20240326T080000Z 20240326T080000Z/20240326T090000Z m", "20240327T080000Z 20240327T080000Z/20240327T100000Z m"},
+		},
+		"this and future, by the day": {
+			calendar("SUMMARY:m\nDTSTART;TZID=America/New_York:20240325T080000\nRRULE:FREQ=DAILY;COUNT=3",
+				"SUMMARY:o\nRECURRENCE-ID;RANGE=THISANDFUTURE;VALUE=DATE:20240326\nDTSTART;TZID=America/New_York:20240326T090000"),
+			[]string{"20240325T120000Z 20240325T120000Z/20240325T120000Z m", "20240326T120000Z 20240326T130000Z/20240326T130000Z o", "20240327T120000Z 20240327T130000Z/20240327T130000Z o"},
+		},
+		"a start in the gap, an end after it": {
+			calendar("SUMMARY:m\nDTSTART:20240331T025000\nDTEND:20240331T031000"), // 02:50 is 03:50
+			[]string{"20240331T025000/20240331T025000 m"},
+		},
 		"EXDATE of an all-day series as a time": {
 			calendar(allDay + "\nEXDATE:20240406T000000"),
 			[]string{"20240330 20240330/20240401 m"},
@@ -366,6 +391,15 @@ func FuzzExpand(f *testing.F) {
 	} {
 		f.Add(rule, "20240101T100000", "20240101T110000", "20240108T100000")
 	}
+	times := []string{"20240101T110000", "20240101T110000Z", "20240101"}
+	for _, start := range times {
+		for _, end := range times {
+			for _, other := range append(times, "20240108T100000Z/20240108T110000") {
+				f.Add("FREQ=DAILY;COUNT=9", start, end, other)
+			}
+		}
+	}
+	tokyo := zone(f, "Asia/Tokyo")
 	f.Fuzz(func(t *testing.T, rule, start, end, other string) {
 		in := calendar("DTSTART:"+start+"\nDTEND:"+end+"\nRRULE:"+rule+"\nRDATE:"+other, "RECURRENCE-ID;RANGE=THISANDFUTURE:"+other+"\nDTSTART:"+end)
 		events, err := readEvents(in)
@@ -373,7 +407,7 @@ func FuzzExpand(f *testing.F) {
 			return
 		}
 		from, to := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-		list, err := ical.Expand(events, from, to, time.UTC)
+		list, err := ical.Expand(events, from, to, tokyo)
 		if err != nil {
 			return
 		}
@@ -382,7 +416,7 @@ func FuzzExpand(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		for _, i := range list {
-			s, e := i.Start.In(time.UTC), i.End.In(time.UTC)
+			s, e := i.Start.In(tokyo), i.End.In(tokyo)
 			if seen[i.UID+i.RecurrenceID] || e.Before(s) || !s.Before(to) || e.Before(from) {
 				t.Fatalf("instance %s from %v to %v", i.RecurrenceID, s, e)
 			}

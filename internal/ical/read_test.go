@@ -260,6 +260,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(object(start, "DTSTART;TZID=\"x\":20240101T100000Z", " y")))
 	f.Add([]byte(object("ATTENDEE;CN=O\"B;X=1,\"2\":mailto:b@example.com", "RDATE:20240101/P1D")))
 	f.Add([]byte("BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\nTZID:x\nBEGIN:STANDARD\nDTSTART:16010101T000000\nTZOFFSETTO:+01\nRRULE:FREQ=DAILY\nEND:VTIMEZONE\nBEGIN:VEVENT\nDTSTART;TZID=x:20240101T000000"))
+	f.Add([]byte(object(start, "DTEND:20240101T110000", "RRULE:FREQ=DAILY")))
+	f.Add([]byte(object("DTSTART;VALUE=DATE:20240101", "DTEND:20240102T110000Z", "RDATE;VALUE=PERIOD:20240103/20240104T100000")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ical.Parse(data)
 		if err != nil {
@@ -267,7 +269,8 @@ func FuzzParse(f *testing.F) {
 		}
 		events, _ := c.Events()
 		for _, e := range events {
-			if e.Start.IsZero() || e.End.In(time.UTC).Before(e.Start.In(time.UTC)) {
+			mixed := e.Start.IsDate() != e.End.IsDate() || e.Start.IsFloating() != e.End.IsFloating()
+			if e.Start.IsZero() || mixed || e.End.In(time.UTC).Before(e.Start.In(time.UTC)) {
 				t.Errorf("event from %v to %v", e.Start, e.End)
 			}
 		}
