@@ -57,8 +57,9 @@ const maxDates = 5000 // RDATEs, and EXDATEs, of one event
 func (c *Calendar) Events() ([]Event, []Warning) {
 	var list []Event
 	var warnings []Warning
+	all := newLookups()
 	for _, top := range c.Components {
-		z := newZones(top)
+		z := newZones(top, all)
 		candidates := top.Children
 		if top.Name != "VCALENDAR" { // the wrapper is missing
 			candidates = []*Component{top}

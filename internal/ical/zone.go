@@ -25,16 +25,32 @@ var windows = sync.OnceValue(func() map[string]string {
 	return m
 })
 
-// zones finds the zones that one calendar object names.
+// zones finds the zones that one calendar names.
 type zones struct {
-	defined map[string]*Component // VTIMEZONE by TZID
-	known   map[string]*time.Location
-	def     *time.Location // X-WR-TIMEZONE
-	work    budget
+	defined map[string]*Component     // VTIMEZONE by TZID
+	known   map[string]*time.Location // nil: no zone
+	def     *time.Location            // X-WR-TIMEZONE
+	all     *lookups
 }
 
-func newZones(calendar *Component) *zones {
-	z := &zones{defined: map[string]*Component{}, known: map[string]*time.Location{}, work: zoneBudget}
+// lookups are the zones that an object names, in however many calendars, and what
+// is left of the work that they may take.
+type lookups struct {
+	named  map[string]*time.Location // by name; nil: no zone
+	custom map[string]*time.Location // by the text of the VTIMEZONE; nil: no zone
+	work   budget
+}
+
+// maxNames is how many names of zones are looked up for one object: one that does
+// not exist is looked for among all that do.
+const maxNames = 200
+
+func newLookups() *lookups {
+	return &lookups{named: map[string]*time.Location{}, custom: map[string]*time.Location{}, work: zoneBudget}
+}
+
+func newZones(calendar *Component, all *lookups) *zones {
+	z := &zones{defined: map[string]*Component{}, known: map[string]*time.Location{}, all: all}
 	for _, c := range calendar.Children {
 		if c.Name == "VTIMEZONE" {
 			id := strings.TrimSpace(c.Text("TZID"))
@@ -55,23 +71,55 @@ func (z *zones) find(id string) (loc *time.Location, ok bool) {
 	if id == "" {
 		return nil, true
 	}
-	if loc, ok := z.known[id]; ok {
-		return loc, loc != nil
-	}
-	loc = named(id)
-	if c := z.defined[id]; loc == nil && c != nil {
-		if loc = custom(id, c, &z.work); loc == nil {
-			loc = named(strings.TrimSpace(c.Text("X-LIC-LOCATION")))
-		}
-	}
-	if loc == nil {
-		loc = written(id)
+	loc, ok = z.known[id]
+	if !ok {
+		loc = z.meant(id)
+		z.known[id] = loc
 	}
 	if loc == nil {
 		return z.def, false
 	}
-	z.known[id] = loc
 	return loc, true
+}
+
+func (z *zones) meant(id string) *time.Location {
+	if loc := z.all.byName(id); loc != nil {
+		return loc
+	}
+	if c := z.defined[id]; c != nil {
+		if loc := z.all.byRules(id, c); loc != nil {
+			return loc
+		}
+		if loc := z.all.byName(strings.TrimSpace(c.Text("X-LIC-LOCATION"))); loc != nil {
+			return loc
+		}
+	}
+	return written(id)
+}
+
+func (l *lookups) byName(id string) *time.Location {
+	loc, ok := l.named[id]
+	if !ok && len(l.named) < maxNames {
+		loc = named(id)
+		l.named[id] = loc
+	}
+	return loc
+}
+
+func (l *lookups) byRules(id string, c *Component) *time.Location {
+	var text strings.Builder
+	for _, o := range append([]*Component{c}, c.Children...) {
+		text.WriteString(o.Name + "\n")
+		for _, p := range o.Props {
+			text.WriteString(p.Name + ":" + p.Value + "\n")
+		}
+	}
+	loc, ok := l.custom[text.String()]
+	if !ok {
+		loc = custom(id, c, &l.work)
+		l.custom[text.String()] = loc
+	}
+	return loc
 }
 
 // named finds an IANA zone by its name, in any case, behind the prefixes that
