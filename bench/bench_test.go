@@ -55,7 +55,7 @@ var all = []struct {
 	{"idle", "A pass with nothing new", idle},
 	{"snapshot", "Snapshot and plan", snapshot},
 	{"calendar", "Calendar objects from Radicale", calendar},
-	{"hostile", "Broken input, each file and its mutations", hostile},
+	{"hostile", "Broken input, each file and its mutations", broken},
 	{"profile", "Where the time of a first scan goes", profile},
 }
 

@@ -1,23 +1,24 @@
 package bench_test
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"hash/crc32"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"syncd/internal/carddav"
+	"syncd/internal/hostile"
 	"syncd/internal/ical"
 	"syncd/internal/mail"
 )
@@ -37,12 +38,12 @@ var parsers = []parser{
 		mail.Parse(b, time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC))
 	}},
 	{"calendar objects", []string{"ics"}, func(b []byte) {
-		if c, err := ical.Parse(b); err == nil {
-			from := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+		if c, err := ical.Parse(b); err == nil { // as caldav does
 			events, _ := c.Events()
-			ical.ExpandEach(events, from, from.AddDate(26, 0, 0), time.UTC)
+			_, _ = ical.Expand(events, time.Time{}, time.Date(2027, 5, 1, 0, 0, 0, 0, time.UTC), time.UTC)
 		}
 	}},
+	{"cards", []string{"vcf"}, func(b []byte) { _, _, _ = carddav.Read(b) }},
 }
 
 // What one input may take (issue 3).
@@ -56,16 +57,20 @@ type cost struct {
 	input string
 	size  int
 	cpu   time.Duration
-	bytes int64
+	bytes int64  // allocated
+	held  int64  // at a time, at most
 	fault string // how it panicked, "" if it did not
 }
 
-// hostile reads every file and mutations of it, and lists what took longest.
-func hostile(b *bench) {
+// broken reads every file and mutations of it, and lists what took longest.
+func broken(b *bench) {
 	runtime.LockOSThread() // so that its time can be told from that of others
 	defer runtime.UnlockOSThread()
 	for _, p := range parsers {
-		files := examples(b, p.dirs)
+		files, err := hostile.Files(corpora, p.dirs...)
+		if err != nil {
+			b.Fatal(err)
+		}
 		if len(files) == 0 {
 			b.out.line("  %s: %s is not there", p.name, filepath.Join(corpora, p.dirs[0]))
 			continue
@@ -76,10 +81,10 @@ func hostile(b *bench) {
 		var costs []cost
 		each := max(1, b.size(200))
 		for i, f := range files {
-			costs = append(costs, measured(p, f, f.raw, "as it is"))
+			costs = append(costs, measured(p, f, f.Raw, "as it is"))
 			for n := range each {
 				r := rand.New(rand.NewPCG(uint64(i), uint64(n)))
-				raw, how := mutate(r, f.raw, files[r.IntN(len(files))].raw)
+				raw, how := hostile.Mutate(r, f.Raw, files[r.IntN(len(files))].Raw)
 				c := measured(p, f, raw, strconv.Itoa(n)+" "+how)
 				if c.fault != "" {
 					keepFault(b, c, raw)
@@ -91,41 +96,18 @@ func hostile(b *bench) {
 	}
 }
 
-type example struct {
-	path string
-	raw  []byte
-}
-
-func examples(b *bench, dirs []string) (all []example) {
-	b.Helper()
-	for _, dir := range dirs {
-		root := filepath.Join(corpora, dir)
-		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return nil //nolint:nilerr // a corpus that is absent
-			}
-			raw, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			all = append(all, example{path: strings.TrimPrefix(path, corpora+"/"), raw: raw})
-			return nil
-		})
-	}
-	return all
-}
-
 // measured reads one input, twice if it took long: another process may have been
 // in the way.
-func measured(p parser, f example, raw []byte, how string) cost {
+func measured(p parser, f hostile.File, raw []byte, how string) cost {
 	once := func() cost {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		start := threadTime()
 		fault := caught(p.read, raw)
-		c := cost{input: f.path + ", " + how, size: len(raw), cpu: threadTime() - start, fault: fault}
+		c := cost{input: f.Path + ", " + how, size: len(raw), cpu: threadTime() - start, fault: fault}
 		runtime.ReadMemStats(&after)
 		c.bytes = int64(after.TotalAlloc - before.TotalAlloc)
+		c.held = c.bytes
 		return c
 	}
 	c := once()
@@ -134,7 +116,39 @@ func measured(p parser, f example, raw []byte, how string) cost {
 			c = again
 		}
 	}
+	if c.bytes > maxBytes {
+		c.held = held(func() { _ = caught(p.read, raw) })
+	}
 	return c
+}
+
+// held is how much memory was in use at a time while something ran, at most.
+// Garbage is collected so often that there is nearly none, and each time what is
+// left is looked at.
+func held(run func()) int64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	runtime.GC()
+	before := live()
+	var most atomic.Int64
+	var done atomic.Bool
+	var look func(*[32]byte)
+	look = func(again *[32]byte) { // runs after each collection
+		most.Store(max(most.Load(), live()-before))
+		if !done.Load() {
+			runtime.SetFinalizer(again, look)
+		}
+	}
+	runtime.SetFinalizer(new([32]byte), look)
+	run()
+	done.Store(true)
+	return most.Load()
+}
+
+// live is how much was in use when garbage was collected last.
+func live() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
 }
 
 // caught says how a reader panicked, and where.
@@ -165,10 +179,10 @@ func keepFault(b *bench, c cost, raw []byte) {
 	}
 }
 
-func worst(b *bench, p parser, files []example, costs []cost) {
+func worst(b *bench, p parser, files []hostile.File, costs []cost) {
 	over, ended := 0, 0
 	for _, c := range costs {
-		if c.cpu > maxCPU || c.bytes > maxBytes {
+		if c.cpu > maxCPU || c.held > maxBytes {
 			over++
 		}
 		if c.fault != "" {
@@ -177,57 +191,15 @@ func worst(b *bench, p parser, files []example, costs []cost) {
 	}
 	b.out.line("  %s: %d files, %d inputs; %d ended in a panic; %d took more than %s or %s",
 		p.name, len(files), len(costs), ended, over, short(maxCPU), mebibytes(maxBytes))
-	rows := [][]string{{"the longest", "size", "processor", "allocated"}}
+	rows := [][]string{{"the longest", "size", "processor", "allocated", "held"}}
 	list := func(by func(a, b cost) int) {
 		slices.SortStableFunc(costs, by)
 		for _, c := range costs[:min(10, len(costs))] {
-			rows = append(rows, []string{c.input, fmt.Sprintf("%d B", c.size), short(c.cpu), mebibytes(c.bytes)})
+			rows = append(rows, []string{c.input, fmt.Sprintf("%d B", c.size), short(c.cpu), mebibytes(c.bytes), mebibytes(c.held)})
 		}
 	}
 	list(func(a, b cost) int { return cmp.Compare(b.cpu, a.cpu) })
 	rows = append(rows, []string{"the largest"})
-	list(func(a, b cost) int { return cmp.Compare(b.bytes, a.bytes) })
+	list(func(a, b cost) int { return cmp.Or(cmp.Compare(b.held, a.held), cmp.Compare(b.bytes, a.bytes)) })
 	b.out.table(rows)
-}
-
-// mutate breaks an input in one to three of the ways in which input breaks.
-func mutate(r *rand.Rand, raw, other []byte) ([]byte, string) {
-	raw = slices.Clone(raw)
-	var how []string
-	for range 1 + r.IntN(3) {
-		if len(raw) == 0 {
-			break
-		}
-		from := r.IntN(len(raw))
-		to := min(len(raw), from+1+r.IntN(1+r.IntN(2000)))
-		switch r.IntN(6) {
-		case 0:
-			how = append(how, "flipped")
-			for range 1 + r.IntN(20) {
-				raw[r.IntN(len(raw))] ^= byte(1 << r.IntN(8))
-			}
-		case 1:
-			how = append(how, "cut")
-			raw = raw[:from]
-		case 2:
-			how = append(how, "a piece repeated")
-			raw = slices.Insert(raw, to, bytes.Repeat(raw[from:to], 1+r.IntN(50))...)
-		case 3:
-			how = append(how, "a line repeated")
-			from = bytes.LastIndexByte(raw[:from], '\n') + 1
-			if n := bytes.IndexByte(raw[from:], '\n'); n >= 0 {
-				raw = slices.Insert(raw, from, bytes.Repeat(raw[from:from+n+1], 1+r.IntN(1000))...)
-			}
-		case 4:
-			how = append(how, "spliced")
-			if len(other) > 0 {
-				raw = slices.Concat(raw[:from], other[r.IntN(len(other)):])
-			}
-		case 5:
-			how = append(how, "a character repeated")
-			raw = slices.Insert(raw, from, bytes.Repeat([]byte{`"<(,;:\=@? `[r.IntN(11)]}, 1+r.IntN(20_000))...)
-		}
-		raw = raw[:min(len(raw), 1<<20)] // no source takes more
-	}
-	return raw, strings.Join(how, ", ")
 }

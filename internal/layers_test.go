@@ -34,6 +34,7 @@ var layers = map[string]layer{
 	"internal/imap/imaptest":     {0, nil},
 	"internal/caldav/caldavtest": {1, []string{"ical"}},
 	"internal/servertest":        {0, nil},
+	"internal/hostile":           {0, nil},
 	"internal/config":            {1, []string{"auth", "ical", "planner"}},
 	"internal/ledger":            {1, []string{"planner"}},
 	"internal/webdav":            {1, []string{"auth"}},
@@ -55,6 +56,7 @@ var layers = map[string]layer{
 // them: its servers are the ones that the tests trust.
 var testSupport = map[string][]string{
 	"internal/servertest":        nil,
+	"internal/hostile":           nil,
 	"internal/imap/imaptest":     {"internal/demo"},
 	"internal/caldav/caldavtest": {"internal/demo"},
 }
