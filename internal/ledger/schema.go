@@ -30,8 +30,8 @@ func version() (int, error) {
 
 const (
 	writerPragmas = "_journal_mode=WAL&_busy_timeout=10000&_foreign_keys=on&_synchronous=NORMAL&_txlock=immediate" +
-		"&_cache_size=-8000&_secure_delete=on"
-	readerPragmas = "_query_only=true&_busy_timeout=10000&_cache_size=-8000"
+		"&_cache_size=-8000&_stmt_cache_size=100&_secure_delete=on"
+	readerPragmas = "_query_only=true&_busy_timeout=10000&_cache_size=-8000&_stmt_cache_size=100"
 )
 
 // connect opens a pool. The pragmas are in the DSN, since a PRAGMA through a

@@ -19,10 +19,11 @@ func query(s string) string {
 
 // tx is a transaction with its prepared statements.
 //
-// Statements run under a context without cancellation: the driver would start
-// a goroutine for each otherwise. Loops ask alive instead.
+// Statements run under a context without cancellation, and are prepared on the
+// connection, not on the sql.Tx: the driver and database/sql would start a
+// goroutine for each query otherwise. Loops ask alive instead.
 type tx struct {
-	sql     *sql.Tx
+	conn    *sql.Conn
 	stmts   map[string]*sql.Stmt
 	alive   func() error
 	changed bool // something was written that a plan may depend on
@@ -63,12 +64,17 @@ func transact(ctx context.Context, db *sql.DB, o *sql.TxOptions, fn func(context
 	if err := alive(); err != nil {
 		return err
 	}
-	s, err := db.BeginTx(quiet, o)
+	c, err := db.Conn(quiet)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer c.Close() //nolint:errcheck // it goes back to the pool
+	s, err := c.BeginTx(quiet, o)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer s.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	t := &tx{sql: s, stmts: map[string]*sql.Stmt{}, alive: alive}
+	t := &tx{conn: c, stmts: map[string]*sql.Stmt{}, alive: alive}
 	defer t.close()
 	if err := fn(quiet, t); err != nil {
 		return err
@@ -92,7 +98,7 @@ func (t *tx) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	if s := t.stmts[q]; s != nil {
 		return s, nil
 	}
-	s, err := t.sql.PrepareContext(ctx, q)
+	s, err := t.conn.PrepareContext(ctx, q)
 	if err != nil {
 		return nil, err
 	}
