@@ -92,6 +92,10 @@ func (l *Ledger) open(ctx context.Context, me Me) (err error) {
 	if err := migrate(ctx, l.writer, path); err != nil {
 		return err
 	}
+	// Not in the DSN: the driver knows no word for it.
+	if _, err := l.writer.ExecContext(ctx, qRarely); err != nil {
+		return err
+	}
 	if l.readers, err = connect(path, readerPragmas, 4); err != nil {
 		return err
 	}

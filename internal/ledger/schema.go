@@ -34,6 +34,10 @@ const (
 	readerPragmas = "_query_only=true&_busy_timeout=10000&_cache_size=-8000&_stmt_cache_size=100"
 )
 
+// qRarely copies the write-ahead log into the database every 16 MB. A batch of a
+// scan writes more than SQLite's 4 MB, much of it the same pages as the next.
+var qRarely = query(`PRAGMA wal_autocheckpoint = 4000`)
+
 // connect opens a pool. The pragmas are in the DSN, since a PRAGMA through a
 // pool reaches one connection only.
 func connect(path, pragmas string, conns int) (*sql.DB, error) {
