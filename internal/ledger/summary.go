@@ -61,7 +61,8 @@ type portrait struct {
 	id    int64
 	items []item
 	out   summary
-	lists map[string]bool // addresses of mailing lists
+	lists map[string]bool  // addresses of mailing lists
+	byID  map[int64]string // addresses by their rows
 	// cardName and circle are what the cards say.
 	cardName, circle string
 	nicknames        []string
@@ -70,11 +71,11 @@ type portrait struct {
 }
 
 var (
-	qContactAddresses = query(`SELECT c.code, a.address, a.list FROM contact AS c JOIN address AS a ON a.contact_id = c.id
+	qContactAddresses = query(`SELECT c.code, a.id, a.address, a.list FROM contact AS c JOIN address AS a ON a.contact_id = c.id
 		WHERE c.id = ? ORDER BY a.address`)
 	qItems = query(`SELECT i.id, i.kind, i.evidence_type, i.evidence, i.at, i.end_at, i.known_at, i.subject, i.direction,
-		i.direct, i.topic, i.opens, i.stands, i.mine, i.from_id, i.people, i.to_count, i.first_to, i.thread_id,
-		p.role, p.status, p.thing, p.name, a.id, a.address, coalesce(s.account, ''),
+		i.direct, coalesce(i.topic, ''), i.opens, i.stands, i.mine, coalesce(i.from_id, 0), i.people, i.to_count,
+		coalesce(i.first_to = a.id, 0), coalesce(i.thread_id, 0), p.role, p.status, p.thing, p.name, a.id, coalesce(s.account, ''),
 		i.group_id, coalesce((SELECT r.group_id FROM answer AS w CROSS JOIN interaction AS r ON r.id = w.parent_id
 			WHERE w.interaction_id = i.id), 0),
 		CASE WHEN i.supersedes IS NOT NULL THEN
@@ -92,7 +93,7 @@ func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, 
 }
 
 func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned map[int64]bool) (summary, error) {
-	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned, lists: map[string]bool{}}
+	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned, lists: map[string]bool{}, byID: map[int64]string{}}
 	p.out.until = forever
 	uids, err := p.addresses(ctx)
 	if err != nil {
@@ -138,9 +139,11 @@ func (p *portrait) list(address string) bool { return p.lists[address] }
 // addresses reads those of the contact, and the UIDs of its cards.
 func (p *portrait) addresses(ctx context.Context) (uids []string, err error) {
 	err = p.t.each(ctx, qContactAddresses, []any{p.id}, func(scan func(...any) error) error {
+		var id int64
 		var a string
 		var list bool
-		err := scan(&p.out.ID, &a, &list)
+		err := scan(&p.out.ID, &id, &a, &list)
+		p.byID[id] = a
 		if uid, card := cardUID(a); card {
 			uids = append(uids, uid)
 			return err
@@ -155,20 +158,18 @@ func (p *portrait) addresses(ctx context.Context) (uids []string, err error) {
 // read loads the contact's interactions that the view shows, each once, oldest
 // first.
 func (p *portrait) read(ctx context.Context) error {
-	err := p.t.each(ctx, qItems, []any{p.id}, func(scan func(...any) error) error {
-		var it item
-		var at, end, known stamp
-		var topic *string
-		var thread, first, organiser *int64
-		var status string
-		var thing bool
-		var address int64
-		var names []byte
-		e := &it.evidence
-		err := scan(&it.id, &it.kind, &e.Type, &e.ID, &at, &end, &known, &e.Subject, &it.direction, &it.direct, &topic,
-			&it.opens, &it.stands, &it.organised, &organiser, &it.people, &it.toCount, &first, &thread,
-			&it.role, &status, &thing, &it.name, &address, &e.Address, &e.Account, &it.group, &it.parent, &names)
-		if err != nil {
+	var it item
+	var at, end, known stamp
+	var kind, evidence, direction, role, status string
+	var thing bool
+	var address int64
+	var names []byte
+	e := &it.evidence
+	into := []any{&it.id, &kind, &evidence, &e.ID, &at, &end, &known, &e.Subject, &direction, &it.direct, &it.topic,
+		&it.opens, &it.stands, &it.organised, &it.organiser, &it.people, &it.toCount, &it.first, &it.thread,
+		&role, &status, &thing, &it.name, &address, &e.Account, &it.group, &it.parent, &names}
+	err := p.t.each(ctx, qItems, []any{p.id}, func(scan func(...any) error) (err error) {
+		if err := scan(into...); err != nil {
 			return err
 		}
 		if e.Also, err = otherNames(names, e.ID); err != nil {
@@ -177,23 +178,15 @@ func (p *portrait) read(ctx context.Context) error {
 		if known.After(p.view.cut) || thing {
 			return nil
 		}
+		e.Address = p.byID[address]
 		if uid, card := cardUID(e.Address); card {
 			e.Address = uid
 		}
 		p.holdsFrom(known.Time)
+		it.kind, e.Type, it.direction, it.role = Kind(kind), planner.EvidenceType(evidence), Direction(direction), Role(role)
 		e.At, it.end, it.known = at.Time, end.Time, known.Time
 		e.Named = it.role == RoleNamed
 		it.declined = status == "DECLINED"
-		if topic != nil {
-			it.topic = *topic
-		}
-		if thread != nil {
-			it.thread = *thread
-		}
-		if organiser != nil {
-			it.organiser = *organiser
-		}
-		it.first = first != nil && *first == address
 		p.items = append(p.items, it)
 		return nil
 	})
