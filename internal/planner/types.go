@@ -91,62 +91,63 @@ type Snapshot struct {
 }
 
 // Contact is what the ledger knows about one person. Everything in it is
-// independent of the present time.
+// independent of the present time. The ledger stores it as JSON, and reads that
+// for every snapshot: what most contacts have not is left out there.
 type Contact struct {
 	ID        ContactID
 	Name      string // "" when no name is known: then there is no event
-	NameRead  bool   // the name was read from the address, first.last
+	NameRead  bool   `json:",omitzero"` // the name was read from the address, first.last
 	Addresses []string
-	Circle    string // by configuration; "" where only the automatic one applies
+	Circle    string `json:",omitzero"` // by configuration; "" where only the automatic one applies
 	Stage     int    // SPEC section 4: 0 seen, 1 an exchange, 2 exchanges in 4 weeks or met twice
 
-	Internal bool // inside the user's own organisation
-	Muted    bool // never to be followed up, by configuration or gesture
-	Role     bool // a role or shared address, or a mailing list
-	Carded   bool // has a card in an address book
+	Internal bool `json:",omitzero"` // inside the user's own organisation
+	Muted    bool `json:",omitzero"` // never to be followed up, by configuration or gesture
+	Role     bool `json:",omitzero"` // a role or shared address, or a mailing list
+	Carded   bool `json:",omitzero"` // has a card in an address book
 	// Cards are the UIDs of their cards. Where a contact has no address, they
 	// stand for it in keys.
-	Cards []string
+	Cards []string `json:",omitzero"`
 
 	// NewCard is the card of somebody that came after the first complete listing
 	// of its address book, At when it was first seen. Zero if there is none.
-	NewCard Evidence
+	NewCard Evidence `json:",omitzero"`
 	// Birthday and Wedding are those of the card.
-	Birthday, Wedding DayOf
+	Birthday, Wedding DayOf `json:",omitzero"`
 	// Apart are addresses that the user says belong to somebody else, though
 	// the name is the same (not_same_as).
-	Apart []string
+	Apart []string `json:",omitzero"`
 
 	FirstAt  time.Time // the oldest known direct interaction
 	Out, In  int       // direct mails from me, and to me
-	Met      int       // meetings that count and are over
+	Met      int       `json:",omitzero"` // meetings that count and are over
 	Threads  int       // distinct threads of direct mail
-	LastOut  Evidence  // my last direct mail, or what the user reported
-	LastIn   Evidence
-	LastMet  Evidence
-	Reported bool // LastOut is self-reported by the user
+	LastOut  Evidence  `json:",omitzero"` // my last direct mail, or what the user reported
+	LastIn   Evidence  `json:",omitzero"`
+	LastMet  Evidence  `json:",omitzero"`
+	Reported bool      `json:",omitzero"` // LastOut is self-reported by the user
 
 	// Meetings that count, oldest first: the first one ever and all that began
 	// in the last 400 days or lie ahead.
-	Meetings []Encounter
+	Meetings []Encounter `json:",omitzero"`
 
-	Exchanges Exchanges
+	Exchanges Exchanges `json:",omitzero"`
 
 	// Unanswered are threads that a direct mail of theirs opened and in which
 	// neither I nor a colleague wrote, newest first, at most 20.
-	Unanswered []Turn
+	Unanswered []Turn `json:",omitzero"`
 	// Outstanding are threads I opened with a direct mail whose subject holds
 	// a question mark and in which nobody but me wrote, newest first, at most 20.
 	// They belong to the first recipient in To.
-	Outstanding []Turn
+	Outstanding []Turn `json:",omitzero"`
 	// Broadcaster says that their last three mails to me had no answer of
 	// mine and answered nothing, with no word from me since (a broadcaster).
-	Broadcaster bool
+	Broadcaster bool `json:",omitzero"`
 
 	// Answers counts the answers of theirs to direct mails of mine, and
 	// AnswerTime is their median. Zero where the ledger does not know.
-	Answers    int
-	AnswerTime time.Duration
+	Answers    int           `json:",omitzero"`
+	AnswerTime time.Duration `json:",omitzero"`
 
 	// DirectDays are the civil days, in the user's time zone, with at least one
 	// direct interaction, newest first, at most 40.
