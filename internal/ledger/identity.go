@@ -228,7 +228,7 @@ type storedMe struct {
 
 // meaning counts how often what the rows mean was defined anew: a ledger
 // derived under another number is derived again when it is opened.
-const meaning = 2
+const meaning = 3
 
 func loadMe(ctx context.Context, t *tx) (Me, []Identity, error) {
 	text, err := getMeta(ctx, t, metaMe)

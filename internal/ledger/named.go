@@ -34,8 +34,10 @@ var (
 	qNames     = query(`SELECT n.contact_id, n.names FROM called AS n CROSS JOIN contact AS o ON o.id = n.contact_id ORDER BY o.code`)
 	qNamedNow  = query(`SELECT p.interaction_id, p.address_id FROM participant AS p WHERE p.role = 'named'`)
 	qUnsureNow = query(`SELECT interaction_id, contact_id FROM ambiguous_name ORDER BY interaction_id, contact_id`)
-	// The address that stands for a contact.
-	qFaces       = query(`SELECT contact_id, id FROM address WHERE contact_id IS NOT NULL ORDER BY address DESC`)
+	// The address that stands for a contact, last: the first one as compareNodes
+	// has it.
+	qFaces = query(`SELECT contact_id, id FROM address WHERE contact_id IS NOT NULL
+		ORDER BY contact_id, address LIKE 'card:%' DESC, address DESC`)
 	qDropNamed   = query(`DELETE FROM participant WHERE interaction_id = ? AND role = 'named'`)
 	qAddNamed    = query(`INSERT INTO participant (interaction_id, pos, address_id, role) VALUES (?, ?, ?, 'named')`)
 	qCounts      = query(`UPDATE interaction SET direct = ?, people = ? WHERE id = ? AND stands = 'lonely' AND current = 1`)

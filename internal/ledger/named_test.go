@@ -409,3 +409,23 @@ func TestNicknameInEvents(t *testing.T) {
 		t.Errorf("without a nickname: with whom mismatch (-want +got):\n%s", diff)
 	}
 }
+
+// Who has an address and a card is known by the address, whatever becomes of
+// the card.
+func TestFaceOfACardedContact(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	check := func(want string) {
+		t.Helper()
+		if got := contact(t, l, time.Time{}, "zoe@example.org").LastMet.Address; got != want {
+			t.Errorf("met as %q, want %q", got, want)
+		}
+	}
+	appendObjects(t, l, day(5), nil, object("/1.ics", note("1", 1, "Coffee w/ Zoe Hall", "")))
+	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > Zoe_Hall=zoe@example.org", "Hi"))
+	appendCards(t, l, day(2), nil, card("c1", "Zoe Hall", "zoe@example.org"))
+	check("zoe@example.org")
+	appendCards(t, l, day(3), nil, card("c1", "Zoe Hall", "zoe@example.org", "zoe@example.net"))
+	check("zoe@example.net")
+	appendCards(t, l, day(4), []string{"/cards/c1.vcf"})
+	check("zoe@example.org")
+}
