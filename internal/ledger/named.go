@@ -232,8 +232,8 @@ func (n *lens) isMyName(name string) bool {
 	return key == nameKey(n.cfg.Name) || slices.ContainsFunc(n.cfg.Addresses, func(a string) bool { return key == nameKey(readName([]string{a})) })
 }
 
-// callNames are the names under which events may speak of a contact. What the
-// address alone says, first.last, is one too. An office has none.
+// callNames are the names under which events may speak of a contact: whatever
+// anybody calls them, and what the address says, first.last. An office has none.
 func (s *summary) callNames() []string {
 	if !s.contact || s.Role {
 		return nil

@@ -325,14 +325,14 @@ func TestNamesChange(t *testing.T) {
 	if err := l.SetMe(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	check("renamed")
+	check("renamed", "Sue Miller")
 	appendObjects(t, l, day(5), nil, object("/1.ics", note("1", 1, "Coffee w/ Susan", "")))
-	check("the only Susan now", "Susan Hall")
+	check("two of them still")
 	other.Ignore = []string{susan}
 	if err := l.SetMe(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
-	check("ignored")
+	check("the only Susan now", "Sue Miller")
 	appendObjects(t, l, day(5), nil, object("/1.ics", note("1", 1, "Sue Miller", "")))
 	check("retitled again", "Sue Miller")
 	appendObjects(t, l, day(0.5), []string{"/1.ics"})
@@ -408,6 +408,39 @@ func TestNicknameInEvents(t *testing.T) {
 	if diff := cmp.Diff(map[string][]string{}, withWhom(t, l, day(9))); diff != "" {
 		t.Errorf("without a nickname: with whom mismatch (-want +got):\n%s", diff)
 	}
+}
+
+// Whatever somebody is called, they are known by their other names too.
+func TestOtherNamesInEvents(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent,
+		mail("a@x", day(0), "me@example.com > Sue_Hall=susan.hall@example.org", "Hi"))
+	titles := []string{"Lunch with Susan Hall", "Lunch with Sue Hall", "Lunch with Mum", "Lunch with Mama"}
+	var objects []ledger.Object
+	for i, title := range titles {
+		objects = append(objects, object(fmt.Sprintf("/%d.ics", i), note(fmt.Sprint(i), 1, title, "")))
+	}
+	appendObjects(t, l, day(5), nil, objects...)
+	check := func(what, name string, events ...string) {
+		t.Helper()
+		want := map[string][]string{}
+		for _, uid := range events {
+			want[uid] = []string{name}
+		}
+		if diff := cmp.Diff(want, withWhom(t, l, time.Time{})); diff != "" {
+			t.Errorf("%s: with whom mismatch (-want +got):\n%s", what, diff)
+		}
+	}
+	check("mail alone", "Sue Hall", "0", "1")
+	appendCards(t, l, day(2), nil, card("c1", "Mum", "susan.hall@example.org"))
+	check("a card", "Mum", "0", "1", "2")
+	named := me
+	named.People = []ledger.Person{{Addresses: []string{"susan.hall@example.org"}, Name: "Mama"}}
+	setMe(t, l, named)
+	check("a configured name", "Mama", "0", "1", "2", "3")
+	named.Name = "Sue Hall" // mine
+	setMe(t, l, named)
+	check("my own name", "Mama", "0", "2", "3")
 }
 
 // Who has an address and a card is known by the address, whatever becomes of

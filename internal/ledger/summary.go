@@ -265,15 +265,11 @@ func (p *portrait) named(configured string) {
 	}
 	c := &p.out.Contact
 	c.Role = p.all(func(a string) bool { return p.list(a) || roleAddress(a) || shared(by[fold(a)]) })
-	if c.Name = cmp.Or(configured, p.cardName); c.Name == "" {
-		c.Name = mostUsed(uses, newest)
-	}
-	if c.Name == "" {
-		c.Name = readName(c.Addresses)
-		c.NameRead = c.Name != ""
-	}
-	for _, name := range append([]string{c.Name}, p.nicknames...) {
-		if name != "" && !p.lens.isMyName(name) {
+	names := []string{configured, p.cardName, mostUsed(uses, newest), readName(c.Addresses)}
+	c.Name = cmp.Or(names...)
+	c.NameRead = c.Name != "" && cmp.Or(names[:3]...) == ""
+	for _, name := range append(names, p.nicknames...) {
+		if name != "" && !p.lens.isMyName(name) && !slices.Contains(p.out.names, name) {
 			p.out.names = append(p.out.names, name)
 		}
 	}
