@@ -245,6 +245,44 @@ func TestContactWithoutAddress(t *testing.T) {
 	}
 }
 
+// Whose only card is deleted is nobody, whatever was said of them, until it is
+// back.
+func TestWithoutAddressAndCard(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendCards(t, l, day(0), nil, card("1", "Ana Lima"))
+	appendCards(t, l, day(1), nil, card("2", "Susan Hall"))
+	p := placement(l, "2")
+	p.Key = planner.Key{Rule: planner.FirstMeeting, Evidence: "2", Who: "2"}
+	p.UID = planner.UID(l.Instance(), p.Key, 1)
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideDone, UID: p.UID, At: day(2)}}); err != nil {
+		t.Fatal(err)
+	}
+	listed := func() (names []string) {
+		t.Helper()
+		for c, err := range l.Contacts(t.Context(), true) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, c.Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	appendCards(t, l, day(3), []string{"/cards/2.vcf"})
+	sameContacts(t, l, "Ana Lima:")
+	if diff := cmp.Diff([]string{"Ana Lima"}, listed()); diff != "" {
+		t.Errorf("Contacts() mismatch (-want +got):\n%s", diff)
+	}
+	appendCards(t, l, day(4), nil, card("2", "Susan Hall"))
+	sameContacts(t, l, "Ana Lima:", "Susan Hall:")
+	if d, err := l.Contact(t.Context(), "Susan Hall"); err != nil || !d.Reported {
+		t.Errorf("Contact() = %+v, %v, want a word that was reported", d, err)
+	}
+}
+
 func TestNotSameAs(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > ana@example.org bob@example.org bo@example.net", "Hi"))

@@ -119,9 +119,9 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err := p.turns(ctx); err != nil {
 		return summary{}, err
 	}
-	ignored := who.Ignored || p.all(n.ignored)
-	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !ignored
-	if ignored {
+	nobody := who.Ignored || p.all(n.ignored) || len(c.Addresses) == 0 && !c.Carded // their only card is gone
+	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !nobody
+	if nobody {
 		p.out.seen = 0
 	}
 	c.Role = c.Role || !p.out.contact && mechanical(p.items)
