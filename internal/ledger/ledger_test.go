@@ -711,6 +711,7 @@ func TestSeriesSupersession(t *testing.T) {
 		{"one moved after its end, and all deleted", []step{{0, &crowded}, {10, moves}, {11, nil}}, days(2, 8)},
 		{"on another weekday, all of it", []step{{0, on(1, 8, 15)}, {10, on(2, 9, 16)}}, days(2, 9, 16)},
 		{"deleted", []step{{0, on(1, 8, 15)}, {10, nil}}, days(1, 8)},
+		{"deleted while one lasts", []step{{0, on(1, 8, 15)}, {8.01, nil}}, days(1)},
 		{"deleted and put back", []step{{0, on(1, 8, 15)}, {10, nil}, {11, on(1, 8, 15)}}, days(1, 8, 15)},
 		{"a single one becomes a series", []step{{0, &single}, {10, on(1, 8, 15)}}, days(1, 8, 15)},
 		{"a single one moves after its end", []step{{0, &single}, {10, &later}}, days(30)},

@@ -100,8 +100,8 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 	return nil
 }
 
-// lose takes back what lay ahead in an object that vanished. A meeting that had
-// begun stays: old calendars get pruned (SPEC section 2.2).
+// lose takes back what was not over in an object that vanished. A meeting that
+// had ended stays: old calendars get pruned (SPEC section 2.2).
 func (k *intake) lose(ctx context.Context, href string) error {
 	if _, err := k.exec(ctx, qDropObject, k.source, href); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (k *intake) lose(ctx context.Context, href string) error {
 			continue
 		}
 		q := qGoneCopy
-		if k.batch.At.Unix() < c.at {
+		if k.batch.At.Unix() < c.end {
 			q = qDropCopy
 		}
 		if _, err := k.exec(ctx, q, row, k.source, href); err != nil {

@@ -131,7 +131,7 @@ CREATE TABLE copy (
 	href           TEXT NOT NULL DEFAULT '',    -- of the calendar object
 	uid            INTEGER,                     -- of the message; NULL after UIDVALIDITY changed
 	delivered      INTEGER NOT NULL DEFAULT 0,  -- 1: bears a mark of delivery
-	gone           INTEGER NOT NULL DEFAULT 0,  -- 1: vanished from the calendar after its start
+	gone           INTEGER NOT NULL DEFAULT 0,  -- 1: vanished from the calendar after its end
 	PRIMARY KEY (interaction_id, source_id, href)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX copy_source ON copy (source_id, href);
