@@ -7,14 +7,19 @@ import (
 	"unicode"
 )
 
-// minHabit is how many messages make a habit.
-const minHabit = 5
+// minHabit is how many messages make a habit, and maxNames how many names of a
+// sender, the latest, are compared with each other.
+const (
+	minHabit = 5
+	maxNames = 50
+)
 
 // mechanical reports whether a sender to whom I never wrote writes as programs
 // do: often, never in answer to anything, and under two names that have no word
 // in common (a gateway), or nearly always with a subject of one shape.
 func mechanical(items []item) bool {
-	names, shapes := map[string]bool{}, map[string]int{}
+	var names []string
+	shapes := map[string]int{}
 	n := 0
 	for _, it := range items {
 		if it.kind != KindMail || it.direction != In || it.role != RoleFrom {
@@ -24,7 +29,7 @@ func mechanical(items []item) bool {
 			return false
 		}
 		n++
-		names[nameKey(personal(it.name))] = true
+		names = append(names, nameKey(personal(it.name)))
 		if s := shape(it.evidence.Subject); s != "" {
 			shapes[s]++
 		}
@@ -32,24 +37,35 @@ func mechanical(items []item) bool {
 	if n < minHabit {
 		return false
 	}
-	delete(names, "")
 	if strangers(names) {
 		return true
 	}
 	return slices.ContainsFunc(slices.Collect(maps.Values(shapes)), func(same int) bool { return same*10 >= n*9 })
 }
 
-// strangers reports whether two of the names have no word in common.
-func strangers(names map[string]bool) bool {
-	all := slices.Collect(maps.Keys(names))
-	for i, a := range all {
-		for _, b := range all[i+1:] {
-			if !slices.ContainsFunc(strings.Fields(a), func(w string) bool { return slices.Contains(strings.Fields(b), w) }) {
-				return true
-			}
+// strangers reports whether two of the names, the oldest first, have no word in
+// common. An empty name is none.
+func strangers(names []string) bool {
+	known := map[string]bool{"": true}
+	var all [][]string
+	for _, name := range slices.Backward(names) {
+		if known[name] {
+			continue
+		}
+		known[name] = true
+		w := strings.Fields(name)
+		if slices.ContainsFunc(all, func(o []string) bool { return !overlap(w, o) }) {
+			return true
+		}
+		if all = append(all, w); len(all) == maxNames {
+			break
 		}
 	}
 	return false
+}
+
+func overlap(a, b []string) bool {
+	return slices.ContainsFunc(a, func(w string) bool { return slices.Contains(b, w) })
 }
 
 // shape is a subject without what differs from one notice to the next: the

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ledger"
 )
 
 func TestSendersWhoWriteAsProgramsDo(t *testing.T) {
@@ -49,5 +51,28 @@ func TestSendersWhoWriteAsProgramsDo(t *testing.T) {
 	appendMail(t, l, sent, mail("w@x", day(9), "me@example.com > monitor@example.org", "Who are you?"))
 	if want["monitor@example.org"] = false; !cmp.Equal(want, roles()) {
 		t.Errorf("roles mismatch after a word of mine (-want +got):\n%s", cmp.Diff(want, roles()))
+	}
+}
+
+// Of a sender with a new name in every message, the latest names are compared.
+func TestNamesThatAreCompared(t *testing.T) {
+	for between, want := range map[int]bool{48: true, 49: true, 50: false} {
+		l := openLedger(t, t.TempDir(), me)
+		names := []string{"The Herald"}
+		for i := range between {
+			names = append(names, fmt.Sprintf("Notes Number%d", i))
+		}
+		var mails []ledger.Mail
+		for i, name := range names {
+			m := mail(fmt.Sprintf("n%d@x", i), day(float64(i)), "notes@example.net > me@example.com", fmt.Sprintf("Headline %c%c of a kind", 'a'+i%26, 'a'+i/26))
+			m.People[0].Name = name
+			mails = append(mails, m)
+		}
+		appendMail(t, l, inbox, mails...)
+		for c, err := range l.Contacts(t.Context(), true) {
+			if err != nil || c.Role != want {
+				t.Errorf("another name before %d: an office %v, %v; want %v", between, c.Role, err, want)
+			}
+		}
 	}
 }
