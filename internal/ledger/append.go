@@ -179,7 +179,8 @@ func (k *intake) identify(ctx context.Context) (again bool, err error) {
 
 func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete bool, err error) {
 	s, c := k.batch.Source, k.batch.Cursor
-	if _, err := k.exec(ctx, qAddSource, s.Account, s.Type, s.Name); err != nil {
+	added, err := k.exec(ctx, qAddSource, s.Account, s.Type, s.Name)
+	if err != nil {
 		return false, false, false, err
 	}
 	if _, err := k.one(ctx, qSource, []any{s.Account, s.Type, s.Name}, &k.source, &wasSent); err != nil {
@@ -193,8 +194,10 @@ func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete 
 	if wasRead, err = k.one(ctx, qHasCopies, []any{k.source}, &one); err != nil {
 		return false, false, false, err
 	}
-	if err := k.lens.learnFolders(ctx, k.tx); err != nil {
-		return false, false, false, err
+	if added > 0 {
+		if err := k.lens.learnFolders(ctx, k.tx); err != nil {
+			return false, false, false, err
+		}
 	}
 	k.sent = wasSent || k.batch.Sent
 	if k.batch.Reset {

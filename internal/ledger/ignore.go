@@ -1,10 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -67,19 +67,20 @@ func (n *lens) learnFolders(ctx context.Context, t *tx) error {
 	if err != nil {
 		return err
 	}
-	sides := map[string]side{}
+	titles := map[string]map[string]string{} // by account and name
 	for id, s := range sources {
-		x, ok := sides[s.Account]
-		if !ok {
-			if x, err = getSide(ctx, t, s); err != nil {
+		if titles[s.Account] == nil {
+			x, err := getSide(ctx, t, s)
+			if err != nil {
 				return err
 			}
-			sides[s.Account] = x
+			titles[s.Account] = map[string]string{}
+			for _, l := range x.Listed {
+				titles[s.Account][l.Name] = l.Title
+			}
 		}
-		if i := slices.IndexFunc(x.Listed, func(l Listed) bool { return l.Name == s.Name }); i >= 0 && x.Listed[i].Title != "" {
-			s.Name = x.Listed[i].Title
-		}
-		if slices.ContainsFunc(n.cfg.IgnoreFolders, func(g string) bool { return folderMatches(g, s.Name) }) {
+		seen := cmp.Or(titles[s.Account][s.Name], s.Name)
+		if slices.ContainsFunc(n.cfg.IgnoreFolders, func(g string) bool { return folderMatches(g, seen) }) {
 			n.folders[id] = true
 		}
 	}
@@ -89,9 +90,37 @@ func (n *lens) learnFolders(ctx context.Context, t *tx) error {
 // folderMatches compares a folder with a pattern, in which * stands for any
 // characters and ? for one. Case does not matter.
 func folderMatches(pattern, name string) bool {
-	p := strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(regexp.QuoteMeta(pattern))
-	is, err := regexp.MatchString(`(?is)^`+p+`$`, name)
-	return err == nil && is
+	parts, rest := strings.Split(strings.ToLower(pattern), "*"), []rune(strings.ToLower(name))
+	for i, part := range parts {
+		p := []rune(part)
+		from, to := 0, len(rest)-len(p) // where the part may begin
+		if to < 0 {
+			return false
+		}
+		switch {
+		case i == 0:
+			to = 0
+		case i == len(parts)-1:
+			from = to
+		}
+		for !fits(p, rest[from:]) {
+			if from++; from > to {
+				return false
+			}
+		}
+		rest = rest[from+len(p):]
+	}
+	return len(rest) == 0
+}
+
+// fits reports whether s begins with p, in which ? stands for any character.
+func fits(p, s []rune) bool {
+	for i, r := range p {
+		if r != '?' && r != s[i] {
+			return false
+		}
+	}
+	return true
 }
 
 var qMates = query(`SELECT DISTINCT b.folded FROM address AS a JOIN address AS b ON b.contact_id = a.contact_id WHERE a.folded = ?`)
