@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,6 +80,8 @@ var (
 	qVoidCopies = query(`UPDATE copy SET uid = NULL WHERE source_id = ?`)
 	qAddSkipped = query(`INSERT INTO skipped (source_id, place, reason) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET reason = excluded.reason`)
+	qSkippedPlaces = query(`SELECT place FROM skipped WHERE source_id = ?`)
+	qDropSkipped   = query(`DELETE FROM skipped WHERE source_id = ? AND place = ?`)
 )
 
 func (k *intake) take(ctx context.Context) error {
@@ -86,10 +89,8 @@ func (k *intake) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range k.batch.Skipped {
-		if _, err := k.exec(ctx, qAddSkipped, k.source, s.Where, s.Reason); err != nil {
-			return err
-		}
+	if err := k.takeSkipped(ctx); err != nil {
+		return err
 	}
 	for i := range k.batch.Mail {
 		if err := k.takeMail(ctx, &k.batch.Mail[i]); err != nil {
@@ -125,6 +126,50 @@ func (k *intake) take(ctx context.Context) error {
 		k.newSent, k.anew = k.newSent || changed, k.anew || changed
 	}
 	return k.finish(ctx)
+}
+
+// takeSkipped notes what could not be read, and forgets it of what was read since
+// or is gone.
+func (k *intake) takeSkipped(ctx context.Context) error {
+	before, err := k.strings(ctx, qSkippedPlaces, k.source)
+	if err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		now := k.batch.places()
+		for _, place := range before {
+			if !k.batch.Reset && !now[place] {
+				continue
+			}
+			if _, err := k.exec(ctx, qDropSkipped, k.source, place); err != nil {
+				return err
+			}
+		}
+	}
+	for _, s := range k.batch.Skipped {
+		if _, err := k.exec(ctx, qAddSkipped, k.source, s.Where, s.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// places are those of all that the batch says something of, as Skip names them.
+func (b *Batch) places() map[string]bool {
+	out := map[string]bool{}
+	for i := range b.Mail {
+		out[strconv.FormatUint(uint64(b.Mail[i].UID), 10)] = true
+	}
+	for i := range b.Objects {
+		out[b.Objects[i].Href] = true
+	}
+	for i := range b.Cards {
+		out[b.Cards[i].Href] = true
+	}
+	for _, href := range b.Gone {
+		out[href] = true
+	}
+	return out
 }
 
 // finish works out what the new rows mean.

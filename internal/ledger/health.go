@@ -47,8 +47,10 @@ const cursorColumns = `uidvalidity, highest, lowest, reached_at, sync_token, cta
 
 var (
 	qCursor  = query(`SELECT ` + cursorColumns + ` FROM source WHERE account = ? AND type = ? AND name = ?`)
-	qObjects = query(`SELECT o.href, o.etag FROM source AS s JOIN object AS o ON o.source_id = s.id
-		WHERE s.account = ? AND s.type = ? AND s.name = ?`)
+	qObjects = query(`SELECT k.place, '' FROM source AS s JOIN skipped AS k ON k.source_id = s.id
+			WHERE s.account = ?1 AND s.type = ?2 AND s.name = ?3
+		UNION ALL SELECT o.href, o.etag FROM source AS s JOIN object AS o ON o.source_id = s.id
+			WHERE s.account = ?1 AND s.type = ?2 AND s.name = ?3`)
 )
 
 // Cursor gives the ledger's position in a source; zero for one it has not read.
@@ -73,7 +75,7 @@ func readCursor(ctx context.Context, t *tx, s SourceID) (Cursor, error) {
 }
 
 // Objects gives the ETags of the calendar objects or cards known of a source, by
-// href.
+// href; "" of those that could not be read, which are known too.
 func (l *Ledger) Objects(ctx context.Context, s SourceID) (map[string]string, error) {
 	out := map[string]string{}
 	err := l.read(ctx, func(ctx context.Context, t *tx) error {

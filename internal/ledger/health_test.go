@@ -47,6 +47,54 @@ func TestListing(t *testing.T) {
 	}
 }
 
+// What could not be read is told of until it can be, or is gone.
+func TestSkippedUntilRead(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	take := func(b ledger.Batch, want ...string) {
+		t.Helper()
+		b.At = day(1)
+		for range 2 { // taking it twice changes nothing
+			if err := l.Append(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := l.Health(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, h := range all {
+			if h.Source == b.Source {
+				got = ids(h.Skipped, func(s ledger.Skip) string { return s.Where })
+			}
+		}
+		if diff := cmp.Diff(append([]string{}, want...), got); diff != "" {
+			t.Errorf("skipped in %s mismatch (-want +got):\n%s", b.Source.Name, diff)
+		}
+	}
+	skips := func(places ...string) (out []ledger.Skip) {
+		for _, p := range places {
+			out = append(out, ledger.Skip{Where: p, Reason: "no sense"})
+		}
+		return out
+	}
+	read := mail("a@x", day(0), "ana@example.org > me@example.com", "Hi")
+	read.UID = 2
+	take(ledger.Batch{Source: inbox, Skipped: skips("1", "2", "3")}, "1", "2", "3")
+	take(ledger.Batch{Source: sent, Skipped: skips("2")}, "2")
+	take(ledger.Batch{Source: inbox, Mail: []ledger.Mail{read}}, "1", "3")
+	take(ledger.Batch{Source: inbox, Reset: true, Skipped: skips("3")}, "3")
+	take(ledger.Batch{Source: sent, Mail: []ledger.Mail{{UID: 2, ID: "n@x", Noise: "list-id", At: day(0)}}})
+	take(ledger.Batch{Source: cal, Skipped: skips("/1.ics", "/2.ics", "/3.ics")}, "/1.ics", "/2.ics", "/3.ics")
+	known, err := l.Objects(t.Context(), cal)
+	if diff := cmp.Diff(map[string]string{"/1.ics": "", "/2.ics": "", "/3.ics": ""}, known); diff != "" || err != nil {
+		t.Errorf("Objects() mismatch (-want +got), %v:\n%s", err, diff)
+	}
+	take(ledger.Batch{Source: cal, Objects: []ledger.Object{object("/1.ics", meeting("m", 1, ""))}, Gone: []string{"/2.ics"}}, "/3.ics")
+	take(ledger.Batch{Source: book, Skipped: skips("/cards/1.vcf", "/cards/2.vcf", "/cards/3.vcf")}, "/cards/1.vcf", "/cards/2.vcf", "/cards/3.vcf")
+	take(ledger.Batch{Source: book, Cards: []ledger.Card{card("1", "Ana Lima")}, Gone: []string{"/cards/2.vcf"}}, "/cards/3.vcf")
+}
+
 func TestCalendarsSeen(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	for i, url := range []string{"https://dav.example.com/b/", "https://dav.example.com/a/"} {
