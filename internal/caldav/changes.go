@@ -26,8 +26,10 @@ const refresh = 30 * 24 * time.Hour
 // where they hold many meetings with many people.
 //
 // Only the last batch carries the new cursor, so that an interrupted reading is
-// done again. Where nothing changed and the cursor is still good there is no
-// batch. Nothing is concluded from an answer that failed or broke off.
+// done again. It holds no mark of the server's if the server failed at an
+// object: such an object is asked for again the next time. Where nothing changed
+// and the cursor is still good there is no batch. Nothing is concluded from an
+// answer that failed or broke off.
 func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Cursor, known map[string]string,
 	at time.Time, zone *time.Location,
 ) iter.Seq2[ledger.Batch, error] {
@@ -45,7 +47,7 @@ func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Curso
 			Cursor: cursor, At: at, Total: uint32(min(d.Total, 1<<31)), //nolint:gosec // bounded
 		}
 		b, size, n := empty, 0, 0
-		for o, err := range s.home.Fetch(ctx, c, d.Changed) {
+		for o, err := range s.home.Fetch(ctx, c, d.Changed, known) {
 			if err != nil {
 				yield(ledger.Batch{}, fmt.Errorf("read calendar %s: %w", c.URL, err))
 				return
@@ -55,6 +57,9 @@ func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Curso
 					return
 				}
 				b, size, n = empty, 0, 0
+			}
+			if webdav.Failed(o.Err) { // the next listing tells of it again
+				next.SyncToken, next.CTag = "", ""
 			}
 			size += readObject(c, o, known, zone, &b)
 			n++

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -480,6 +481,66 @@ func TestWaysToTellChanges(t *testing.T) {
 				t.Errorf("reading made %d write requests", n)
 			}
 		})
+	}
+}
+
+// A server that fails at every object is failing: nothing is taken for read or
+// gone. What it fails at alone is asked for again each time, and holds up nothing
+// else.
+func TestServerFails(t *testing.T) {
+	failing := func(names ...string) caldavtest.Faults {
+		return caldavtest.Faults{Answer: func(r *http.Request) int {
+			if r.Method == "REPORT" || r.Method == http.MethodGet && (len(names) == 0 || slices.Contains(names, path.Base(r.URL.Path))) {
+				return http.StatusBadGateway
+			}
+			return 0
+		}}
+	}
+	srv, s, c := faulty(t, failing())
+	for _, name := range []string{"a", "b"} {
+		srv.Store("work", name+".ics", meetingObject(name+"@example.com", "20260512", name))
+	}
+	b := newBook()
+	if err := b.try(t, s, c); err == nil || b.cursor.Complete {
+		t.Errorf("all failing: %v, cursor %+v", err, b.cursor)
+	}
+	if _, err := s.Entries(t.Context(), c); err == nil {
+		t.Error("all failing: Entries() succeeded")
+	}
+	srv.AddCalendar(caldavtest.Calendar{Name: "private"})
+	private := caldav.Collection{URL: srv.URL + srv.Path("private", ""), Href: srv.Path("private", "")}
+	for _, other := range []caldav.Collection{c, private} {
+		if _, err := s.Find(t.Context(), other, "a@example.com"); err == nil || errors.Is(err, caldav.ErrGone) {
+			t.Errorf("all failing: Find() in %s = %v", other.URL, err)
+		}
+	}
+	srv.Set(failing("b.ics"))
+	b.read(t, s, c)
+	wantTitles(t, b, "a")
+	if len(b.skipped) != 1 || !b.cursor.Complete || b.cursor.Reached.IsZero() {
+		t.Errorf("one failing: skipped %v, cursor %+v", b.skipped, b.cursor)
+	}
+	if l, err := s.Entries(t.Context(), c); err != nil || len(l.Entries) != 1 || !l.Failed {
+		t.Errorf("one failing: Entries() = %+v, %v", l, err)
+	}
+	// The query fails, and what is there under another name is not seen.
+	if _, err := s.Find(t.Context(), private, "b@example.com"); err == nil || errors.Is(err, caldav.ErrGone) {
+		t.Errorf("one failing: Find() = %v", err)
+	}
+	srv.Store("work", "c.ics", meetingObject("c@example.com", "20260512", "c"))
+	b.read(t, s, c)
+	wantTitles(t, b, "a", "c")
+	b.read(t, s, c)
+	before := b.cursor
+	srv.Set(failing())
+	if err := b.try(t, s, c); err == nil || b.cursor != before {
+		t.Errorf("failing again: %v, cursor %+v, want %+v", err, b.cursor, before)
+	}
+	srv.Set(caldavtest.Faults{})
+	b.read(t, s, c)
+	wantTitles(t, b, "a", "b", "c")
+	if l, err := s.Entries(t.Context(), c); err != nil || len(l.Entries) != 3 || l.Failed {
+		t.Errorf("Entries() = %+v, %v", l, err)
 	}
 }
 

@@ -29,18 +29,19 @@ func (s *Session) Entries(ctx context.Context, c Collection) (Listing, error) {
 	l := Listing{Date: date}
 	fresh := map[string]cached{}
 	var unknown []webdav.Item
+	before := map[string]string{}
 	for _, i := range items {
 		old, ok := s.known(c, i)
 		if !ok {
 			unknown = append(unknown, i)
 			continue
 		}
-		fresh[webdav.Canonical(i.Href)] = old
+		before[i.Href], fresh[webdav.Canonical(i.Href)] = i.ETag, old
 		if old.event {
 			l.Entries = append(l.Entries, old.entry)
 		}
 	}
-	for o, err := range s.home.Fetch(ctx, c, unknown) {
+	for o, err := range s.home.Fetch(ctx, c, unknown, before) {
 		if err != nil {
 			return Listing{}, fmt.Errorf("read entries: %w", err)
 		}
@@ -74,6 +75,7 @@ func (s *Session) takeEntry(o webdav.Object, l *Listing, fresh map[string]cached
 	if err == nil {
 		e, is, err = readEntry(Version{Href: o.Href, ETag: strong(o.ETag)}, o.Data, s.zone)
 	}
+	l.Failed = l.Failed || webdav.Failed(err)
 	if err != nil {
 		l.Skipped = append(l.Skipped, ledger.Skip{Where: o.Href, Reason: err.Error()})
 		return
@@ -102,11 +104,16 @@ func (s *Session) Find(ctx context.Context, c Collection, uid string) (Entry, er
 		return all[i], nil
 	}
 	// iCloud knows no query by UID; it answers with nothing.
-	if all, err = s.likely(ctx, c, uid); err != nil {
-		return Entry{}, fmt.Errorf("find entry: %w", err)
-	}
-	if i := withUID(all, uid); i >= 0 {
+	failed := webdav.Failed(err) && c.URL != s.owned().URL
+	all, failure := s.likely(ctx, c, uid)
+	i := withUID(all, uid)
+	switch {
+	case failure != nil:
+		return Entry{}, fmt.Errorf("find entry: %w", failure)
+	case i >= 0:
 		return all[i], nil
+	case failed: // it may be there under any name
+		return Entry{}, fmt.Errorf("find entry: %w", err)
 	}
 	return Entry{}, fmt.Errorf("find entry: %w", ErrGone)
 }
@@ -121,11 +128,14 @@ func withUID(list []Entry, uid string) int {
 func (s *Session) likely(ctx context.Context, c Collection, uid string) ([]Entry, error) {
 	if c.URL == s.owned().URL {
 		l, err := s.Entries(ctx, c)
+		if err == nil && l.Failed && withUID(l.Entries, uid) < 0 {
+			err = errors.New("the server does not give some of the entries")
+		}
 		return l.Entries, err
 	}
 	e, err := s.readAt(ctx, c.Href+url.PathEscape(uid)+".ics", c.URL+url.PathEscape(uid)+".ics")
 	if err != nil {
-		if errors.Is(err, ErrGone) || webdav.IsAnswer(err) {
+		if errors.Is(err, ErrGone) || webdav.IsAnswer(err) && !webdav.Failed(err) {
 			return nil, nil
 		}
 		return nil, err

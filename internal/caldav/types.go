@@ -28,6 +28,7 @@ type Entry struct {
 type Listing struct {
 	Entries []Entry
 	Skipped []ledger.Skip
+	Failed  bool      // the server failed at some of what was skipped: it may be anything
 	Date    time.Time // the server's clock (HTTP Date); zero if it gave none
 }
 

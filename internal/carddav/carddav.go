@@ -75,8 +75,10 @@ func (s *Session) AddressBooks(ctx context.Context) ([]Collection, error) {
 // server keeps no history.
 //
 // Only the last batch carries the new cursor, so that an interrupted reading is
-// done again. Where nothing changed and the cursor is still good there is no
-// batch. Nothing is concluded from an answer that failed or broke off.
+// done again. It holds no mark of the server's if the server failed at a card:
+// such a card is asked for again the next time. Where nothing changed and the
+// cursor is still good there is no batch. Nothing is concluded from an answer
+// that failed or broke off.
 func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Cursor, known map[string]string, at time.Time) iter.Seq2[ledger.Batch, error] {
 	return func(yield func(ledger.Batch, error) bool) {
 		fail := func(err error) { yield(ledger.Batch{}, fmt.Errorf("read address book %s: %w", c.URL, err)) }
@@ -94,7 +96,7 @@ func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Curso
 			Cursor: cursor, At: at, Total: uint32(min(d.Total, 1<<31)), //nolint:gosec // bounded
 		}
 		b, n := empty, 0
-		for o, err := range s.home.Fetch(ctx, c, d.Changed) {
+		for o, err := range s.home.Fetch(ctx, c, d.Changed, known) {
 			if err != nil {
 				fail(err)
 				return
@@ -104,6 +106,9 @@ func (s *Session) Changes(ctx context.Context, c Collection, cursor ledger.Curso
 					return
 				}
 				b, n = empty, 0
+			}
+			if webdav.Failed(o.Err) { // the next listing tells of it again
+				next.SyncToken, next.CTag = "", ""
 			}
 			s.take(ctx, o, known, &b)
 			n++

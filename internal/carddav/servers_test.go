@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -577,6 +578,69 @@ func TestNothingIsConcluded(t *testing.T) {
 			wantNames(t, h, "Ana", "Bo", "Cy")
 		})
 	}
+}
+
+// A server that fails at every card is failing: nothing is taken for read, at
+// first or later. What it fails at alone is asked for again each time, and holds
+// up nothing else.
+func TestServerFails(t *testing.T) {
+	failing := func(names ...string) caldavtest.Faults {
+		return caldavtest.Faults{Answer: func(r *http.Request) int {
+			if r.Method == "REPORT" && len(names) == 0 || r.Method == http.MethodGet && (len(names) == 0 || slices.Contains(names, path.Base(r.URL.Path))) {
+				return http.StatusBadGateway
+			}
+			if r.Method == "REPORT" { // one card spoils it
+				return http.StatusInternalServerError
+			}
+			return 0
+		}}
+	}
+	for _, names := range [][]string{{"Ana", "Bo"}, many(120)} {
+		srv, s, c := faulty(t, caldavtest.Faults{}, names...)
+		srv.Set(failing())
+		srv.Forget()
+		h := newShelf()
+		if err := h.try(t, s, c); err == nil || h.cursor.Complete || !strings.Contains(err.Error(), "502") {
+			t.Errorf("%d cards, all failing: %v, cursor %+v", len(names), err, h.cursor)
+		}
+		if n := len(srv.Requests()); n > 20 {
+			t.Errorf("%d cards, all failing: %d requests", len(names), n)
+		}
+		srv.Set(failing("Bo.vcf", "Person 7.vcf"))
+		h.read(t, s, c)
+		if len(h.cards) != len(names)-1 || len(h.skipped) != 1 || !h.cursor.Complete {
+			t.Errorf("%d cards, one failing: %d read, skipped %v, cursor %+v", len(names), len(h.cards), h.skipped, h.cursor)
+		}
+		srv.Store("friends", "Cy.vcf", person("Cy"))
+		srv.Forget()
+		h.read(t, s, c)
+		if n := len(srv.Requests()); len(h.cards) != len(names) || n > 10 {
+			t.Errorf("%d cards, one failing: %d are read later, by %d requests", len(names), len(h.cards), n)
+		}
+		before := h.cursor
+		srv.Store("friends", "Di.vcf", person("Di"))
+		srv.Set(failing())
+		if err := h.try(t, s, c); err == nil || h.cursor != before {
+			t.Errorf("failing again: %v, cursor %+v, want %+v", err, h.cursor, before)
+		}
+		srv.Set(caldavtest.Faults{})
+		h.read(t, s, c)
+		if len(h.cards) != len(names)+2 {
+			t.Errorf("%d cards once the server is well, want %d", len(h.cards), len(names)+2)
+		}
+		srv.Forget()
+		h.read(t, s, c)
+		if n := len(srv.Requests()); n != 1 {
+			t.Errorf("%d requests where nothing changed", n)
+		}
+	}
+}
+
+func many(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprint("Person ", i))
+	}
+	return names
 }
 
 // An address book that was emptied is one.

@@ -119,6 +119,9 @@ func (d *Daemon) arrive(ctx context.Context, cfg *config.Config, cal *calendar, 
 	}
 	if !cal.known() {
 		shared := slices.ContainsFunc(listing.Entries, func(e caldav.Entry) bool { return !strings.HasPrefix(e.UID, "syncd-") })
+		if !shared && listing.Failed { // what it holds is to be seen another time
+			return nil
+		}
 		if err := d.ledger.SetCalendarSeen(ctx, cal.at.URL, shared, d.now()); err != nil {
 			return err
 		}

@@ -108,6 +108,13 @@ func TestCardsAreRead(t *testing.T) {
 	if got := srv.Requests(); len(got) != 2 { // the list of address books, the changes
 		t.Errorf("%d requests where nothing changed: %v", len(got), got)
 	}
+	srv.Store("c", "bad.vcf", card("Ed"))
+	if err := d.Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string][]string{"Contacts": {"Bo.vcf", "Di.vcf", "bad.vcf"}}, books(t, d)); diff != "" {
+		t.Errorf("address books once all is well (-want +got):\n%s", diff)
+	}
 	if w := srv.Writes(); len(w) > 0 { // SPEC I2
 		t.Errorf("address books were written to: %v", w)
 	}

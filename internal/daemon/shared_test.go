@@ -3,10 +3,13 @@ package daemon_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"syncd/internal/caldav/caldavtest"
+	"syncd/internal/config"
 	"syncd/internal/ledger"
 )
 
@@ -47,5 +50,44 @@ func TestSharedFollowUpCalendarIsReadForMeetings(t *testing.T) {
 				t.Errorf("the lunch is a meeting: %t, %d entries; want %t and some", found, len(r.placements(t)), shared)
 			}
 		})
+	}
+}
+
+// While the server fails at something in the follow-up calendar, it is not said
+// to hold nothing else.
+func TestSharedIsNotConcluded(t *testing.T) {
+	s, cfg := stage(t), new(config.Config)
+	*cfg = *s.Config
+	srv, err := caldavtest.Start(t.Context(), caldavtest.Options{
+		User: s.User, Password: s.Password, Calendars: []caldavtest.Calendar{{Name: "f", Title: cfg.Followups.Calendar}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Close() })
+	cfg.Accounts = slices.Clone(cfg.Accounts)
+	dav := *cfg.Accounts[0].CalDAV
+	dav.URL = config.URL(srv.URL + "/")
+	cfg.Accounts[0].CalDAV = &dav
+	for _, uid := range []string{"syncd-x", "lunch"} {
+		srv.Store("f", uid+".ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//example//EN\r\nBEGIN:VEVENT\r\nUID:"+uid+
+			"\r\nDTSTAMP:20260401T080000Z\r\nDTSTART:20260512T120000Z\r\nSUMMARY:Lunch\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+	}
+	srv.Set(caldavtest.Faults{Answer: func(r *http.Request) int {
+		if r.Method == "REPORT" || strings.HasSuffix(r.URL.Path, "lunch.ics") {
+			return http.StatusBadGateway
+		}
+		return 0
+	}})
+	d := open(t, s, cfg)
+	for _, want := range []bool{false, true} {
+		if err := d.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		known, shared, err := d.Ledger().CalendarSeen(t.Context(), srv.URL+srv.Path("f", ""))
+		if err != nil || known != want || shared != want {
+			t.Errorf("the calendar is known: %t, shared: %t, %v; want %t", known, shared, err, want)
+		}
+		srv.Set(caldavtest.Faults{})
 	}
 }

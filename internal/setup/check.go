@@ -344,10 +344,14 @@ func (c *checker) separate(ctx context.Context, a config.Account, s *caldav.Sess
 			return err
 		}
 		shared = slices.ContainsFunc(l.Entries, func(e caldav.Entry) bool { return !strings.HasPrefix(e.UID, "syncd-") })
+		if !shared && l.Failed {
+			c.say(Finding{Account: a.Name, Topic: "follow-ups", Warn: true, Text: fmt.Sprintf(
+				"the server does not give some of what is in the calendar %q: whether it holds other events is not known yet", cal.Name)})
+		}
 	}
 	if shared {
 		c.say(Finding{Account: a.Name, Topic: "follow-ups", Warn: true, Text: fmt.Sprintf(
-			"the calendar %q holds other events too: they are read as meetings, and none is taken for a follow-up of yours. To keep follow-ups apart, make a calendar for them alone in your calendar app and name it in [followups]: calendar = \"…\"",
+			"the calendar %q holds other events too: they are read as meetings. To keep follow-ups apart, make a calendar for them alone in your calendar app and name it in [followups]: calendar = \"…\"",
 			cal.Name)})
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,14 @@ func TestCheckNamesASharedCalendar(t *testing.T) {
 	}
 	s.calendars.Store("f", "b.ics", event("dentist"))
 	want(t, s.check(t, right, ""), shared, `calendar = "…"`)
+	s.calendars.Set(caldavtest.Faults{Answer: func(r *http.Request) int {
+		if r.Method == "REPORT" || strings.HasSuffix(r.URL.Path, "/b.ics") {
+			return http.StatusBadGateway
+		}
+		return 0
+	}})
+	want(t, s.check(t, right, ""), `whether it holds other events is not known yet`)
+	s.calendars.Set(caldavtest.Faults{})
 	for _, seen := range []bool{false, true} {
 		l, err := ledger.Open(t.Context(), ledger.Options{Dir: t.TempDir(), Me: ledger.Me{Addresses: []string{"robin@example.org"}, Zone: time.UTC}})
 		if err != nil {

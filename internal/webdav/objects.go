@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,34 +59,86 @@ func (h *Home) List(ctx context.Context, c Collection) ([]Item, time.Time, error
 // errEnough ends an answer that nobody wants to read on.
 var errEnough = errors.New("enough")
 
+// maxFailing is how many objects in a row may fail before it is looked whether
+// the server gives any.
+const maxFailing = 10
+
 // Fetch reads objects as they arrive, PerRequest at a time by multiget; what an
 // answer leaves out is asked for one by one. An error that concerns all of them
-// ends it.
-func (h *Home) Fetch(ctx context.Context, c Collection, items []Item) iter.Seq2[Object, error] {
+// ends it. known are objects that were read before, by href.
+//
+// Where the server fails at an object it is asked once more when the others have
+// been read, and then given with an error of which Failed speaks, so that it may
+// be asked again another time. If the server does not even give what it gave
+// before, it is the server that fails, and that ends it.
+func (h *Home) Fetch(ctx context.Context, c Collection, items []Item, known map[string]string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		for len(items) > 0 {
-			n := min(len(items), PerRequest)
-			switch err := h.fetch(ctx, c, items[:n], func(o Object) bool { return yield(o, nil) }); {
-			case errors.Is(err, errEnough):
-				return
-			case err != nil:
-				yield(Object{}, err)
-				return
-			}
-			items = items[n:]
+		f := fetching{Home: h, at: c, items: items, known: known, give: func(o Object) bool { return yield(o, nil) }}
+		if err := f.all(ctx); err != nil && !errors.Is(err, errEnough) {
+			yield(Object{}, err)
 		}
 	}
 }
 
-// fetch gives each of the items to f, until that has enough.
-func (h *Home) fetch(ctx context.Context, c Collection, items []Item, f func(Object) bool) error {
+// fetching is a Fetch under way.
+type fetching struct {
+	*Home
+	at    Collection
+	items []Item
+	known map[string]string
+	give  func(Object) bool // says whether more is wanted
+
+	read   string // href of an object that was read
+	failed []Item // at which the server failed
+	row    int    // how many of them came last, one after the other
+	cause  error  // of the last
+}
+
+func (f *fetching) all(ctx context.Context) error {
+	for some := range slices.Chunk(f.items, PerRequest) {
+		if err := f.some(ctx, some); err != nil {
+			return err
+		}
+	}
+	if len(f.failed) == 0 {
+		return nil
+	}
+	if err := f.well(ctx); err != nil {
+		return err
+	}
+	for _, i := range f.failed {
+		o, err := f.fetchOne(ctx, f.at, i)
+		if err == nil {
+			err = f.hand(o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hand gives an object to the caller.
+func (f *fetching) hand(o Object) error {
+	if o.Err == nil {
+		f.read, f.row = o.Href, 0
+	}
+	if !f.give(o) {
+		return errEnough
+	}
+	return nil
+}
+
+// some gives each of a few items to the caller, or notes that the server failed
+// at it.
+func (f *fetching) some(ctx context.Context, items []Item) error {
 	open := map[string]Item{} // not given yet
 	for _, i := range items {
 		open[Canonical(i.Href)] = i
 	}
-	_, err := h.Report(ctx, c.URL, "1", h.askObjects(items), func(r Response) error {
+	_, err := f.Report(ctx, f.at.URL, "1", f.askObjects(items), func(r Response) error {
 		i, wanted := open[Canonical(r.Href)]
-		data := r.Raw(h.service.Data)
+		data := r.Raw(f.service.Data)
 		if !wanted || data == "" {
 			return nil
 		}
@@ -91,14 +146,10 @@ func (h *Home) fetch(ctx context.Context, c Collection, items []Item, f func(Obj
 		if etag := r.ETag(); etag != "" {
 			i.ETag = etag
 		}
-		o := Object{Item: i, Data: []byte(data)}
 		if len(data) > MaxObject {
-			o = Object{Item: i, Err: ErrTooLarge}
+			return f.hand(Object{Item: i, Err: ErrTooLarge})
 		}
-		if !f(o) {
-			return errEnough
-		}
-		return nil
+		return f.hand(Object{Item: i, Data: []byte(data)})
 	})
 	if err != nil {
 		if ctx.Err() != nil || isDenied(err) || errors.Is(err, errEnough) {
@@ -106,22 +157,66 @@ func (h *Home) fetch(ctx context.Context, c Collection, items []Item, f func(Obj
 		}
 		// One object can spoil the answer for all: a control character that XML
 		// cannot hold, an exception in the server's parser.
-		h.log.DebugContext(ctx, "multiget failed, reading one by one", "account", h.account, "error", err)
+		f.log.DebugContext(ctx, "multiget failed, reading one by one", "account", f.account, "error", err)
 	}
 	for _, i := range items {
 		if _, left := open[Canonical(i.Href)]; !left {
 			continue
 		}
 		delete(open, Canonical(i.Href))
-		o, err := h.fetchOne(ctx, c, i)
-		if err != nil {
+		if err := f.one(ctx, i); err != nil {
 			return err
-		}
-		if !f(o) {
-			return errEnough
 		}
 	}
 	return nil
+}
+
+func (f *fetching) one(ctx context.Context, i Item) error {
+	o, err := f.fetchOne(ctx, f.at, i)
+	switch {
+	case err != nil:
+		return err
+	case !Failed(o.Err):
+		return f.hand(o)
+	}
+	f.failed, f.cause = append(f.failed, i), o.Err
+	if f.row++; f.row < maxFailing {
+		return nil
+	}
+	f.row = 0
+	return f.well(ctx)
+}
+
+// well returns nil if the server still gives an object that it gave before.
+func (f *fetching) well(ctx context.Context) error {
+	before := []string{f.read}
+	if f.read == "" {
+		before = f.others()
+	}
+	for _, href := range before {
+		o, err := f.fetchOne(ctx, f.at, Item{Href: href})
+		if err != nil {
+			return err
+		}
+		if !Failed(o.Err) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the server fails at every object: %w", f.cause)
+}
+
+// others are a few of the known objects, none of those to be fetched.
+func (f *fetching) others() (hrefs []string) {
+	asked := map[string]bool{}
+	for _, i := range f.items {
+		asked[Canonical(i.Href)] = true
+	}
+	for _, href := range slices.Sorted(maps.Keys(f.known)) {
+		if !asked[Canonical(href)] {
+			hrefs = append(hrefs, href)
+		}
+	}
+	return hrefs[:min(3, len(hrefs))]
 }
 
 // fetchOne reads one object by GET. What the server says about this object is
@@ -179,4 +274,12 @@ func isDenied(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && (status.Code == http.StatusUnauthorized ||
 		status.Code == http.StatusTooManyRequests || status.Code == http.StatusServiceUnavailable)
+}
+
+// Failed says that an error is the server's failure, which says nothing of what
+// was asked for.
+func Failed(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusRequestTimeout ||
+		status.Code >= http.StatusInternalServerError && status.Code != http.StatusNotImplemented)
 }
