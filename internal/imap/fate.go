@@ -11,15 +11,15 @@ import (
 	"syncd/internal/ledger"
 )
 
-// Fate looks at a message of the account, given its copies and its Message-ID,
-// for what ends its wait without a word: that it bears \Answered or, once it is
+// Fate looks at a message of the account, given its copies, of whatever account,
+// and its Message-ID, for what ends its wait without a word: that it bears \Answered or, once it is
 // in none of the places where it was seen, lies in the trash or among the junk.
 // Not found there either proves nothing (SPEC section 2.1).
 func (s *Session) Fate(ctx context.Context, boxes []Mailbox, copies []ledger.Copy, id string) (ledger.Fate, error) {
 	looked, there := false, false
 	for _, c := range copies {
 		i := slices.IndexFunc(boxes, func(b Mailbox) bool { return b.Raw == c.Source.Name })
-		if i < 0 {
+		if i < 0 || c.Source.Account != s.account.Name { // UIDs mean something in their own account only
 			continue
 		}
 		box, err := s.examine(ctx, boxes[i].Raw)

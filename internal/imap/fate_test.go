@@ -64,6 +64,29 @@ func TestDovecotFate(t *testing.T) {
 	}
 }
 
+// The copy of another account has the number of an unrelated message here.
+func TestFateOfACopyElsewhere(t *testing.T) {
+	s := server(t, 1)
+	s.Mangle = func(r string) string {
+		if strings.HasPrefix(r, "* 1 FETCH (") {
+			return "* 1 FETCH (UID 1 FLAGS (\\Answered))\r\n"
+		}
+		return r
+	}
+	session := open(t, s)
+	boxes, err := session.Mailboxes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(boxes, func(b imap.Mailbox) bool { return b.Raw == "INBOX" })
+	for account, want := range map[string]ledger.Fate{"home": ledger.NoFate, "work": ledger.Answered} {
+		c := ledger.Copy{Source: ledger.SourceID{Account: account, Type: ledger.Mailbox, Name: "INBOX"}, UIDValidity: boxes[i].UIDValidity, UID: 1}
+		if got, err := session.Fate(t.Context(), boxes, []ledger.Copy{c}, "another@example.org"); err != nil || got != want {
+			t.Errorf("Fate() of a copy in %s = %q, %v; want %q", account, got, err, want)
+		}
+	}
+}
+
 // What a server answers badly decides nothing.
 func TestFateOfOddAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
