@@ -14,8 +14,8 @@ import (
 // patience is how long the first run waits for a source that does not answer.
 const patience = time.Hour
 
-// horizon is how far back mail has to be in before anything is written.
-const horizon = 24 * 30 * 24 * time.Hour
+// horizon is how far back mail has to be in before anything is written, in months.
+const horizon = 24
 
 // firstRun notes when the last 24 months of every source that answers were first
 // in.
@@ -83,7 +83,7 @@ func sideOf(health []ledger.SourceHealth, id ledger.SourceID, now time.Time) sid
 		case h.Source.Name == "":
 			x.connection = h
 		case !h.Listed:
-		case h.Complete || id.Type == ledger.Mailbox && !h.Reached.IsZero() && !h.Reached.After(now.Add(-horizon)):
+		case h.Complete || id.Type == ledger.Mailbox && !h.Reached.IsZero() && !h.Reached.After(now.AddDate(0, -horizon, 0)):
 			x.read++
 		default:
 			missing++

@@ -9,7 +9,7 @@ import (
 
 func TestSideOf(t *testing.T) {
 	now := time.Date(2026, 5, 13, 8, 0, 0, 0, time.UTC)
-	old := now.Add(-horizon - time.Hour)
+	old := now.AddDate(0, -24, 0).Add(-time.Hour)
 	connection := ledger.SourceHealth{Source: ledger.SourceID{Account: "a", Type: ledger.Mailbox}, Listed: true}
 	box := func(name string, listed bool, reached time.Time, complete bool) ledger.SourceHealth {
 		return ledger.SourceHealth{
@@ -29,6 +29,7 @@ func TestSideOf(t *testing.T) {
 		{"a listing that lost its mailboxes", []ledger.SourceHealth{connection, box("INBOX", false, old, true)}, false},
 		{"INBOX in, Sent not begun", []ledger.SourceHealth{connection, box("INBOX", true, old, true), box("Sent", true, time.Time{}, false)}, false},
 		{"half read", []ledger.SourceHealth{connection, box("INBOX", true, now.AddDate(0, -6, 0), false)}, false},
+		{"not yet back to the horizon", []ledger.SourceHealth{connection, box("INBOX", true, now.Add(-720*24*time.Hour), false)}, false},
 		{"back to the horizon", []ledger.SourceHealth{connection, box("INBOX", true, old, false)}, true},
 		{"short and complete", []ledger.SourceHealth{connection, box("INBOX", true, now, true)}, true},
 		{"deleted half read", []ledger.SourceHealth{connection, box("INBOX", true, now, true), box("Gone", false, now, false)}, true},
