@@ -65,16 +65,22 @@ func split(block []byte) fields {
 // toUTF8 reads values with 8-bit characters, for which a header names no
 // charset, in that of the text or of an encoded word beside them.
 func (f fields) toUTF8() {
-	var hint string
+	marked := true
+	for _, values := range f {
+		for i, v := range values {
+			values[i] = strings.TrimSpace(v)
+			marked = marked && utf8.ValidString(v)
+		}
+	}
+	if marked {
+		return
+	}
+	hint := f.charset() // before any value changes: the order of a map is none
 	for _, values := range f {
 		for i, v := range values {
 			if !utf8.ValidString(v) {
-				if hint == "" {
-					hint = f.charset()
-				}
-				v = unmarked([]byte(v), hint)
+				values[i] = strings.TrimSpace(unmarked([]byte(v), hint))
 			}
-			values[i] = strings.TrimSpace(v)
 		}
 	}
 }

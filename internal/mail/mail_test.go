@@ -235,6 +235,21 @@ func TestUnmarkedText(t *testing.T) {
 	}
 }
 
+// An empty Content-Type before the one with the charset must not make what is
+// read a matter of chance.
+func TestCharsetBesideIsFoundAlways(t *testing.T) {
+	lines := []string{"Content-Type:  ", "Content-Type: text/plain; charset=koi8-r", "Subject: \xf0\xd2\xc9\xd7\xc5\xd4", "From: \xe9\xd7\xc1\xce <a@example.com>"}
+	want := parse(lines...)
+	if want.Subject != "Привет" || want.From[0].Name != "Иван" {
+		t.Errorf("Parse() = %q by %q, want Привет by Иван", want.Subject, want.From[0].Name)
+	}
+	for range 300 {
+		if diff := cmp.Diff(want, parse(lines...)); diff != "" {
+			t.Fatalf("Parse() of the same block again (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestNormalSubject(t *testing.T) {
 	for in, want := range map[string]string{
 		"Lunch": "Lunch", "Re: Lunch": "Lunch", "RE: re[2]: Fwd: Lunch": "Lunch", "AW: WG: Lunch": "Lunch",
