@@ -17,7 +17,7 @@ import (
 // Fields are the header fields that Parse looks at; a source needs to fetch no
 // others.
 var Fields = []string{
-	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject",
+	"Date", "From", "Sender", "To", "Cc", "Bcc", "Subject",
 	"Message-ID", "In-Reply-To", "References", "Content-Type", "Content-Class",
 	"List-Id", "List-Unsubscribe", "List-Post", "List-Subscribe", "List-Help", "List-Owner",
 	"Mailing-List", "X-Mailing-List", "X-BeenThere", "X-MLServer", "Precedence", "Auto-Submitted",
@@ -34,7 +34,7 @@ const maxReferences = 100
 
 // Header is what a header block says.
 type Header struct {
-	From, Sender, ReplyTo, To, Cc, Bcc []Address
+	From, Sender, To, Cc, Bcc []Address
 
 	Subject     string   // decoded, on one line, without control and bidi characters
 	MessageID   string   // without angle brackets; never empty
@@ -67,7 +67,6 @@ func Parse(block []byte, internalDate time.Time) Header {
 	h := Header{
 		From:        firstAddresses(f["from"]),
 		Sender:      firstAddresses(f["sender"]),
-		ReplyTo:     addresses(f["reply-to"]),
 		To:          addresses(f["to"]),
 		Cc:          addresses(f["cc"]),
 		Bcc:         addresses(f["bcc"]),
