@@ -242,11 +242,11 @@ func (d *decoder) fillAddresses(c *Config) {
 		}
 	}
 	for i, a := range c.Me.Addresses {
-		if p := fmt.Sprintf("me.addresses[%d]", i); d.given(p) && slices.Contains(c.Me.NotMe, a) {
+		if p := fmt.Sprintf("me.addresses[%d]", i); d.given(p) && c.Me.excludes(a) {
 			d.fail(p, "%s stands under not_me too", a)
 		}
 	}
-	c.Me.Addresses = slices.DeleteFunc(c.Me.Addresses, func(a Address) bool { return slices.Contains(c.Me.NotMe, a) })
+	c.Me.Addresses = slices.DeleteFunc(c.Me.Addresses, c.Me.excludes)
 	if len(c.Me.Addresses) == 0 {
 		if len(c.Accounts) > 0 {
 			d.fail(d.first("me.addresses", "me"), "none of your addresses is known, since no account's user is one; write me.addresses = [\"ana@example.org\"]")

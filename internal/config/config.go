@@ -7,6 +7,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 
 	"syncd/internal/auth"
@@ -32,7 +33,9 @@ type Me struct {
 	// Addresses are the configured ones and then the logins of the accounts
 	// that look like addresses, less NotMe.
 	Addresses []Address `toml:"addresses"`
-	NotMe     []Address `toml:"not_me"`
+	// NotMe are addresses of others. One without a plus-tag stands for all of its
+	// tags, one with a tag for itself alone.
+	NotMe []Address `toml:"not_me"`
 	// InternalDomains are those of the user's organisation. Where the file does
 	// not say, it is the domain of the first address, unless that is a public
 	// mail provider's.
@@ -47,6 +50,17 @@ type Me struct {
 	Away      []Away         `toml:"away"`
 	// HolidayDates are the days of Holidays, those in its files included, sorted.
 	HolidayDates []planner.Date `toml:"-"`
+}
+
+// excludes reports whether an address stands under NotMe.
+func (m *Me) excludes(a Address) bool {
+	return slices.Contains(m.NotMe, a) || slices.Contains(m.NotMe, a.untagged())
+}
+
+// holds reports whether an address is the user's, under whatever plus-tag.
+func (m *Me) holds(a Address) bool {
+	own := func(mine Address) bool { return mine.untagged() == a.untagged() }
+	return !m.excludes(a) && slices.ContainsFunc(m.Addresses, own)
 }
 
 // Away is a time in which the user does not work, both days included.

@@ -194,6 +194,8 @@ func TestMyAddressesAndDomains(t *testing.T) {
 		"public provider":    {"me.addresses = [\"ana@gmail.com\"]" + smallest, []config.Address{"ana@gmail.com", "ana@example.org"}, nil},
 		"no internal domain": {"me.internal_domains = []" + smallest, []config.Address{"ana@example.org"}, []config.Domain{}},
 		"not me":             {"me.addresses = [\"bo@example.net\"]\nme.not_me = [\"ana@example.org\"]" + smallest, []config.Address{"bo@example.net"}, []config.Domain{"example.net"}},
+		"a tag not me":       {"me.not_me = [\"ana+office@example.org\"]" + smallest, []config.Address{"ana@example.org"}, []config.Domain{"example.org"}},
+		"no tag of mine":     {"me.addresses = [\"bo@example.net\"]\nme.not_me = [\"ana@example.org\"]" + strings.Replace(smallest, "ana@", "ana+login@", 1), []config.Address{"bo@example.net"}, []config.Domain{"example.net"}},
 	} {
 		c := mustLoad(t, test.content)
 		if diff := cmp.Diff(test.addresses, c.Me.Addresses); diff != "" {

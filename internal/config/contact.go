@@ -33,7 +33,7 @@ func (d *decoder) checkContacts(c *Config) {
 				d.fail(where, "%s stands here twice", a)
 			case taken:
 				d.fail(where, "%s is in the [[contact]] on line %d too; keep all addresses of a person in one", a, line)
-			case slices.Contains(c.Me.Addresses, a):
+			case c.Me.holds(a):
 				d.fail(where, "%s is an address of yours; if it is not, list it under me.not_me", a)
 			case p.Circle != "" && other != "" && other != p.Circle:
 				d.fail(where, "%s is in circle %s already; a person is in one circle only", a, other)
@@ -76,7 +76,7 @@ func (d *decoder) checkContact(c *Config, p *Contact, path string) {
 		switch {
 		case slices.Contains(p.Addresses, a):
 			d.fail(where, "%s is one of this person's addresses too; keep one", a)
-		case slices.Contains(c.Me.Addresses, a):
+		case c.Me.holds(a):
 			d.fail(where, "%s is an address of yours, which is nobody else's anyway", a)
 		}
 	}

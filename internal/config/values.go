@@ -199,6 +199,15 @@ func (*Address) wants() string { return `a mail address, like "ana@example.org"`
 // domain returns what stands behind the @.
 func (a Address) domain() Domain { return Domain(a[strings.LastIndexByte(string(a), '@')+1:]) }
 
+// untagged takes a plus-tag away.
+func (a Address) untagged() Address {
+	local := a[:max(strings.LastIndexByte(string(a), '@'), 0)]
+	if i := strings.IndexByte(string(local), '+'); i > 0 {
+		return local[:i] + a[len(local):]
+	}
+	return a
+}
+
 // Domain is a domain name, in lower case and A-labels.
 type Domain string
 

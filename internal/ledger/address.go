@@ -68,7 +68,8 @@ func cutAddress(a string) (local, domain string) {
 type lens struct {
 	cfg   Me
 	zone  *time.Location
-	me    map[string]bool     // folded, without plus-tag
+	me    map[string]bool     // folded, without plus-tag …
+	notMe map[string]bool     // … but for these; one without plus-tag stands for all of its tags
 	joins unions              // folded addresses that the configuration makes one person's
 	apart []apart             // those it makes different people's …
 	named map[string]bool     // … and those a card lets go for it
@@ -81,7 +82,7 @@ type lens struct {
 
 func newLens(cfg Me, derived []Identity) *lens {
 	n := &lens{
-		cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, joins: unions{}, named: map[string]bool{}, kin: map[string][]string{},
+		cfg: cfg, zone: cfg.Zone, me: map[string]bool{}, notMe: map[string]bool{}, joins: unions{}, named: map[string]bool{}, kin: map[string][]string{},
 		ignore: slices.Clone(cfg.Ignore), folders: map[int64]bool{}, mates: map[string]bool{},
 	}
 	if n.zone == nil {
@@ -94,7 +95,7 @@ func newLens(cfg Me, derived []Identity) *lens {
 		n.me[untagged(fold(d.Address))] = true
 	}
 	for _, a := range cfg.NotMe {
-		delete(n.me, untagged(fold(a)))
+		n.notMe[fold(a)] = true
 	}
 	n.people()
 	return n
@@ -163,7 +164,15 @@ func literals(p Person) []string {
 	return slices.Compact(out)
 }
 
-func (n *lens) isMe(address string) bool { return n.me[untagged(fold(address))] }
+func (n *lens) isMe(address string) bool {
+	return n.me[untagged(fold(address))] && !n.isNotMe(address)
+}
+
+// isNotMe reports whether the configuration says that the address is not mine.
+func (n *lens) isNotMe(address string) bool {
+	a := fold(address)
+	return n.notMe[a] || n.notMe[untagged(a)]
+}
 
 // internal reports whether the address lies in my own organisation.
 func (n *lens) internal(address string) bool {

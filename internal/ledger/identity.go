@@ -120,7 +120,7 @@ func (l *Ledger) OtherDomains(ctx context.Context) (out []OtherDomain, err error
 		n := newLens(me, derived)
 		for a := range n.me {
 			_, domain := cutAddress(a)
-			if domain != "" && !n.internal(a) && !slices.ContainsFunc(out, func(o OtherDomain) bool { return o.Domain == domain }) {
+			if domain != "" && !n.isNotMe(a) && !n.internal(a) && !slices.ContainsFunc(out, func(o OtherDomain) bool { return o.Domain == domain }) {
 				out = append(out, OtherDomain{Domain: domain})
 			}
 		}
@@ -191,7 +191,7 @@ func deriveIdentities(me Me, counts map[string]int, names map[string]map[string]
 	delete(mine, "")
 	out := []Identity{}
 	for address, count := range counts {
-		if count < minSentFrom || n.isMe(address) || slices.ContainsFunc(me.NotMe, func(a string) bool { return untagged(fold(a)) == untagged(fold(address)) }) {
+		if count < minSentFrom || n.isMe(address) || n.isNotMe(address) {
 			continue
 		}
 		local, domain := cutAddress(untagged(address))

@@ -451,6 +451,29 @@ func TestIdentitiesFromSent(t *testing.T) {
 	}
 }
 
+// Of an address under not_me the tag counts; without one it stands for them all.
+func TestNotMeWithATag(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent,
+		mail("a@x", day(0), "me@example.com > ana@example.net", "One"),
+		mail("b@x", day(1), "Me+Assistant@example.com > bob@example.net", "Two"),
+		mail("c@x", day(2), "me+shop@example.com > dan@example.net", "Three"))
+	for notMe, want := range map[string][]int{"": {1, 1, 1}, "me+assistant@example.com": {1, 0, 1}, "me@example.com": {0, 0, 0}} {
+		who := me
+		who.NotMe = []string{notMe}
+		if err := l.SetMe(t.Context(), who); err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, a := range []string{"ana@example.net", "bob@example.net", "dan@example.net"} {
+			got = append(got, contact(t, l, time.Time{}, a).Out)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("mail out with not_me %q (-want +got):\n%s", notMe, diff)
+		}
+	}
+}
+
 func TestConfiguredPeople(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	appendMail(t, l, sent,
