@@ -94,10 +94,16 @@ func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
 	for {
-		if err := d.scan(ctx, a.Name, s, p); err != nil || p == nil {
+		err := d.scan(ctx, a.Name, s, p)
+		_, some := errors.AsType[partial](err)
+		switch {
+		case p == nil, err != nil && !some:
 			return err
+		case some:
+			p.Partly(err)
+		default:
+			p.Worked()
 		}
-		p.Worked()
 		pause := jittered(poll)
 		p.Within(pause)
 		if err := s.Wait(ctx, pause); err != nil {
@@ -105,6 +111,11 @@ func (d *Daemon) mail(ctx context.Context, a account, p *pulse) (err error) {
 		}
 	}
 }
+
+// partial says that the server refused some mailboxes, and that all else was read.
+type partial struct{ error }
+
+func (p partial) Unwrap() error { return p.error }
 
 // scan takes what is new in every mailbox. A mailbox that fails does not stop
 // the next, unless the connection failed with it.
@@ -128,16 +139,25 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 	if none != nil {
 		return fmt.Errorf("account %q: %w", name, none)
 	}
-	var errs []error
+	var refused, failed []error
 	for _, b := range boxes {
-		if err := d.scanMailbox(ctx, name, s, b, p); err != nil {
-			errs = append(errs, err)
-			if !s.Usable() {
-				break
-			}
+		err := d.scanMailbox(ctx, name, s, b, p)
+		switch {
+		case err == nil:
+		case errors.As(err, new(*imap.Error)) && !errors.Is(err, imap.ErrUnavailable):
+			refused = append(refused, err)
+		default:
+			failed = append(failed, err)
+		}
+		if !s.Usable() {
+			break
 		}
 	}
-	return errors.Join(append(errs, d.ledger.Settle(ctx))...)
+	failed = append(failed, d.ledger.Settle(ctx))
+	if errors.Join(failed...) == nil && refused != nil {
+		return partial{errors.Join(refused...)}
+	}
+	return errors.Join(append(refused, failed...)...)
 }
 
 func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox, p *pulse) error {

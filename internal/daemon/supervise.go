@@ -16,7 +16,7 @@ type Loop struct {
 	Account string // "" where the loop belongs to none
 	Do      func(ctx context.Context, p *pulse) error
 	// Worked is told each time that the loop did what it is for, Failed of
-	// every failure. Either may be nil.
+	// every failure, also one that the loop goes on after. Either may be nil.
 	Worked func(ctx context.Context)
 	Failed func(ctx context.Context, err error)
 }
@@ -44,6 +44,11 @@ func supervise(ctx context.Context, log *slog.Logger, w *watch, l Loop) {
 			l.Worked(ctx)
 		}
 		r.worked(ctx)
+	}, partly: func(err error) {
+		if l.Failed != nil {
+			l.Failed(ctx, err)
+		}
+		r.partly(ctx, err)
 	}}
 	defer w.drop(p)
 	for ctx.Err() == nil {
@@ -73,14 +78,28 @@ func supervise(ctx context.Context, log *slog.Logger, w *watch, l Loop) {
 type run struct {
 	log      *slog.Logger
 	failures int       // in a row
+	parts    int       // how often in a row it did only part of what it is for
 	short    int       // how often in a row it failed soon after it had worked
 	workedAt time.Time // zero since the last failure
 }
 
 func (r *run) worked(ctx context.Context) {
-	if r.failures > 0 {
-		r.log.InfoContext(ctx, "loop recovered", "failures", r.failures)
+	if n := r.failures + r.parts; n > 0 {
+		r.log.InfoContext(ctx, "loop recovered", "failures", n)
 	}
+	r.parts = 0
+	r.steadied()
+}
+
+// partly notes a failure that the loop goes on after.
+func (r *run) partly(ctx context.Context, err error) {
+	if r.parts++; r.parts&(r.parts-1) == 0 {
+		r.log.WarnContext(ctx, "loop goes on after a failure", "error", err, "failures", r.parts)
+	}
+	r.steadied()
+}
+
+func (r *run) steadied() {
 	r.failures = 0
 	if r.workedAt.IsZero() {
 		r.workedAt = time.Now()
@@ -110,12 +129,20 @@ func (r *run) failed(ctx context.Context, err error) time.Duration {
 type pulse struct {
 	watch  *watch
 	worked func()
+	partly func(error)
 }
 
 // Worked says that the loop did what it is for.
 func (p *pulse) Worked() {
 	if p != nil {
 		p.worked()
+	}
+}
+
+// Partly says that the loop did what it is for but for what err tells, and goes on.
+func (p *pulse) Partly(err error) {
+	if p != nil {
+		p.partly(err)
 	}
 }
 
