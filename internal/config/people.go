@@ -30,7 +30,7 @@ func (c *Config) CircleMembers() []Member {
 	for _, name := range c.ByInterval() {
 		for _, g := range c.Circles[name].Members {
 			m := Member{Pattern: string(g), Circle: name}
-			if Glob(g).literal() {
+			if Glob(g).Literal() {
 				literals = append(literals, m)
 			} else {
 				patterns = append(patterns, m)

@@ -249,8 +249,8 @@ func (g Glob) Match(s string) bool {
 	return match([]rune(strings.ToLower(string(g))), []rune(strings.ToLower(s)))
 }
 
-// literal reports whether the pattern has no wildcard.
-func (g Glob) literal() bool { return !strings.ContainsAny(string(g), "*?") }
+// Literal reports whether the pattern has no wildcard.
+func (g Glob) Literal() bool { return !strings.ContainsAny(string(g), "*?") }
 
 // match goes back to the last star only, which is enough and linear in
 // practice.

@@ -400,22 +400,24 @@ func TestGmailIsReadFromAllMailAlone(t *testing.T) {
 
 func TestFoldersAreChosenByConfiguration(t *testing.T) {
 	s := server(t, 0)
-	for _, name := range []string{"Sent", "Trash", "Work", "Work/Old"} {
-		s.Create(name, map[string][]string{"Sent": {`\Sent`}, "Trash": {`\Trash`}}[name]...)
+	for _, name := range []string{"Sent", "Trash", "Work", "Work/Old", "Written", "Outbox"} {
+		s.Create(name, map[string][]string{"Sent": {`\Sent`}, "Trash": {`\Trash`}, "Written": {`\Drafts`}}[name]...)
 	}
 	under := func(prefix string) func(string) bool {
 		return func(name string) bool { return strings.HasPrefix(name, prefix) }
 	}
 	for name, tt := range map[string]struct {
-		include, exclude func(string) bool
-		want             []string
+		include, spelled, exclude func(string) bool
+		want                      []string
 	}{
-		"by itself":  {nil, nil, []string{"Sent", "INBOX", "Work", "Work/Old"}},
-		"everything": {under(""), nil, []string{"Sent", "INBOX", "Trash", "Work", "Work/Old"}},
-		"some":       {under("Work"), under("Work/"), []string{"Work"}},
-		"without":    {nil, under("Work"), []string{"Sent", "INBOX"}},
+		"by itself":  {nil, nil, nil, []string{"Sent", "INBOX", "Work", "Work/Old"}},
+		"everything": {under(""), nil, nil, []string{"Sent", "INBOX", "Trash", "Work", "Work/Old"}},
+		"drafts too": {under(""), under("Written"), nil, []string{"Sent", "INBOX", "Trash", "Work", "Work/Old", "Written"}},
+		"the outbox": {under(""), under("Out"), under("Work"), []string{"Sent", "INBOX", "Trash", "Outbox"}},
+		"some":       {under("Work"), nil, under("Work/"), []string{"Work"}},
+		"without":    {nil, nil, under("Work"), []string{"Sent", "INBOX"}},
 	} {
-		session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: s.Dial, Folders: tt.include, ExcludeFolders: tt.exclude})
+		session := openAccount(t, imap.Account{Name: "work", Host: "localhost", TLS: imap.None, Dialer: s.Dial, Folders: tt.include, Spelled: tt.spelled, ExcludeFolders: tt.exclude})
 		if diff := cmp.Diff(tt.want, read(t, session)); diff != "" {
 			t.Errorf("%s: mailboxes that are read mismatch (-want +got):\n%s", name, diff)
 		}

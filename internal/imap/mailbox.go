@@ -27,6 +27,7 @@ const (
 	UseAll       Use = "all"
 	UseFlagged   Use = "flagged"
 	UseImportant Use = "important"
+	UseUnsent    Use = "unsent" // by name only: outboxes and templates
 )
 
 // Mailbox is a folder of the account.
@@ -63,8 +64,10 @@ var useNames = sync.OnceValue(func() map[string]Use {
 
 // Mailboxes lists the account's folders with their use, and says which are
 // read: those of the personal namespace without \Junk, \Trash, \Drafts,
-// \Flagged, \Important and \All; on Gmail, where every message is in \All,
-// that alone. Account.Folders and ExcludeFolders overrule it.
+// \Flagged, \Important and \All, and without outboxes and templates; on Gmail,
+// where every message is in \All, that alone. Account.Folders and ExcludeFolders
+// overrule it, but nothing unsent is read for a wildcard: no mark tells it from
+// what was sent.
 //
 // Where it costs no round trip per folder the state of each comes along.
 func (s *Session) Mailboxes(ctx context.Context) ([]Mailbox, error) {
@@ -115,6 +118,9 @@ func (b *Mailbox) order() int {
 	}
 	return 2
 }
+
+// unsent reports whether what is in the mailbox was written and not sent.
+func (b *Mailbox) unsent() bool { return b.Use == UseDrafts || b.Use == UseUnsent }
 
 // SentBy tells how the mailbox was found to hold sent mail, "" if it does not.
 func (b *Mailbox) SentBy() ledger.SentBy {
@@ -239,7 +245,7 @@ func useOf(attrs []goimap.MailboxAttr) Use {
 			if strings.HasPrefix(a, `\`) {
 				return u
 			}
-		case UseNone:
+		case UseNone, UseUnsent:
 		}
 		if a == `\spam` { // XLIST, before RFC 6154
 			return UseJunk
@@ -290,6 +296,8 @@ func (s *Session) choose(boxes []Mailbox) {
 		case s.account.Folders != nil:
 			if !s.account.Folders(b.Name) {
 				b.Left = "not in folders"
+			} else if b.unsent() && !(s.account.Spelled != nil && s.account.Spelled(b.Name)) {
+				b.Left = "holds unsent mail; read only if folders names it in full"
 			}
 		case gmail:
 			if b.Use != UseAll {
@@ -297,7 +305,7 @@ func (s *Session) choose(boxes []Mailbox) {
 			}
 		default:
 			switch b.Use {
-			case UseDrafts, UseJunk, UseTrash, UseAll, UseFlagged, UseImportant:
+			case UseDrafts, UseUnsent, UseJunk, UseTrash, UseAll, UseFlagged, UseImportant:
 				b.Left = "special use: " + string(b.Use)
 			case UseNone, UseSent:
 			}

@@ -54,6 +54,9 @@ type Account struct {
 	// Folders reports, by display name, the mailboxes to read; nil: chosen by
 	// special use. ExcludeFolders takes away from either; nil: nothing.
 	Folders, ExcludeFolders func(name string) bool
+	// Spelled reports which of Folders are named in full, without a wildcard: only
+	// so are mailboxes of unsent mail read. nil: none.
+	Spelled func(name string) bool
 	// Sent names the mailbox that holds the user's sent mail; empty: found by
 	// special use or by its name.
 	Sent string

@@ -24,9 +24,10 @@ func Mail(ctx context.Context, a config.Account, login *auth.Credentials, log *s
 	if err != nil {
 		return nil, fmt.Errorf("account %q: %w", a.Name, err)
 	}
+	spelled := slices.DeleteFunc(slices.Clone(a.Folders), func(g config.Glob) bool { return !g.Literal() })
 	account := imap.Account{
 		Name: a.Name, Host: a.IMAP.Host, Port: a.IMAP.Port, TLS: imap.TLSMode(a.IMAP.TLS),
-		Folders: matcher(a.Folders), ExcludeFolders: matcher(a.ExcludeFolders), Sent: a.Sent, RootCAs: roots,
+		Folders: matcher(a.Folders), Spelled: matcher(spelled), ExcludeFolders: matcher(a.ExcludeFolders), Sent: a.Sent, RootCAs: roots,
 	}
 	s, err := imap.Dial(ctx, account, login, log)
 	if said, ok := errors.AsType[*imap.Error](err); ok && errors.Is(err, imap.ErrAuth) {

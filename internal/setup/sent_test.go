@@ -55,3 +55,14 @@ func TestCheckTellsSentMailByContent(t *testing.T) {
 	s.ledger = l
 	want(t, s.check(t, right, ""), "home sent: your sent mail is in Out (by its content: most of it is from you)")
 }
+
+func TestCheckReadsUnsentMailOnlyByItsFullName(t *testing.T) {
+	for folders, line := range map[string]string{
+		`["*"]`:           "home folders: 1 folder is left out: Drafts (holds unsent mail; read only if folders names it in full)",
+		`["*", "drafts"]`: "home folders: 2 folders are read: INBOX, Drafts",
+	} {
+		s := start(t, caldavtest.Calendar{Name: "f", Title: "Follow-ups"})
+		s.mail.Create("Drafts", `\Drafts`)
+		want(t, s.check(t, right+"\nfolders = "+folders, ""), line)
+	}
+}
