@@ -199,6 +199,18 @@ func getSide(ctx context.Context, t *tx, s SourceID) (x side, err error) {
 	return x, err
 }
 
+// listed tells which sources of a connection the server's latest listing holds:
+// all there are before the first one.
+func listed(ctx context.Context, t *tx, s SourceID) (has func(name string) bool, err error) {
+	x, err := getSide(ctx, t, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(name string) bool {
+		return x.Listed == nil || slices.ContainsFunc(x.Listed, func(l Listed) bool { return l.Name == name })
+	}, nil
+}
+
 // SetListing notes which mailboxes, calendars or address books of a connection
 // are read now.
 // Each is a source from then on, read or not; those that are not listed any

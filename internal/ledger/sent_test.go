@@ -33,6 +33,15 @@ func told(name string) ledger.Batch {
 	}
 }
 
+// holding is told, with a message of mine in it.
+func holding(name string) ledger.Batch {
+	b := told(name)
+	m := mail("told@x", day(1), "me@example.com > ana@example.org", "Note")
+	m.UID = 1
+	b.Mail = []ledger.Mail{m}
+	return b
+}
+
 // sentBy gives the mailboxes that hold sent mail and how that was found out,
 // and whether the account counts as having its sent mail found.
 func sentBy(t *testing.T, l *ledger.Ledger) (map[string]ledger.SentBy, bool) {
@@ -70,8 +79,11 @@ func TestSentByContent(t *testing.T) {
 		"drafts":              {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Use = "drafts" })}, none},
 		"inbox":               {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Source.Name = "Inbox" })}, none},
 		"not read to its end": {[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Cursor.Complete = false })}, none},
-		"another is told":     {[]ledger.Batch{filed(30, 0), told("Sent")}, map[string]ledger.SentBy{"Sent": ledger.SentByName}},
-		"it is told itself":   {[]ledger.Batch{filed(30, 0), told("Out")}, map[string]ledger.SentBy{"Out": ledger.SentByName}},
+		"another is told":     {[]ledger.Batch{filed(30, 0), holding("Sent")}, map[string]ledger.SentBy{"Sent": ledger.SentByName}},
+		"it is told itself": {
+			[]ledger.Batch{with(filed(30, 0), func(b *ledger.Batch) { b.Sent, b.SentBy = true, ledger.SentByName })},
+			map[string]ledger.SentBy{"Out": ledger.SentByName},
+		},
 		"told of another account": {
 			[]ledger.Batch{filed(30, 0), with(told("Sent"), func(b *ledger.Batch) { b.Source.Account = "home" })},
 			map[string]ledger.SentBy{"Out": ledger.SentByContent, "Sent": ledger.SentByName},
@@ -141,5 +153,47 @@ func TestSentByContentFollowsTheIdentity(t *testing.T) {
 	want := []ledger.Identity{{Address: "me@example.com", Why: "configured"}, {Address: "me@example.net", Why: "From of 3 messages in Sent"}}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("Identities() mismatch (-want +got):\n%s", diff)
+	}
+}
+
+// A folder for sent mail tells nothing while it is empty, or holds only what
+// others wrote: the mail program may keep what it sends elsewhere. Nor does one
+// that the server does not list any more.
+func TestSentFolderWithoutMailOfMine(t *testing.T) {
+	theirs := told("Sent")
+	theirs.Mail = []ledger.Mail{mail("in@x", day(1), "ana@example.org > me@example.com", "Hi")}
+	theirs.Mail[0].UID = 1
+	ofAll := holding("All Mail")
+	ofAll.Sent, ofAll.SentBy, ofAll.Use, ofAll.Mail[0].Delivered = false, "", "all", false
+	empty := ofAll
+	empty.Mail = nil
+	for name, test := range map[string]struct {
+		batch ledger.Batch
+		list  []ledger.Listed
+		want  bool
+	}{
+		"empty":            {told("Sent"), nil, false},
+		"theirs":           {theirs, nil, false},
+		"mine":             {holding("Sent"), nil, true},
+		"mine, listed":     {holding("Sent"), []ledger.Listed{{Name: "INBOX"}, {Name: "Sent"}}, true},
+		"mine, not listed": {holding("Sent"), []ledger.Listed{{Name: "INBOX"}}, false},
+		"all mail":         {ofAll, nil, true},
+		"no mail at all":   {empty, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openLedger(t, t.TempDir(), me)
+			appendMail(t, l, inbox, mail("a@x", day(0), "ana@example.org > me@example.com", "Question?"))
+			if err := l.Append(t.Context(), test.batch); err != nil {
+				t.Fatal(err)
+			}
+			if test.list != nil {
+				if err := l.SetListing(t.Context(), inbox, test.list); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, got := sentBy(t, l); got != test.want {
+				t.Errorf("sent mail found: %v, want %v", got, test.want)
+			}
+		})
 	}
 }

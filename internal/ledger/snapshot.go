@@ -356,37 +356,39 @@ func holder(ctx context.Context, t *tx, address string) (planner.ContactID, erro
 
 // A source without a name is the connection to a server, not what it holds.
 var (
-	qSourceStates = query(`SELECT account, type, max(sent), min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
-	// Mail of mine in a mailbox that holds all mail of the account.
-	qMineAmongAll = query(`SELECT 1 FROM source AS s CROSS JOIN mailbox AS b ON b.source_id = s.id AND b.use = 'all'
-		CROSS JOIN copy AS c ON c.source_id = s.id CROSS JOIN interaction AS i ON i.id = c.interaction_id AND i.mine = 1
-		WHERE s.account = ? AND s.type = 'mailbox' AND i.at <= ? LIMIT 1`)
+	qSourceStates = query(`SELECT account, type, min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
+	// The mailboxes of an account that may show that its sent mail is read:
+	// those taken for Sent folders, and those that hold all mail.
+	qMaySend = query(`SELECT s.id, s.name FROM source AS s LEFT JOIN mailbox AS b ON b.source_id = s.id
+		WHERE s.account = ? AND s.type = 'mailbox' AND s.name <> '' AND (s.sent = 1 OR b.use = 'all')`)
+	qHoldsMine = query(`SELECT 1 FROM copy AS c CROSS JOIN interaction AS o ON o.id = c.interaction_id
+		CROSS JOIN interaction AS i ON i.group_id = o.group_id AND i.current = 1 AND i.mine = 1
+		WHERE c.source_id = ? AND i.at <= ? LIMIT 1`)
 )
 
 func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	s.Whole = true
 	some := false
-	var unsent []string
+	var mail []string
 	err := t.each(ctx, qSourceStates, nil, func(scan func(...any) error) error {
 		var account string
 		var typ SourceType
-		var sent, complete bool
-		if err := scan(&account, &typ, &sent, &complete); err != nil {
+		var complete bool
+		if err := scan(&account, &typ, &complete); err != nil {
 			return err
 		}
 		some = true
 		s.Whole = s.Whole && complete
-		if typ == Mailbox && !sent {
-			unsent = append(unsent, account)
+		if typ == Mailbox {
+			mail = append(mail, account)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, account := range unsent {
-		var one int
-		found, err := t.one(ctx, qMineAmongAll, []any{account, v.cut.Unix()}, &one)
+	for _, account := range mail {
+		found, err := sentFound(ctx, t, account, v.cut)
 		if err != nil {
 			return err
 		}
@@ -400,4 +402,34 @@ func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) er
 		s.FirstRunAt = first
 	}
 	return err
+}
+
+// sentFound reports whether the sent mail of an account was found (SPEC I14): a
+// mailbox that the server still lists, and that is to hold it, holds mail of the
+// user's. An empty Sent folder shows nothing; the mail program may keep its own.
+func sentFound(ctx context.Context, t *tx, account string, cut time.Time) (bool, error) {
+	has, err := listed(ctx, t, SourceID{Account: account, Type: Mailbox})
+	if err != nil {
+		return false, err
+	}
+	var boxes []int64
+	err = t.each(ctx, qMaySend, []any{account}, func(scan func(...any) error) error {
+		var id int64
+		var name string
+		err := scan(&id, &name)
+		if has(name) {
+			boxes = append(boxes, id)
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, id := range boxes {
+		var one int
+		if found, err := t.one(ctx, qHoldsMine, []any{id, cut.Unix()}, &one); err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
 }
