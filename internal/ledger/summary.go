@@ -66,6 +66,7 @@ type portrait struct {
 	// cardName and circle are what the cards say.
 	cardName, circle string
 	nicknames        []string
+	courses          map[int64]*course // the threads read so far
 	// pinned are threads that stay among the turns, however many there are.
 	pinned map[int64]bool
 }

@@ -25,9 +25,27 @@ var qThreadWords = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, co
 	FROM interaction AS i LEFT JOIN source AS s ON s.id = i.source_id
 	WHERE i.thread_id = ? AND i.current = 1 ORDER BY i.at, i.evidence`)
 
-// words reads the messages of a thread that the view shows, oldest first.
-func (p *portrait) words(ctx context.Context, thread int64) ([]word, error) {
-	var out []word
+// course is what the messages of a thread that the view shows come to.
+type course struct {
+	begin    []word    // up to the first that is not mine, it included
+	mine     bool      // there is one of mine
+	ours     bool      // there is one of mine or a colleague's
+	answered bool      // there is one that is not mine
+	later    time.Time // when the newest was written
+}
+
+// opens reports whether a message is the first of the thread.
+func (c *course) opens(e planner.Evidence) bool {
+	return len(c.begin) > 0 && c.begin[0].evidence.ID == e.ID
+}
+
+// course reads a thread. Each is read once for a contact, however many messages
+// in it seem to open it: others make threads as long as they like.
+func (p *portrait) course(ctx context.Context, thread int64) (*course, error) {
+	if c := p.courses[thread]; c != nil {
+		return c, nil
+	}
+	c := &course{}
 	err := p.t.each(ctx, qThreadWords, []any{thread}, func(scan func(...any) error) error {
 		w := word{evidence: planner.Evidence{Type: planner.Mail}}
 		var at stamp
@@ -41,13 +59,20 @@ func (p *portrait) words(ctx context.Context, thread int64) ([]word, error) {
 		}
 		p.holdsFrom(at.Time)
 		w.evidence.At = at.Time
-		out = append(out, w)
+		if !c.answered {
+			c.begin = append(c.begin, w)
+		}
+		c.mine, c.ours, c.answered, c.later = c.mine || w.mine, c.ours || w.ours, c.answered || !w.mine, at.Time
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read thread: %w", err)
 	}
-	return out, nil
+	if p.courses == nil {
+		p.courses = map[int64]*course{}
+	}
+	p.courses[thread] = c
+	return c, nil
 }
 
 // turns finds the threads that wait for somebody's word.
@@ -81,32 +106,26 @@ func (p *portrait) turns(ctx context.Context) error {
 }
 
 func (p *portrait) unanswered(ctx context.Context, opener item) error {
-	thread, err := p.words(ctx, opener.thread)
-	if err != nil || len(thread) == 0 || thread[0].evidence.ID != opener.evidence.ID {
+	thread, err := p.course(ctx, opener.thread)
+	if err != nil || thread.ours || !thread.opens(opener.evidence) {
 		return err
-	}
-	if slices.ContainsFunc(thread, func(w word) bool { return w.ours }) {
-		return nil
 	}
 	if over, err := p.fated(ctx, opener.evidence.Names()); over || err != nil {
 		return err
 	}
 	p.out.Unanswered = append(p.out.Unanswered, planner.Turn{
-		Evidence: opener.evidence, Recipients: opener.toCount, Later: thread[len(thread)-1].evidence.At,
+		Evidence: opener.evidence, Recipients: opener.toCount, Later: thread.later,
 	})
 	return nil
 }
 
 func (p *portrait) outstanding(ctx context.Context, opener item) error {
-	thread, err := p.words(ctx, opener.thread)
-	if err != nil || len(thread) == 0 || thread[0].evidence.ID != opener.evidence.ID {
+	thread, err := p.course(ctx, opener.thread)
+	if err != nil || thread.answered || !thread.opens(opener.evidence) {
 		return err
 	}
-	if slices.ContainsFunc(thread, func(w word) bool { return !w.mine }) {
-		return nil
-	}
-	turn := planner.Turn{Evidence: opener.evidence, Recipients: opener.toCount, Later: thread[len(thread)-1].evidence.At}
-	for _, w := range thread[1:] {
+	turn := planner.Turn{Evidence: opener.evidence, Recipients: opener.toCount, Later: thread.later}
+	for _, w := range thread.begin[1:] {
 		w.evidence.Address = opener.evidence.Address
 		turn.Nudges = append(turn.Nudges, w.evidence)
 	}
@@ -163,12 +182,9 @@ func (p *portrait) broadcasts(ctx context.Context, wrote map[int64]bool) error {
 		if !it.opens || wrote[it.thread] {
 			return nil
 		}
-		thread, err := p.words(ctx, it.thread)
-		if err != nil {
+		thread, err := p.course(ctx, it.thread)
+		if err != nil || thread.mine {
 			return err
-		}
-		if slices.ContainsFunc(thread, func(w word) bool { return w.mine }) {
-			return nil
 		}
 		if left--; left == 0 {
 			p.out.Broadcaster = true
