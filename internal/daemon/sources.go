@@ -162,6 +162,9 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 
 func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox, p *pulse) error {
 	id := ledger.SourceID{Account: name, Type: ledger.Mailbox, Name: b.Raw}
+	if err := d.ledger.SetUse(ctx, id, string(b.Use), b.SentBy()); err != nil {
+		return fmt.Errorf("account %q: %w", name, err)
+	}
 	cursor, err := d.ledger.Cursor(ctx, id)
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ var (
 	qAddSource = query(`INSERT INTO source (account, type, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`)
 	qSource    = query(`SELECT id, sent FROM source WHERE account = ? AND type = ? AND name = ?`)
 	qSetCursor = query(`UPDATE source SET uidvalidity = ?, highest = ?, lowest = ?, reached_at = ?, sync_token = ?, ctag = ?,
-		complete = ?, total = CASE WHEN ? > 0 THEN ? ELSE total END, sent = max(sent, ?) WHERE id = ?`)
+		complete = ?, total = CASE WHEN ? > 0 THEN ? ELSE total END, sent = ? WHERE id = ?`)
 	qHasCopies  = query(`SELECT 1 FROM copy WHERE source_id = ? LIMIT 1`)
 	qVoidCopies = query(`UPDATE copy SET uid = NULL WHERE source_id = ?`)
 	qAddSkipped = query(`INSERT INTO skipped (source_id, place, reason) VALUES (?, ?, ?)
@@ -111,15 +111,18 @@ func (k *intake) take(ctx context.Context) error {
 	if k.batch.Cursor.Complete && !wasComplete {
 		k.changed = true // the ledger may be whole now
 	}
-	if k.sent && !wasSent {
+	about := k.source
+	if k.sent != wasSent {
 		k.changed = true
 		if err := k.recountSent(ctx); err != nil {
 			return err
 		}
-		k.newSent, k.anew = true, wasRead
+		if k.newSent, k.anew = true, wasRead; wasSent {
+			about = 0 // another may be the Sent folder now
+		}
 	}
 	if k.batch.Source.Type == Mailbox {
-		changed, err := findSent(ctx, k.tx, k.lens.cfg, k.source)
+		changed, err := findSent(ctx, k.tx, k.lens.cfg, about)
 		if err != nil {
 			return fmt.Errorf("find sent mail: %w", err)
 		}
@@ -244,23 +247,30 @@ func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete 
 			return false, false, false, err
 		}
 	}
-	k.sent = wasSent || k.batch.Sent
+	// What a mailbox is for is what was said last; its content says it until
+	// it is looked at again.
+	var by SentBy
+	if _, err := k.one(ctx, qSentBy, []any{k.source}, &by); err != nil {
+		return false, false, false, err
+	}
+	k.sent = k.batch.Sent || wasSent && by == SentByContent
 	if k.batch.Reset {
 		if _, err := k.exec(ctx, qVoidCopies, k.source); err != nil {
 			return false, false, false, err
 		}
 	}
 	if s.Type == Mailbox {
-		by := k.batch.SentBy
 		if k.batch.Sent {
-			by = cmp.Or(by, SentByUse)
+			by = cmp.Or(k.batch.SentBy, SentByUse)
+		} else if by != SentByContent {
+			by = ""
 		}
 		if _, err := k.exec(ctx, qPutMailbox, k.source, k.batch.Use, by); err != nil {
 			return false, false, false, err
 		}
 	}
 	_, err = k.exec(ctx, qSetCursor, c.UIDValidity, c.Highest, c.Lowest, unix(c.Reached), c.SyncToken, c.CTag,
-		c.Complete, k.batch.Total, k.batch.Total, k.batch.Sent, k.source)
+		c.Complete, k.batch.Total, k.batch.Total, k.sent, k.source)
 	if err != nil {
 		return false, false, false, err
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 )
 
 // SentBy is how a mailbox was found to hold sent mail.
@@ -28,7 +29,10 @@ const (
 
 var (
 	qPutMailbox = query(`INSERT INTO mailbox (source_id, use, sent_by) VALUES (?, ?, ?)
-		ON CONFLICT DO UPDATE SET use = excluded.use, sent_by = CASE WHEN excluded.sent_by <> '' THEN excluded.sent_by ELSE sent_by END`)
+		ON CONFLICT DO UPDATE SET use = excluded.use, sent_by = excluded.sent_by`)
+	qSentBy     = query(`SELECT sent_by FROM mailbox WHERE source_id = ?`)
+	qMailboxUse = query(`SELECT m.use, m.sent_by FROM source AS s JOIN mailbox AS m ON m.source_id = s.id
+		WHERE s.account = ? AND s.type = ? AND s.name = ?`)
 	// Mailboxes whose content may decide: all, or one with those of its account
 	// that were decided so before. It does where the mailbox was read to its
 	// end, nobody says what it is for, and the account has no other Sent folder.
@@ -44,6 +48,32 @@ var (
 	qSetSent = query(`UPDATE source SET sent = ? WHERE id = ?`)
 	qSetBy   = query(`UPDATE mailbox SET sent_by = ? WHERE source_id = ?`)
 )
+
+// SetUse notes what a mailbox is for now, as Batch says it, if it was read
+// before and was for something else: a batch comes only where there is new mail.
+func (l *Ledger) SetUse(ctx context.Context, s SourceID, use string, by SentBy) error {
+	b := Batch{Source: s, Use: use, Sent: by != "", SentBy: by, Unsettled: true}
+	var known bool
+	var oldUse string
+	var oldBy SentBy
+	err := l.read(ctx, func(ctx context.Context, t *tx) (err error) {
+		if known, err = t.one(ctx, qMailboxUse, []any{s.Account, s.Type, s.Name}, &oldUse, &oldBy); err != nil {
+			return err
+		}
+		b.Cursor, err = readCursor(ctx, t, s)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read what a mailbox is for: %w", err)
+	}
+	if oldBy == SentByContent {
+		oldBy = ""
+	}
+	if !known || oldUse == use && oldBy == by {
+		return nil
+	}
+	return l.Append(ctx, b)
+}
 
 // findSent works out again which mailboxes hold sent mail by their content, and
 // says whether that changed: all of them where source is 0, else those that a

@@ -197,3 +197,37 @@ func TestSentFolderWithoutMailOfMine(t *testing.T) {
 		})
 	}
 }
+
+// What a mailbox is for is what was said of it last. Where a wrong guess was put
+// right, another may turn out to hold the sent mail.
+func TestSentFolderIsPutRight(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	for _, b := range []ledger.Batch{filed(30, 0), holding("Mistaken")} {
+		if err := l.Append(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := ledger.SourceID{Account: "work", Type: ledger.Mailbox, Name: "Mistaken"}
+	for _, step := range []struct {
+		by   ledger.SentBy
+		want map[string]ledger.SentBy
+	}{
+		{ledger.SentByName, map[string]ledger.SentBy{"Mistaken": ledger.SentByName}},
+		{"", map[string]ledger.SentBy{"Out": ledger.SentByContent}},
+		{ledger.SentByConfiguration, map[string]ledger.SentBy{"Mistaken": ledger.SentByConfiguration}},
+	} {
+		before, err := l.Cursor(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SetUse(t.Context(), id, "", step.by); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := sentBy(t, l); !cmp.Equal(step.want, got) {
+			t.Errorf("told %q: mismatch (-want +got):\n%s", step.by, cmp.Diff(step.want, got))
+		}
+		if after, err := l.Cursor(t.Context(), id); err != nil || after != before {
+			t.Errorf("Cursor() = %+v, %v, want %+v", after, err, before)
+		}
+	}
+}

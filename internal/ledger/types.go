@@ -102,7 +102,8 @@ type Batch struct {
 	Gone    []string // hrefs of calendar objects or cards that a complete answer no longer holds
 	Skipped []Skip
 	// Sent says that this mailbox holds the user's sent mail, and SentBy how
-	// that was found out; "" is taken for the special use.
+	// that was found out; "" is taken for the special use. What the latest batch
+	// says holds.
 	Sent   bool
 	SentBy SentBy
 	// Use is what the server or its name says that the mailbox is for, in lower
