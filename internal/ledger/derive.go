@@ -26,12 +26,13 @@ type reading struct {
 	cancelled   bool
 	series      bool
 	people      []readPerson
-	answered    int  // people whose answer it knows
-	named       bool // somebody was found by name
-	unlisted    int  // people without an address
-	theirs      bool // not by my own hand
-	copies      int  // in mailboxes that are not ignored
-	live        int  // copies that are not gone
+	borrowed    []int64 // addresses that bcc gave it before
+	answered    int     // people whose answer it knows
+	named       bool    // somebody was found by name
+	unlisted    int     // people without an address
+	theirs      bool    // not by my own hand
+	copies      int     // in mailboxes that are not ignored
+	live        int     // copies that are not gone
 	sent        bool
 	undelivered bool
 	account     string
@@ -49,7 +50,7 @@ var (
 		coalesce(u.people, 0), coalesce(u.theirs, 0)
 		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
 		LEFT JOIN unlisted AS u ON u.interaction_id = i.id`)
-	qWorkPeople = query(`SELECT p.interaction_id, p.address_id, a.address, p.role, p.status, p.thing
+	qWorkPeople = query(`SELECT p.interaction_id, p.address_id, a.address, p.role, p.status, p.thing, p.name, p.pos
 		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
 		CROSS JOIN participant AS p ON p.interaction_id = i.id CROSS JOIN address AS a ON a.id = p.address_id`)
 	qWorkCopies = query(`SELECT c.interaction_id, c.source_id, s.account, s.name, s.sent, c.delivered, c.gone
@@ -112,9 +113,14 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 	}
 	err = k.each(ctx, qWorkPeople, []any{groups}, func(scan func(...any) error) error {
 		var row int64
+		var pos int
 		var p readPerson
-		if err := scan(&row, &p.id, &p.Address, &p.Role, &p.Status, &p.Thing); err != nil {
+		if err := scan(&row, &p.id, &p.Address, &p.Role, &p.Status, &p.Thing, &p.Name, &pos); err != nil {
 			return err
+		}
+		if p.Role == RoleBcc && pos >= bccPos {
+			byID[row].borrowed = append(byID[row].borrowed, p.id)
+			return nil
 		}
 		if p.Role == RoleNamed {
 			byID[row].named = true
@@ -157,6 +163,11 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 	slices.SortFunc(rows, preferred)
 	best := rows[0]
+	if best.kind == KindMail {
+		if err := k.bcc(ctx, rows); err != nil {
+			return err
+		}
+	}
 	hidden := k.lens.hides() && (best.kind == KindMail && best.copies == 0 || k.lens.nobody(participants(best.people)))
 	d := derived{source: best.source}
 	present := true
@@ -209,8 +220,54 @@ func participants(people []readPerson) []Participant {
 	return out
 }
 
+// bccPos is the pos of a recipient that a Sent copy alone knows, after all that
+// the message itself names.
+const bccPos = 1 << 19
+
+var (
+	qDropBcc = query(`DELETE FROM participant WHERE interaction_id = ? AND role = 'bcc' AND pos >= 524288`)
+	qAddBcc  = query(`INSERT INTO participant (interaction_id, pos, address_id, role, name) VALUES (?, ?, ?, 'bcc', ?)`)
+)
+
+// bcc gives the best of the readings of a message those in Bcc of its Sent
+// copies: where a relay changed the Message-ID, they are other readings.
+func (k *intake) bcc(ctx context.Context, rows []*reading) error {
+	best := rows[0]
+	known := map[int64]bool{}
+	for _, p := range best.people {
+		known[p.id] = true
+	}
+	var more []readPerson
+	for _, r := range rows[1:] {
+		for _, p := range r.people {
+			if r.sent && p.Role == RoleBcc && !known[p.id] {
+				known[p.id], more = true, append(more, p)
+			}
+		}
+	}
+	for i, r := range rows {
+		give := more
+		if i > 0 {
+			give = nil
+		}
+		if slices.EqualFunc(r.borrowed, give, func(id int64, p readPerson) bool { return id == p.id }) {
+			continue
+		}
+		if _, err := k.exec(ctx, qDropBcc, r.id); err != nil {
+			return err
+		}
+		for n, p := range give {
+			if _, err := k.exec(ctx, qAddBcc, r.id, bccPos+n, p.id, p.Name); err != nil {
+				return err
+			}
+		}
+	}
+	best.people = append(best.people, more...)
+	return nil
+}
+
 // preferred orders the readings of one thing. Mail: the smallest Message-ID,
-// and the Sent copy, which alone has Bcc. Meetings: what a calendar still
+// and the Sent copy. Meetings: what a calendar still
 // holds, a word that it is off, and the copy that knows most people and most of
 // their answers.
 func preferred(a, b *reading) int {

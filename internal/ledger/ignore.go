@@ -186,7 +186,8 @@ func (n *lens) patterns() []string {
 }
 
 var (
-	qRowPeople  = query(`SELECT a.address FROM participant AS p CROSS JOIN address AS a ON a.id = p.address_id WHERE p.interaction_id = ?`)
+	qRowPeople = query(`SELECT a.address FROM participant AS p CROSS JOIN address AS a ON a.id = p.address_id
+		WHERE p.interaction_id = ? AND NOT (p.role = 'bcc' AND p.pos >= 524288)`)
 	qRowSources = query(`SELECT source_id FROM copy WHERE interaction_id = ?`)
 )
 

@@ -61,6 +61,10 @@ func world(t *rapid.T) []ledger.Batch {
 			if rapid.IntRange(0, 5).Draw(t, "other id") == 0 {
 				c.ID = "other-" + m.ID
 			}
+			if s == sent && rapid.IntRange(0, 3).Draw(t, "hidden") == 0 {
+				hidden := ledger.Participant{Address: strings.ToLower(address.Draw(t, "bcc")), Role: ledger.RoleBcc}
+				c.People = append(slices.Clone(c.People), hidden)
+			}
 			if rapid.IntRange(0, 5).Draw(t, "noise") == 0 {
 				c.Noise = "list-id"
 			}

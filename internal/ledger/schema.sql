@@ -148,6 +148,8 @@ CREATE TABLE participant (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX participant_address ON participant (address_id);
 -- Rows with the role 'named' are derived: whom the title of a lonely meeting names.
+-- So are those with the role 'bcc' and a pos from 524288: whom another reading of
+-- the message, a Sent copy, has in Bcc.
 CREATE INDEX participant_named ON participant (interaction_id, address_id) WHERE role = 'named';
 
 CREATE TABLE unlisted (

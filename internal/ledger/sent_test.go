@@ -198,6 +198,38 @@ func TestSentFolderWithoutMailOfMine(t *testing.T) {
 	}
 }
 
+// Whom I wrote to in Bcc stands in the Sent copy alone, which is no other
+// message if a relay gave the delivered one another Message-ID.
+func TestBccOfAChangedMessageID(t *testing.T) {
+	mine := mail("zz@client.example", day(0), "me@example.com > ana@example.org ; ; bob@example.net", "Hello")
+	theirs := mail("aa@relay.example", day(0), "me@example.com > ana@example.org", "Hello")
+	mine.Fingerprint, theirs.Fingerprint = "same", "same"
+	for name, order := range map[string][]ledger.SourceID{"sent first": {sent, inbox}, "delivered first": {inbox, sent}} {
+		t.Run(name, func(t *testing.T) {
+			l := openLedger(t, t.TempDir(), me)
+			for _, s := range order {
+				appendMail(t, l, s, map[ledger.SourceID]ledger.Mail{sent: mine, inbox: theirs}[s])
+			}
+			for _, when := range []string{"appended", "rebuilt"} {
+				d, err := l.Contact(t.Context(), "bob@example.net")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d.Out != 1 || len(d.Timeline) != 1 {
+					t.Fatalf("%s: %d mails to them in a timeline of %d, want 1", when, d.Out, len(d.Timeline))
+				}
+				want := []string{"me@example.com", "ana@example.org", "bob@example.net"}
+				if diff := cmp.Diff(want, d.Timeline[0].Addresses); diff != "" || d.Timeline[0].Evidence.ID != theirs.ID {
+					t.Errorf("%s: known as %s, addresses mismatch (-want +got):\n%s", when, d.Timeline[0].Evidence.ID, diff)
+				}
+				if err := l.Rebuild(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // What a mailbox is for is what was said of it last. Where a wrong guess was put
 // right, another may turn out to hold the sent mail.
 func TestSentFolderIsPutRight(t *testing.T) {
