@@ -230,6 +230,27 @@ func TestBccOfAChangedMessageID(t *testing.T) {
 	}
 }
 
+// Mail that is in two accounts may be answered from either: both are told.
+func TestMailInTwoAccounts(t *testing.T) {
+	m := mail("a@x", day(0), "ana@example.org > me@example.com", "Question?")
+	for name, order := range map[string][]ledger.SourceID{"one first": {inbox, home}, "the other first": {home, inbox}} {
+		t.Run(name, func(t *testing.T) {
+			l := openLedger(t, t.TempDir(), me)
+			appendMail(t, l, sent, mail("b@x", day(-9), "me@example.com > ana@example.org", "Hello"))
+			for _, s := range order {
+				appendMail(t, l, s, m)
+			}
+			s := snapshot(t, l, time.Time{})
+			if !slices.Equal(s.Unsent, []string{"home"}) || len(s.Contacts) != 1 || len(s.Contacts[0].Unanswered) != 1 {
+				t.Fatalf("without sent mail: %v, contacts %+v; want home, and a mail that waits", s.Unsent, s.Contacts)
+			}
+			if got := s.Contacts[0].Unanswered[0].Accounts; !slices.Equal(got, []string{"home", "work"}) {
+				t.Errorf("found in %v, want home and work", got)
+			}
+		})
+	}
+}
+
 // What a mailbox is for is what was said of it last. Where a wrong guess was put
 // right, another may turn out to hold the sent mail.
 func TestSentFolderIsPutRight(t *testing.T) {

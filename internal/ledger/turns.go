@@ -113,9 +113,11 @@ func (p *portrait) unanswered(ctx context.Context, opener item) error {
 	if over, err := p.fated(ctx, opener.evidence.Names()); over || err != nil {
 		return err
 	}
-	p.out.Unanswered = append(p.out.Unanswered, planner.Turn{
-		Evidence: opener.evidence, Recipients: opener.toCount, Later: thread.later,
-	})
+	turn := planner.Turn{Evidence: opener.evidence, Recipients: opener.toCount, Later: thread.later}
+	if turn.Accounts, err = p.accounts(ctx, opener); err != nil {
+		return err
+	}
+	p.out.Unanswered = append(p.out.Unanswered, turn)
 	return nil
 }
 
@@ -132,8 +134,23 @@ func (p *portrait) outstanding(ctx context.Context, opener item) error {
 	if turn.Mailing, err = p.mailing(ctx, opener); err != nil {
 		return err
 	}
+	if turn.Accounts, err = p.accounts(ctx, opener); err != nil {
+		return err
+	}
 	p.out.Outstanding = append(p.out.Outstanding, turn)
 	return nil
+}
+
+var qAccounts = query(`SELECT DISTINCT s.account FROM interaction AS o CROSS JOIN copy AS c ON c.interaction_id = o.id
+	CROSS JOIN source AS s ON s.id = c.source_id WHERE o.group_id = ? ORDER BY s.account`)
+
+// accounts are those in which a message was found, nil if that is one.
+func (p *portrait) accounts(ctx context.Context, it item) ([]string, error) {
+	all, err := p.t.strings(ctx, qAccounts, it.group)
+	if len(all) < 2 {
+		return nil, err
+	}
+	return all, err
 }
 
 // maxMailing is how many people the same subject may go to in a day before it

@@ -396,3 +396,28 @@ func TestLongTextKeepsItsCode(t *testing.T) {
 	}
 	t.Error("nothing is written")
 }
+
+// Mail that is also in an account whose sent mail was not found may have been
+// answered from there.
+func TestMailInAnAccountWithoutSentMail(t *testing.T) {
+	asked := friend("bo@example.org")
+	asked.Outstanding = []planner.Turn{{Evidence: mailFrom("q-bo", "bo@example.org", at(11, 9)), Recipients: 1}}
+	asked.LastOut = asked.Outstanding[0].Evidence
+	for _, test := range []struct {
+		accounts []string
+		want     int
+	}{{nil, 2}, {[]string{"home", "work"}, 2}, {[]string{"home", "zwei"}, 0}} {
+		s := settled(asking("ana@example.org"), asked)
+		s.Unsent = []string{"zwei"}
+		s.Contacts[0].Unanswered[0].Accounts, s.Contacts[1].Outstanding[0].Accounts = test.accounts, test.accounts
+		got := 0
+		for _, f := range planner.Plan(s, planner.DefaultPolicy(), at(18, 18)).FollowUps {
+			if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting {
+				got++
+			}
+		}
+		if got != test.want {
+			t.Errorf("in %v: %d follow-ups about replies, want %d", test.accounts, got, test.want)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func findReplyOwed(p *pass, q *person) []*candidate {
 		}
 		c := p.candidate(ReplyOwed, q, t.Evidence, "", p.cal.businessAfter(t.At, delay))
 		c.shown.Days, c.shown.Touch = delay, touch
-		c.block = p.unsent(t.Account)
+		c.block = p.unsent(append([]string{t.Account}, t.Accounts...))
 		if c.block == "" && q.Broadcaster {
 			c.block = "their last three mails had no answer of yours and answered nothing"
 		}
@@ -225,7 +225,7 @@ func findAwaiting(p *pass, q *person) []*candidate {
 			f.Days = awaitingDelay
 		}
 		c.Due = p.cal.businessAfter(e.At, f.Days)
-		c.block = p.unsent(e.Account)
+		c.block = p.unsent(append([]string{e.Account, t.Account}, t.Accounts...))
 		found = append(found, c)
 	}
 	return found
@@ -390,10 +390,13 @@ func (p *pass) candidate(r Rule, q *person, e Evidence, step string, due time.Ti
 
 func (p *pass) address(q *person, e Evidence) string { return cmp.Or(e.Address, q.who) }
 
-// unsent says why no rule about replies runs on an account (SPEC I14).
-func (p *pass) unsent(account string) string {
-	if slices.Contains(p.snapshot.Unsent, account) {
-		return "the sent mail of the account " + account + " has not been found"
+// unsent says why no rule about replies runs on mail that is in these accounts
+// (SPEC I14).
+func (p *pass) unsent(accounts []string) string {
+	for _, a := range accounts {
+		if slices.Contains(p.snapshot.Unsent, a) {
+			return "the sent mail of the account " + a + " has not been found"
+		}
 	}
 	return ""
 }

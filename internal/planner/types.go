@@ -187,6 +187,9 @@ type Turn struct {
 	Nudges     []Evidence // Outstanding only: my later messages in it, oldest first
 	Mailing    bool       // the same subject went to more than 5 people that day
 	Later      time.Time  // newest message in the thread
+	// Accounts are all that the message was found in, where there are several.
+	// The user may answer from any.
+	Accounts []string `json:",omitempty"`
 }
 
 // Date is a civil date, "2026-05-12".
