@@ -53,7 +53,7 @@ func (k *intake) takeCards(ctx context.Context, wasComplete bool) error {
 		}
 	}
 	for _, href := range k.batch.Gone {
-		if err := k.dropObject(ctx, href); err != nil {
+		if _, err := k.exec(ctx, qDropObject, k.source, href); err != nil {
 			return err
 		}
 		if err := k.dropCard(ctx, href, start); err != nil {
@@ -69,7 +69,7 @@ func (k *intake) takeCards(ctx context.Context, wasComplete bool) error {
 // takeCard replaces what the card said before, and notes the addresses whose
 // holder may be another now.
 func (k *intake) takeCard(ctx context.Context, c *Card, start map[string]bool) error {
-	if err := k.putObject(ctx, c.Href, c.ETag); err != nil {
+	if _, err := k.exec(ctx, qPutObject, k.source, c.Href, c.ETag); err != nil {
 		return err
 	}
 	before, err := cards(ctx, k.tx, qCard, k.source, c.Href)

@@ -13,7 +13,6 @@ const ownPrefix = "syncd-"
 var (
 	qPutObject  = query(`INSERT INTO object (source_id, href, etag) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET etag = excluded.etag`)
 	qDropObject = query(`DELETE FROM object WHERE source_id = ? AND href = ?`)
-	qUnskip     = query(`DELETE FROM skipped WHERE source_id = ? AND place = ?`)
 	qHrefCopies = query(`SELECT c.interaction_id, c.gone, i.at, i.end_at, i.evidence FROM copy AS c JOIN interaction AS i ON i.id = c.interaction_id
 		WHERE c.source_id = ? AND c.href = ?`)
 	qDropCopy   = query(`DELETE FROM copy WHERE interaction_id = ? AND source_id = ? AND href = ?`)
@@ -46,7 +45,7 @@ func (k *intake) takeObjects(ctx context.Context) error {
 // takeObject replaces what the object said before. Rows that no object bears
 // out any more stay, but are not current.
 func (k *intake) takeObject(ctx context.Context, o *Object) error {
-	if err := k.putObject(ctx, o.Href, o.ETag); err != nil {
+	if _, err := k.exec(ctx, qPutObject, k.source, o.Href, o.ETag); err != nil {
 		return err
 	}
 	if err := k.takeAbsences(ctx, o.Href, o.Absences); err != nil {
@@ -104,7 +103,7 @@ func (k *intake) takeObject(ctx context.Context, o *Object) error {
 // lose takes back what was not over in an object that vanished. A meeting that
 // had ended stays: old calendars get pruned (SPEC section 2.2).
 func (k *intake) lose(ctx context.Context, href string) error {
-	if err := k.dropObject(ctx, href); err != nil {
+	if _, err := k.exec(ctx, qDropObject, k.source, href); err != nil {
 		return err
 	}
 	if err := k.takeAbsences(ctx, href, nil); err != nil {
@@ -194,22 +193,4 @@ func (k *intake) meetingRow(ctx context.Context, m *MeetingInstance) (int64, err
 		}
 	}
 	return row, k.relinkRow(ctx, row, KindMeeting, evidence, "", nil)
-}
-
-// putObject notes the version of an object that was read.
-func (k *intake) putObject(ctx context.Context, href, etag string) error {
-	_, err := k.exec(ctx, qPutObject, k.source, href, etag)
-	if err == nil {
-		_, err = k.exec(ctx, qUnskip, k.source, href)
-	}
-	return err
-}
-
-// dropObject forgets an object that is gone.
-func (k *intake) dropObject(ctx context.Context, href string) error {
-	_, err := k.exec(ctx, qDropObject, k.source, href)
-	if err == nil {
-		_, err = k.exec(ctx, qUnskip, k.source, href)
-	}
-	return err
 }
