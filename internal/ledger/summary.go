@@ -166,9 +166,11 @@ func (p *portrait) read(ctx context.Context) error {
 	var address int64
 	var names []byte
 	e := &it.evidence
-	into := []any{&it.id, &kind, &evidence, &e.ID, &at, &end, &known, &e.Subject, &direction, &it.direct, &it.topic,
+	into := []any{
+		&it.id, &kind, &evidence, &e.ID, &at, &end, &known, &e.Subject, &direction, &it.direct, &it.topic,
 		&it.opens, &it.stands, &it.organised, &it.organiser, &it.people, &it.toCount, &it.first, &it.thread,
-		&role, &status, &thing, &it.name, &address, &e.Account, &it.group, &it.parent, &names}
+		&role, &status, &thing, &it.name, &address, &e.Account, &it.group, &it.parent, &names,
+	}
 	err := p.t.each(ctx, qItems, []any{p.id}, func(scan func(...any) error) (err error) {
 		if err := scan(into...); err != nil {
 			return err
