@@ -62,7 +62,33 @@ func Plan(snap planner.Snapshot, cfg *config.Config, health []ledger.SourceHealt
 	case snap.FirstRunAt.IsZero():
 		snap.FirstRunAt = now
 	}
+	snap.Whole = whole(cfg, health)
 	return hold(planner.Plan(snap, cfg.Policy(), now), cfg, health, now)
+}
+
+// whole reports whether all history of what the servers list is in. What a server
+// does not list any more, or the configuration leaves out, is not waited for;
+// where none has listed anything yet, nothing is known to be left out.
+func whole(cfg *config.Config, health []ledger.SourceHealth) bool {
+	listed := map[ledger.SourceID]bool{}
+	for _, h := range health {
+		if h.Source.Name == "" {
+			listed[h.Source] = h.Listed
+		}
+	}
+	some := false
+	for _, h := range health {
+		connection := h.Source
+		connection.Name = ""
+		if h.Source.Name == "" || !Current(cfg, h.Source) || listed[connection] && !h.Listed {
+			continue
+		}
+		if !h.Complete {
+			return false
+		}
+		some = true
+	}
+	return some
 }
 
 // side is how far one side of an account has been read.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"syncd/internal/config"
 	"syncd/internal/ledger"
 )
 
@@ -47,5 +48,33 @@ func TestSideOf(t *testing.T) {
 	failing.Error, failing.FailingSince = "no answer", now.Add(-patience)
 	if x := sideOf([]ledger.SourceHealth{failing}, connection.Source, now); !x.silent(now) || x.silent(now.Add(-time.Minute)) {
 		t.Error("silent is not after an hour")
+	}
+}
+
+// What was begun and is not listed any more, or belongs to an account that left,
+// is not waited for.
+func TestWhole(t *testing.T) {
+	cfg := &config.Config{Accounts: []config.Account{{Name: "a", IMAP: &config.IMAP{}}}}
+	row := func(account, name string, listed, complete bool) ledger.SourceHealth {
+		return ledger.SourceHealth{Source: ledger.SourceID{Account: account, Type: ledger.Mailbox, Name: name}, Listed: listed, Complete: complete}
+	}
+	asked, inbox := row("a", "", true, false), row("a", "INBOX", true, true)
+	for _, test := range []struct {
+		name   string
+		health []ledger.SourceHealth
+		want   bool
+	}{
+		{"nothing", nil, false},
+		{"all in", []ledger.SourceHealth{asked, inbox}, true},
+		{"one to come", []ledger.SourceHealth{asked, inbox, row("a", "Old", true, false)}, false},
+		{"one left out half read", []ledger.SourceHealth{asked, inbox, row("a", "Old", false, false)}, true},
+		{"no listing yet, half read", []ledger.SourceHealth{row("a", "INBOX", false, true), row("a", "Old", false, false)}, false},
+		{"no listing yet, all in", []ledger.SourceHealth{row("a", "INBOX", false, true)}, true},
+		{"an account that left", []ledger.SourceHealth{asked, inbox, row("b", "", true, false), row("b", "INBOX", true, false)}, true},
+		{"nothing but an account that left", []ledger.SourceHealth{row("b", "", true, false), row("b", "INBOX", true, true)}, false},
+	} {
+		if got := whole(cfg, test.health); got != test.want {
+			t.Errorf("%s: whole = %v, want %v", test.name, got, test.want)
+		}
 	}
 }

@@ -21,6 +21,8 @@ const writtenSpan = 15 * 24 * time.Hour
 // transaction: meetings are over that ended by then. What is dated after cut, or
 // could not be known then, is hidden; the zero cut hides nothing.
 //
+// Whether all history is in (Whole) is left for who knows the configuration.
+//
 // Contacts come from their stored summaries where those hold at that time, and
 // are worked out from the rows where not.
 func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snapshot, error) {
@@ -356,7 +358,7 @@ func holder(ctx context.Context, t *tx, address string) (planner.ContactID, erro
 
 // A source without a name is the connection to a server, not what it holds.
 var (
-	qSourceStates = query(`SELECT account, type, min(complete) FROM source WHERE name <> '' GROUP BY account, type ORDER BY account`)
+	qMailAccounts = query(`SELECT DISTINCT account FROM source WHERE name <> '' AND type = 'mailbox' ORDER BY account`)
 	// The mailboxes of an account that may show that its sent mail is read:
 	// those taken for Sent folders, and those that hold all mail.
 	qMaySend = query(`SELECT s.id, s.name FROM source AS s LEFT JOIN mailbox AS b ON b.source_id = s.id
@@ -367,23 +369,7 @@ var (
 )
 
 func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
-	s.Whole = true
-	some := false
-	var mail []string
-	err := t.each(ctx, qSourceStates, nil, func(scan func(...any) error) error {
-		var account string
-		var typ SourceType
-		var complete bool
-		if err := scan(&account, &typ, &complete); err != nil {
-			return err
-		}
-		some = true
-		s.Whole = s.Whole && complete
-		if typ == Mailbox {
-			mail = append(mail, account)
-		}
-		return nil
-	})
+	mail, err := t.strings(ctx, qMailAccounts)
 	if err != nil {
 		return err
 	}
@@ -396,7 +382,6 @@ func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) er
 			s.Unsent = append(s.Unsent, account)
 		}
 	}
-	s.Whole = s.Whole && some
 	first, err := getMetaTime(ctx, t, metaFirstRun)
 	if !first.After(v.cut) {
 		s.FirstRunAt = first
