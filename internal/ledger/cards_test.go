@@ -138,6 +138,25 @@ func TestWhatACardSays(t *testing.T) {
 	}
 }
 
+// Whose card is new may have been there before, among others.
+func TestSeenBeforeTheCard(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("a@x", day(2), "me@example.com > a@x b@x c@x d@x e@x f@x g@x h@x ana@example.org", "To all of you"))
+	appendMail(t, l, inbox, mail("b@x", day(1), "zoe@example.org > me@example.com ; bob@example.org", "Hi"))
+	appendCards(t, l, day(3), nil)
+	appendCards(t, l, day(4), nil, card("1", "Ana Lima", "ana@example.org"), card("2", "Bob Wu", "bob@example.org"), card("3", "Cara Oh", "cara@example.org"))
+	got := map[string]time.Time{}
+	for _, c := range snapshot(t, l, time.Time{}).Contacts {
+		got[c.Name] = c.SeenAt
+		if !c.FirstAt.IsZero() {
+			t.Errorf("%s: FirstAt = %v, want none", c.Name, c.FirstAt)
+		}
+	}
+	if diff := cmp.Diff(map[string]time.Time{"Ana Lima": day(2), "Bob Wu": day(1), "Cara Oh": {}}, got); diff != "" {
+		t.Errorf("SeenAt mismatch (-want +got):\n%s", diff)
+	}
+}
+
 func newCards(t *testing.T, l *ledger.Ledger) map[string]time.Time {
 	t.Helper()
 	out := map[string]time.Time{}

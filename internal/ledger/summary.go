@@ -200,7 +200,9 @@ func (p *portrait) read(ctx context.Context) error {
 	// Who is in To and Cc, or organises and attends, was there once: the part
 	// that says more comes first.
 	p.items = slices.CompactFunc(p.items, func(a, b item) bool { return a.id == b.id })
-	p.out.seen = len(p.items)
+	if p.out.seen = len(p.items); p.out.seen > 0 {
+		p.out.SeenAt = p.items[0].evidence.At
+	}
 	return nil
 }
 

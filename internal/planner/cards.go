@@ -86,7 +86,7 @@ func (p *pass) followedUp(q *person) bool {
 // card and nothing else.
 func findNewCard(p *pass, q *person) []*candidate {
 	at := q.NewCard.At
-	if q.NewCard.IsZero() || !p.clock.reached(at) || !q.FirstAt.IsZero() || !q.LastOut.IsZero() || len(q.ahead) > 0 {
+	if q.NewCard.IsZero() || !p.clock.reached(at) || !q.FirstAt.IsZero() || !q.SeenAt.IsZero() && q.SeenAt.Before(at) || !q.LastOut.IsZero() || len(q.ahead) > 0 {
 		return nil
 	}
 	c := p.candidate(FirstMeeting, q, q.NewCard, "", p.soonAfter(at))

@@ -178,4 +178,15 @@ func TestNamesakeOfLongAgo(t *testing.T) {
 	check(t, planner.Plan(s, p, at(25, 18)), "write cadence w-ana@example.org")
 	s.Contacts[1].Muted = true
 	check(t, planner.Plan(s, p, at(12, 18)), "write cadence w-ana@example.org")
+
+// Who was seen before the card came, if only among others, is no new person. What
+// they stand by in afterwards takes nothing back.
+func TestNewCardOfSomebodySeen(t *testing.T) {
+	s := imported(1)
+	s.Contacts[0].SeenAt = at(12, 8)
+	check(t, planner.Plan(s, planner.DefaultPolicy(), at(12, 12)))
+	s.Contacts[0].SeenAt = at(12, 10)
+	check(t, planner.Plan(s, planner.DefaultPolicy(), at(12, 12)), "write first-meeting card-0")
+	s.Open = []planner.Open{entry(planner.FirstMeeting, s.Contacts[0].NewCard)}
+	check(t, planner.Plan(s, planner.DefaultPolicy(), at(13, 8)), "open first-meeting card-0")
 }

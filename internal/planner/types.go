@@ -119,6 +119,7 @@ type Contact struct {
 	Apart []string `json:",omitzero"`
 
 	FirstAt  time.Time // the oldest known direct interaction
+	SeenAt   time.Time // the oldest of any weight: also a Cc, or a mail to many; cards are none
 	Out, In  int       // direct mails from me, and to me
 	Met      int       `json:",omitzero"` // meetings that count and are over
 	Threads  int       // distinct threads of direct mail
