@@ -20,7 +20,6 @@ const ahead = 366 * 24 * time.Hour
 // Bounds of what anyone may send us. Whoever invites thousands for every day
 // makes millions of participants of a few kilobytes.
 const (
-	maxText   = 500       // of titles and names
 	maxUID    = 1000      // octets; it is stored with every instance
 	maxPeople = 100       // of one event; a meeting of so many moves no clock
 	maxShares = 100_000   // meetings of one object times the people in each
@@ -110,7 +109,7 @@ type content struct {
 }
 
 func contentOf(e *ical.Event, writable bool) *content {
-	k := &content{title: short(e.Summary), location: short(e.Location), counts: counts(*e)}
+	k := &content{title: ical.Line(e.Summary), location: ical.Line(e.Location), counts: counts(*e)}
 	if !k.counts {
 		return k
 	}
@@ -168,13 +167,13 @@ func people(e *ical.Event) []ledger.Participant {
 				p.Status = a.PartStat
 			}
 			if p.Name == "" {
-				p.Name = short(a.Name)
+				p.Name = ical.Line(a.Name)
 			}
 			return
 		}
 		at[address] = len(list)
 		list = append(list, ledger.Participant{
-			Address: address, Name: short(a.Name), Role: role, Status: a.PartStat, Thing: thing(a),
+			Address: address, Name: ical.Line(a.Name), Role: role, Status: a.PartStat, Thing: thing(a),
 		})
 	}
 	add(e.Organizer, ledger.RoleOrganizer)
@@ -224,15 +223,6 @@ func thing(a ical.Attendee) bool {
 	}
 	address := ledger.ASCII(a.Address)
 	return a.Role == "NON-PARTICIPANT" || strings.HasSuffix(address, ".calendar.google.com") || roomAddress.MatchString(address)
-}
-
-// short is text on one line, without control characters, of bounded length.
-func short(s string) string {
-	s = oneLine(ical.Clean(s))
-	if r := []rune(s); len(r) > maxText {
-		return string(r[:maxText])
-	}
-	return s
 }
 
 // object reads a calendar object into what the ledger takes: the latest of its

@@ -16,7 +16,6 @@ import (
 
 // Bounds of what is kept of a card.
 const (
-	maxText    = 500    // characters of a name or a title
 	maxUID     = 1000   // octets
 	maxMany    = 100    // addresses, nicknames, categories, parts of a name
 	maxEmail   = 4096   // octets
@@ -91,7 +90,7 @@ func (r *reading) first(name string) string {
 }
 
 // line is the first value of a property that says anything, on one line.
-func (r *reading) line(name string) string { return oneLine(r.first(name)) }
+func (r *reading) line(name string) string { return ical.Line(r.first(name)) }
 
 // list is what stands in a property of many values, each once.
 func (r *reading) list(name string) []string {
@@ -99,7 +98,7 @@ func (r *reading) list(name string) []string {
 	seen := map[string]bool{}
 	for _, f := range r.from[name] {
 		for _, v := range split(f.Value, ',') {
-			if v = oneLine(v); v != "" && !seen[v] && len(all) < maxMany {
+			if v = ical.Line(v); v != "" && !seen[v] && len(all) < maxMany {
 				seen[v] = true
 				all = append(all, v)
 			}
@@ -119,7 +118,7 @@ func (r *reading) name(addresses []string) string {
 		return s != ""
 	}
 	for _, f := range r.from["FN"] {
-		if name := oneLine(unescape(f.Value)); isName(name) {
+		if name := ical.Line(unescape(f.Value)); isName(name) {
 			return name
 		}
 	}
@@ -131,7 +130,7 @@ func (r *reading) name(addresses []string) string {
 				parts = append(parts, list[i])
 			}
 		}
-		if name := oneLine(strings.Join(parts, " ")); isName(name) {
+		if name := ical.Line(strings.Join(parts, " ")); isName(name) {
 			return name
 		}
 	}
@@ -187,7 +186,7 @@ func (r *reading) circle() string {
 			if len(line) < len(key) || !strings.EqualFold(line[:len(key)], key) {
 				continue
 			}
-			if circle := strings.ToLower(oneLine(line[len(key):])); circle != "" {
+			if circle := strings.ToLower(ical.Line(line[len(key):])); circle != "" {
 				return circle
 			}
 		}
@@ -200,22 +199,34 @@ func (r *reading) org() string {
 	for _, f := range r.from["ORG"] {
 		var parts []string
 		for _, v := range split(f.Value, ';') {
-			if v = oneLine(v); v != "" {
+			if v = ical.Line(v); v != "" {
 				parts = append(parts, v)
 			}
 		}
 		if len(parts) > 0 {
-			return oneLine(strings.Join(parts, ", "))
+			return ical.Line(strings.Join(parts, ", "))
 		}
 	}
 	return ""
 }
 
-// members are the UIDs in a group of cards: as RFC 6350 section 6.6.5 has it, and
-// as Apple has it in vCard 3.0.
+// person reports whether the card is of a person: not of a group, a company, a
+// place or a thing (RFC 6350 section 6.1.4, and what Apple writes in vCard 3.0).
+func (r *reading) person() bool {
+	for _, name := range []string{"KIND", "X-ADDRESSBOOKSERVER-KIND", "X-ABSHOWAS"} {
+		switch strings.ToLower(r.first(name)) {
+		case "group", "org", "company", "location", "device", "application":
+			return false
+		}
+	}
+	return true
+}
+
+// members are the UIDs in a group of cards, as RFC 6350 section 6.6.5 has it and
+// as Apple has it in vCard 3.0: none of what is neither a group nor a person, nil
+// of a person.
 func (r *reading) members() []string {
-	apple := strings.EqualFold(r.first("X-ADDRESSBOOKSERVER-KIND"), "group")
-	if !apple && !strings.EqualFold(r.first("KIND"), "group") {
+	if r.person() {
 		return nil
 	}
 	all := []string{}
@@ -355,17 +366,4 @@ func split(s string, separator byte) []string {
 		}
 	}
 	return append(all, unescape(s[start:]))
-}
-
-// oneLine is text on one line, without control characters, of bounded length.
-func oneLine(s string) string {
-	const enough = 8 * maxText
-	if len(s) > enough {
-		s = strings.ToValidUTF8(s[:enough], "")
-	}
-	s = strings.Join(strings.Fields(ical.Clean(s)), " ")
-	if r := []rune(s); len(r) > maxText {
-		return string(r[:maxText])
-	}
-	return s
 }

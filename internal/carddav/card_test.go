@@ -84,6 +84,12 @@ func TestRead(t *testing.T) {
 			"",
 		},
 		{"an empty group", vcf("VERSION:4.0", "KIND:GROUP", "FN:Nobody"), ledger.Card{Name: "Nobody", Members: []string{}}, ""},
+		{"Apple's company", vcf("VERSION:3.0", "N:;;;;", "FN:Pizza Roma", "ORG:Pizza Roma;", "X-ABShowAs:COMPANY"), ledger.Card{Name: "Pizza Roma", Org: "Pizza Roma", Members: []string{}}, ""},
+		{"an organisation", vcf("VERSION:4.0", "KIND:org", "FN:Pizza Roma"), ledger.Card{Name: "Pizza Roma", Members: []string{}}, ""},
+		{"a place", vcf("VERSION:4.0", "KIND:Location", "FN:Room 1"), ledger.Card{Name: "Room 1", Members: []string{}}, ""},
+		{"a thing", vcf("VERSION:4.0", "KIND:device", "FN:Printer"), ledger.Card{Name: "Printer", Members: []string{}}, ""},
+		{"a program", vcf("VERSION:4.0", "KIND:application", "FN:Builds"), ledger.Card{Name: "Builds", Members: []string{}}, ""},
+		{"a person, said so", vcf("VERSION:4.0", "KIND:individual", "FN:Ana"), ledger.Card{Name: "Ana"}, ""},
 		{"control characters", vcf("FN:A\u202eb\x01c\\nd"), ledger.Card{Name: "Abc d"}, ""},
 	}
 	for _, test := range tests {

@@ -22,7 +22,7 @@ var wanted = func() map[string]bool {
 	for _, name := range []string{
 		"FN", "N", "NICKNAME", "EMAIL", "BDAY", "ANNIVERSARY", "X-ANNIVERSARY", "X-EVOLUTION-ANNIVERSARY",
 		"X-ABDATE", "X-ABLABEL", "CATEGORIES", "ORG", "TITLE", "NOTE", "UID", "REV", "KIND", "MEMBER",
-		"X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER",
+		"X-ABSHOWAS", "X-ADDRESSBOOKSERVER-KIND", "X-ADDRESSBOOKSERVER-MEMBER",
 	} {
 		set[name] = true
 	}

@@ -368,7 +368,7 @@ func (d *decoder) checkRules(c *Config) {
 // laterRules are rules of the documentation that this version does not have.
 var laterRules = []planner.Rule{
 	"promise", "thanks", "intro-received", "second-step", "their-promise", "intro-given", "milestone",
-	"how-did-it-go", "close-the-loop", "dormant", "card-sweep", "new-cards",
+	"how-did-it-go", "close-the-loop", "dormant", "card-sweep",
 }
 
 // checkCA looks into a file of certificates now, rather than at the first

@@ -57,6 +57,24 @@ var escaper = strings.NewReplacer(`\`, `\\`, `;`, `\;`, `,`, `\,`, "\n", `\n`)
 // escape writes s as TEXT. It cleans s first, so no line can end inside.
 func escape(s string) string { return escaper.Replace(Clean(s)) }
 
+// maxLine bounds what Line returns, in characters.
+const maxLine = 500
+
+// Line returns text on one line, as names and titles are kept: clean, blanks
+// made one, without characters of no width, at most 500 characters.
+func Line(s string) string {
+	if enough := 8 * maxLine; len(s) > enough {
+		s = strings.ToValidUTF8(s[:enough], "")
+	}
+	s = strings.Join(strings.Fields(noWidth.Replace(Clean(s))), " ")
+	if r := []rune(s); len(r) > maxLine {
+		return string(r[:maxLine])
+	}
+	return s
+}
+
+var noWidth = strings.NewReplacer("\u200b", "", "\u2060", "")
+
 // Clean returns s as the writer stores it: valid UTF-8 with line feeds as its
 // only line ends, a tab made a space, and without control and bidirectional
 // formatting characters, which could forge lines or turn a name around.

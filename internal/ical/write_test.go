@@ -407,3 +407,16 @@ func TestKhalReads(t *testing.T) {
 		t.Errorf("khal (-want +got):\n%s", diff)
 	}
 }
+
+func TestLine(t *testing.T) {
+	for text, want := range map[string]string{
+		" Ana\u200b \r\n\tLima\u00a0": "Ana Lima",
+		"A\u202eb\x01c\nd":            "Abc d",
+		strings.Repeat("é ", 100_000): strings.Repeat("é ", 250),
+		strings.Repeat("é", 100_000):  strings.Repeat("é", 500),
+	} {
+		if got := ical.Line(text); got != want {
+			t.Errorf("Line(%.20q) = %q, want %q", text, got, want)
+		}
+	}
+}

@@ -93,7 +93,7 @@ func (c *Card) same(o *Card) bool {
 		c.group() == o.group() && slices.Equal(c.Members, o.Members)
 }
 
-// group reports whether the card is of a group of people.
+// group reports whether the card is of no person: most often of a group.
 func (c *Card) group() bool { return c.Members != nil }
 
 func (k *intake) dropCard(ctx context.Context, href string, start map[string]bool) error {

@@ -63,6 +63,7 @@ func TestCardsMakeAndJoinContacts(t *testing.T) {
 		card("1", "Ana Lima", "ana@example.org", "ana.lima@example.net"),
 		card("2", "Ana L.", "ana.lima@example.net", "ana@example.net"),
 		card("3", "Bob Wu"),
+		ledger.Card{Href: "/cards/5.vcf", ETag: `"1"`, UID: "5", Name: "Pizza Roma", Addresses: []string{"info@example.org"}, Members: []string{}},
 		card("4", "Maria Ey", "me@example.com", "maria@example.net"))
 	sameContacts(t, l, "Ana Lima: ana.lima@example.net ana@example.net ana@example.org", "Bob Wu:")
 	ana := contact(t, l, time.Time{}, "ana@example.net")
@@ -75,7 +76,7 @@ func TestCardsMakeAndJoinContacts(t *testing.T) {
 	appendCards(t, l, day(4), []string{"/cards/1.vcf", "/cards/3.vcf"})
 	sameContacts(t, l, "Ana L.: ana@example.net", "Ana: ana@example.org")
 	known, err := l.Objects(t.Context(), book)
-	if diff := cmp.Diff(map[string]string{"/cards/2.vcf": `"1"`, "/cards/4.vcf": `"1"`}, known); err != nil || diff != "" {
+	if diff := cmp.Diff(map[string]string{"/cards/2.vcf": `"1"`, "/cards/4.vcf": `"1"`, "/cards/5.vcf": `"1"`}, known); err != nil || diff != "" {
 		t.Errorf("Objects() mismatch, %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -251,7 +251,7 @@ CREATE TABLE card (
 	org        TEXT NOT NULL,
 	title      TEXT NOT NULL,
 	rev_at     INTEGER,        -- when it says it was changed last
-	members    TEXT NOT NULL,  -- JSON: the UIDs of those in a group; null for a person
+	members    TEXT NOT NULL,  -- JSON: the UIDs of those in a group, [] for a company; null for a person
 	PRIMARY KEY (source_id, href)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX card_uid ON card (uid);

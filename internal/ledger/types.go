@@ -143,7 +143,7 @@ type Object struct {
 }
 
 // Card is a vCard (RFC 6350) in an address book: a person, or with Members a
-// group of them.
+// group of them or, with none in it, a company, place or thing.
 type Card struct {
 	Href, ETag string
 	UID        string // as the card gives it; its href where it has none
@@ -157,7 +157,8 @@ type Card struct {
 	Org, Title string
 	Rev        time.Time // REV; zero if unknown
 	// Members are the UIDs of those in a group, whose name is Name (RFC 6350
-	// section 6.6.5, and Apple's X-ADDRESSBOOKSERVER-MEMBER); nil for a person.
+	// section 6.6.5, and Apple's X-ADDRESSBOOKSERVER-MEMBER); nil for a person,
+	// and for nobody else.
 	Members []string
 }
 
