@@ -142,7 +142,7 @@ func (a *app) contacts(ctx context.Context, all bool) error {
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tADDRESS\tOUT\tIN\tMET\tLAST\tSTATE")
 	for _, c := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, strings.Join(c.Addresses, ", "), c.Out, c.In, c.Met,
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, cmp.Or(strings.Join(c.Addresses, ", "), "–"), c.Out, c.In, c.Met,
 			day(lastContact(c), p.cfg.Me.Zone), stateText(p.states[c.ID], a.now(), p.cfg.Me.Zone))
 	}
 	return w.Flush()
@@ -176,7 +176,7 @@ func (a *app) contactCommand() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:     "contact WHO",
 		Short:   "one person: how you are in touch, and what happened",
-		Long:    "WHO is an address, a name or the id that other commands print.",
+		Long:    "WHO is an address, a name, a part of one or a nickname, the UID of a card, or the id\nthat other commands print with --json.",
 		Args:    cobra.ExactArgs(1),
 		Example: "  syncd contact ana@example.org\n  syncd contact \"Ana Muster\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -234,13 +234,25 @@ func (a *app) printContact(p *people, d ledger.ContactDetail) {
 func cardText(c ledger.CardRow) string {
 	said := append([]string{c.Name, c.Title, c.Org}, c.Groups...)
 	if c.Birthday != "" {
-		said = append(said, "born "+c.Birthday)
+		said = append(said, "born "+dateText(c.Birthday))
 	}
 	if c.Wedding != "" {
-		said = append(said, "anniversary "+c.Wedding)
+		said = append(said, "anniversary "+dateText(c.Wedding))
 	}
 	said = append(said, "in the address book of "+c.Account)
 	return strings.Join(slices.DeleteFunc(said, func(s string) bool { return s == "" }), ", ")
+}
+
+// dateText writes a day of a card as people do: "12 May 1980", "12 May" where the
+// year is not known.
+func dateText(s string) string {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t.Format("2 January 2006")
+	}
+	if t, err := time.Parse("2006--01-02", "2000"+s); err == nil { // a leap year
+		return t.Format("2 January")
+	}
+	return s
 }
 
 // arrow names an interaction from the user's side.

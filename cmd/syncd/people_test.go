@@ -8,6 +8,14 @@ import (
 	"syncd/internal/ledger"
 )
 
+func TestDateText(t *testing.T) {
+	for text, want := range map[string]string{"1980-05-12": "12 May 1980", "--05-12": "12 May", "--02-29": "29 February", "": ""} {
+		if got := dateText(text); got != want {
+			t.Errorf("dateText(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestByLastContact(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 5, n, 9, 0, 0, 0, time.UTC) }
 	rows := []ledger.ContactRow{

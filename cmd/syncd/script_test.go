@@ -113,7 +113,7 @@ func businessCard(now time.Time) ledger.Batch {
 		Source: ledger.SourceID{Account: "demo", Type: ledger.AddressBook, Name: "https://dav.example.com/cards/"}, At: now,
 		Cursor: ledger.Cursor{SyncToken: "1", Complete: true},
 		Cards: []ledger.Card{{
-			Href: "/cards/1.vcf", ETag: `"1"`, UID: "card-1", Name: "Susan Hall", Title: "Dentist", Groups: []string{"Health"},
+			Href: "/cards/1.vcf", ETag: `"1"`, UID: "card-1", Name: "Susan Hall", Nicknames: []string{"Suzie"}, Title: "Dentist", Groups: []string{"Health"},
 			Birthday: planner.DayOf{Month: 5, Day: 12},
 		}},
 	}

@@ -152,8 +152,12 @@ func (a *app) printStatus(s statusJSON, zone *time.Location) {
 // printSource is about one mailbox, calendar or address book.
 func (a *app) printSource(x sourceJSON, zone *time.Location) {
 	fmt.Fprintf(a.stdout, "  %s: %d read", x.Name, x.Read)
-	if n := sum(x.Noise); n > 0 {
+	ignored := x.Noise["ignored"] // by the configuration
+	if n := sum(x.Noise) - ignored; n > 0 {
 		fmt.Fprintf(a.stdout, ", %d from machines and lists", n)
+	}
+	if ignored > 0 {
+		fmt.Fprintf(a.stdout, ", %d ignored", ignored)
 	}
 	switch {
 	case !x.Listed:

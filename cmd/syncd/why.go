@@ -87,7 +87,9 @@ func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, hel
 		fmt.Fprintf(a.stdout, "  why       %s\n", r)
 	}
 	a.printEvidence(f.Evidence, p)
-	a.printOthers(p, f)
+	if f.Contact != "" { // what is about several people is not about one of them
+		a.printOthers(p, f)
+	}
 	return nil
 }
 

@@ -222,9 +222,12 @@ var ErrNobody = errors.New("no such contact")
 var (
 	qContactByCode    = query(`SELECT id FROM contact WHERE code = ?`)
 	qContactByAddress = query(`SELECT contact_id FROM address WHERE address = ? AND contact_id IS NOT NULL`)
-	qContactNames     = query(`SELECT id, name, gate FROM contact WHERE name <> '' ORDER BY code`)
-	qContactFacts     = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_from, valid_until FROM contact WHERE id = ?`)
-	qContactTimeline  = query(`SELECT DISTINCT i.id FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
+	qContactNicknames = query(`SELECT a.contact_id, n.value FROM card AS v CROSS JOIN json_each(v.nicknames) AS n
+		CROSS JOIN address AS a ON a.address = 'card:' || v.uid
+		WHERE v.members = 'null' AND v.nicknames NOT IN ('null', '[]') AND a.contact_id IS NOT NULL ORDER BY a.contact_id`)
+	qContactNames    = query(`SELECT id, name, gate FROM contact WHERE name <> '' ORDER BY code`)
+	qContactFacts    = query(`SELECT id, code, facts, gate, dirty, seen > 0, valid_from, valid_until FROM contact WHERE id = ?`)
+	qContactTimeline = query(`SELECT DISTINCT i.id FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
 		CROSS JOIN interaction AS i ON i.id = p.interaction_id
 		WHERE a.contact_id = ? AND i.current = 1 ORDER BY i.at DESC, i.id LIMIT ?`)
 )
@@ -273,7 +276,8 @@ func cardRows(own []ownCard) []CardRow {
 	return out
 }
 
-// Contact finds a contact or candidate by address, id or name. It returns
+// Contact finds a contact or candidate by address, id, UID of a card, name or
+// nickname. It returns
 // ErrNobody where there is none, and an error that lists them where there are
 // several.
 func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err error) {
@@ -337,8 +341,8 @@ func findContact(ctx context.Context, t *tx, who string) (int64, error) {
 	return 0, fmt.Errorf("%w: %q", ErrNobody, who)
 }
 
-// named finds people by their name, and where nobody has it, contacts by a part
-// of theirs. SQLite knows the case of ASCII letters only, so names are compared
+// named finds people by their name, where nobody has it by a nickname on a card,
+// and else contacts by a part of their name. SQLite knows the case of ASCII letters only, so names are compared
 // here.
 func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
 	if who == "" {
@@ -356,6 +360,18 @@ func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
 			ids = append(ids, id)
 		case contact && len(likely) < maxFound && strings.Contains(name, who):
 			likely = append(likely, id)
+		}
+		return err
+	})
+	if err != nil || len(ids) > 0 {
+		return ids, err
+	}
+	err = t.each(ctx, qContactNicknames, nil, func(scan func(...any) error) error {
+		var id int64
+		var nickname string
+		err := scan(&id, &nickname)
+		if strings.ToLower(nickname) == who && len(ids) < maxFound && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
 		return err
 	})

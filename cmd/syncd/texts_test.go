@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"syncd/internal/config"
+	"syncd/internal/planner"
+)
+
+// What the configuration ignores is not called mail from machines.
+func TestStatusCountsIgnoredApart(t *testing.T) {
+	for _, test := range []struct {
+		noise map[string]int
+		want  string
+	}{
+		{map[string]int{"list": 2, "bounce": 1, "ignored": 12}, "  INBOX: 20 read, 3 from machines and lists, 12 ignored\n"},
+		{map[string]int{"ignored": 12}, "  INBOX: 20 read, 12 ignored\n"},
+		{map[string]int{"list": 2}, "  INBOX: 20 read, 2 from machines and lists\n"},
+	} {
+		var out strings.Builder
+		a := &app{stdout: &out}
+		a.printSource(sourceJSON{Name: "INBOX", Read: 20, Noise: test.noise, Listed: true, Complete: true}, time.UTC)
+		if got := out.String(); got != test.want {
+			t.Errorf("printSource() = %q, want %q", got, test.want)
+		}
+	}
+}
+
+// Of an event about several people nothing is said that is about one.
+func TestWhyOfSeveral(t *testing.T) {
+	p := &people{cfg: &config.Config{}}
+	p.cfg.Me.Zone = time.UTC
+	for who, want := range map[planner.ContactID]bool{"p1": true, "": false} {
+		var out strings.Builder
+		a := &app{stdout: &out}
+		if err := a.printChain(t.Context(), p, planner.FollowUp{Title: "Say hello", Rule: planner.FirstMeeting, Contact: who}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "other rules"); got != want {
+			t.Errorf("of %q: other rules %t, want %t:\n%s", who, got, want, out.String())
+		}
+	}
+}
