@@ -610,3 +610,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A person is named by addresses, by cards or by both.
+func TestContactCards(t *testing.T) {
+	c := mustLoad(t, smallest+"\n[[contact]]\ncards = [\"B-1\"]\nmute = true\n[[contact]]\naddresses = [\"bo@example.net\"]\ncards = [\"b-1\"]\n")
+	want := []config.Contact{{Cards: []string{"B-1"}, Mute: true}, {Addresses: []config.Address{"bo@example.net"}, Cards: []string{"b-1"}}}
+	if diff := cmp.Diff(want, c.Contacts); diff != "" {
+		t.Errorf("contacts mismatch (-want +got):\n%s", diff)
+	}
+	for text, want := range map[string]string{
+		"[[contact]]\ncards = []\n":                                    "addresses is missing",
+		"[[contact]]\ncards = [\" \"]\n":                               "is no UID of a card",
+		"[[contact]]\ncards = [\"a\"]\n[[contact]]\ncards = [\"a\"]\n": "already",
+	} {
+		if _, err := config.Parse("config.toml", []byte(smallest+"\n"+text), false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, want %q", text, err, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 // Contact is what the user says of one person.
 type Contact struct {
 	Addresses []Address `toml:"addresses"` // all of one person
+	Cards     []string  `toml:"cards"`     // UIDs of cards of that person
 	Name      string    `toml:"name"`
 	Circle    string    `toml:"circle"`
 	Mute      bool      `toml:"mute"`
@@ -20,6 +21,7 @@ type Contact struct {
 // checkContacts checks what is said of people, alone and against each other.
 func (d *decoder) checkContacts(c *Config) {
 	home := map[Address]int{} // address to the line of its contact
+	cards := map[string]int{} // UID to the same
 	circles := c.circlesOf()
 	for i, p := range c.Contacts {
 		path := fmt.Sprintf("contact[%d]", i)
@@ -40,6 +42,12 @@ func (d *decoder) checkContacts(c *Config) {
 			}
 			home[a] = d.line(d.at(path))
 		}
+		for j, uid := range p.Cards {
+			if line, taken := cards[uid]; taken {
+				d.fail(fmt.Sprintf("%s.cards[%d]", path, j), "the card %q stands in the [[contact]] on line %d already", uid, line)
+			}
+			cards[uid] = d.line(d.at(path))
+		}
 	}
 }
 
@@ -53,7 +61,13 @@ func (c *Config) circlesOf() map[Address]string {
 }
 
 func (d *decoder) checkContact(c *Config, p *Contact, path string) {
+	for i, uid := range p.Cards {
+		if strings.TrimSpace(uid) == "" || strings.ContainsFunc(uid, unicode.IsControl) {
+			d.fail(fmt.Sprintf("%s.cards[%d]", path, i), "%q is no UID of a card; syncd contact NAME --json shows those of a person", uid)
+		}
+	}
 	switch {
+	case len(p.Addresses) == 0 && len(p.Cards) > 0:
 	case len(p.Addresses) == 0 && d.given(path+".addresses"):
 		d.fail(path+".addresses", "addresses is empty; write the addresses of this person, like [\"ana@example.org\"]")
 	case len(p.Addresses) == 0:

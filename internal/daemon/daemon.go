@@ -217,7 +217,7 @@ func me(c *config.Config) ledger.Me {
 	}
 	m.Circles = c.ByInterval()
 	for _, p := range c.Contacts {
-		q := ledger.Person{Name: p.Name, Circle: p.Circle, Muted: p.Mute, Ignored: p.Ignore}
+		q := ledger.Person{Name: p.Name, Circle: p.Circle, Muted: p.Mute, Ignored: p.Ignore, Cards: p.Cards}
 		for _, a := range p.Addresses {
 			q.Addresses = append(q.Addresses, string(a))
 		}

@@ -88,6 +88,11 @@ func newLens(cfg Me, derived []Identity) *lens {
 	if n.zone == nil {
 		n.zone = time.UTC
 	}
+	n.cfg.People = slices.Clone(cfg.People)
+	for i := range n.cfg.People {
+		p := &n.cfg.People[i]
+		p.Addresses = append(slices.Clone(p.Addresses), cardNodes(p.Cards)...)
+	}
 	for _, a := range cfg.Addresses {
 		n.me[untagged(fold(a))] = true
 	}
@@ -152,11 +157,12 @@ func (n *lens) circle(words ...string) string {
 	return ""
 }
 
-// literals are the addresses of p that are no globs, folded and sorted.
+// literals are the addresses of p that are no globs, and its cards, folded and
+// sorted.
 func literals(p Person) []string {
 	var out []string
 	for _, a := range p.Addresses {
-		if !strings.ContainsAny(a, "*?[") {
+		if _, card := cardUID(a); card || !strings.ContainsAny(a, "*?[") {
 			out = append(out, fold(a))
 		}
 	}
@@ -189,6 +195,9 @@ func matches(globs []string, address string) bool {
 	for _, g := range globs {
 		if fold(g) == fold(address) {
 			return true
+		}
+		if _, card := cardUID(address); card {
+			continue
 		}
 		if ok, err := path.Match(strings.ToLower(g), address); err == nil && ok {
 			return true
@@ -234,7 +243,10 @@ func (n *lens) others(addresses []string) (out []string) {
 	for i, a := range out {
 		out[i] = strings.ToLower(a)
 	}
-	out = slices.DeleteFunc(out, func(a string) bool { return slices.Contains(own, fold(a)) })
+	out = slices.DeleteFunc(out, func(a string) bool {
+		_, card := cardUID(a)
+		return card || slices.Contains(own, fold(a))
+	})
 	slices.Sort(out)
 	return slices.Compact(out)
 }

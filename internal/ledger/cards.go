@@ -19,6 +19,14 @@ const cardPrefix = "card:"
 
 func cardNode(uid string) string { return cardPrefix + uid }
 
+func cardNodes(uids []string) []string {
+	out := make([]string, len(uids))
+	for i, uid := range uids {
+		out[i] = cardNode(uid)
+	}
+	return out
+}
+
 // cardUID gives the UID of the card that stands for an address, if one does.
 func cardUID(address string) (uid string, ok bool) { return strings.CutPrefix(address, cardPrefix) }
 

@@ -48,7 +48,7 @@ func newGraph() graph {
 	return graph{nodes: map[string]bool{}, cards: map[string][]string{}, mine: map[string]bool{}}
 }
 
-// link is an address, with all the configuration joins it to, on a card.
+// link is an address on a card, each with all the configuration joins it to.
 type link struct{ unit, card string }
 
 // partition says to which contact each node belongs, by the contact's key: its
@@ -96,7 +96,7 @@ func (n *lens) links(g graph) []link {
 	for card, addresses := range g.cards {
 		for _, a := range addresses {
 			if holders[a] == 1 || !roleAddress(a) {
-				out = append(out, link{n.joins.find(a), card})
+				out = append(out, link{n.joins.find(a), n.joins.find(card)})
 			}
 		}
 	}
@@ -166,6 +166,13 @@ func (k *intake) reach(ctx context.Context, start map[string]bool) (graph, error
 		queue = queue[:len(queue)-1]
 		add(k.lens.kin[node]...)
 		uid, card := cardUID(node)
+		if there, err := k.there(ctx, node, card); err != nil || !there {
+			if err != nil {
+				return g, err
+			}
+			delete(g.nodes, node) // the configuration names a card that is not there
+			continue
+		}
 		q, arg := qCardsOfFolded, node
 		if card {
 			q, arg = qFoldedOfCard, uid
@@ -189,6 +196,18 @@ func (k *intake) reach(ctx context.Context, start map[string]bool) (graph, error
 		add(found...)
 	}
 	return g, nil
+}
+
+var qFoldedKnown = query(`SELECT 1 FROM address WHERE folded = ? LIMIT 1`)
+
+// there reports whether a node has a row, if it is a card: without one it is
+// nobody's.
+func (k *intake) there(ctx context.Context, node string, card bool) (bool, error) {
+	if !card {
+		return true, nil
+	}
+	var one int
+	return k.one(ctx, qFoldedKnown, []any{node}, &one)
 }
 
 var (
@@ -403,7 +422,7 @@ func (k *intake) placeKnown(ctx context.Context) error {
 	}
 	for _, p := range k.lens.cfg.People {
 		for _, a := range p.Addresses {
-			if strings.ContainsAny(a, "*?[") {
+			if _, card := cardUID(a); card || strings.ContainsAny(a, "*?[") {
 				continue
 			}
 			if err := k.place(ctx, strings.ToLower(a)); err != nil {

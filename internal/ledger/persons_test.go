@@ -202,3 +202,43 @@ func TestOtherDomains(t *testing.T) {
 		t.Errorf("OtherDomains() mismatch, %v (-want +got):\n%s", err, diff)
 	}
 }
+
+// What the configuration says of a card goes for who has nothing else, and joins
+// cards and addresses as addresses do. A card that is not there changes nothing.
+func TestContactByCard(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > Ana=ana@example.org", "Hi"))
+	appendCards(t, l, day(1), nil, card("B-1*", "Bo Berg"), card("B-2", "Bo B.", "bo@example.net"), card("x@example.org", "Cy"))
+	apart := []string{"Ana: ana@example.org", "Bo B.: bo@example.net", "Bo Berg:", "Cy:"}
+	sameContacts(t, l, apart...)
+	with := func(p ...ledger.Person) {
+		t.Helper()
+		who := me
+		who.People = append(p, ledger.Person{Addresses: []string{"*@example.org"}, Circle: "close"})
+		setMe(t, l, who)
+	}
+	with(ledger.Person{Cards: []string{"B-1*"}, Name: "Boris", Circle: "network", Muted: true})
+	sameContacts(t, l, "Ana: ana@example.org", "Bo B.: bo@example.net", "Boris:", "Cy:")
+	for _, c := range snapshot(t, l, time.Time{}).Contacts {
+		if circle := map[string]string{"Boris": "network", "Ana": "close"}[c.Name]; c.Muted != (c.Name == "Boris") || c.Circle != circle {
+			t.Errorf("%s: muted %t, circle %q, want %q", c.Name, c.Muted, c.Circle, circle)
+		}
+	}
+	with(ledger.Person{Cards: []string{"B-1*"}, Ignored: true})
+	sameContacts(t, l, "Ana: ana@example.org", "Bo B.: bo@example.net", "Cy:")
+	merged := ledger.Person{Cards: []string{"A-0", "B-1*", "B-2"}, Addresses: []string{"ana@example.org"}, Name: "Boris"}
+	with(merged)
+	sameContacts(t, l, "Boris: ana@example.org bo@example.net", "Cy:")
+	appendCards(t, l, day(2), nil, card("A-0", "Bo", "bo2@example.net"))
+	sameContacts(t, l, "Boris: ana@example.org bo2@example.net bo@example.net", "Cy:")
+	before := everything(t, l)
+	if err := l.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, everything(t, l)); diff != "" {
+		t.Errorf("after Rebuild() (-want +got):\n%s", diff)
+	}
+	appendCards(t, l, day(3), []string{"/cards/A-0.vcf"})
+	setMe(t, l, me)
+	sameContacts(t, l, apart...)
+}

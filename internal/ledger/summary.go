@@ -107,8 +107,9 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 		return summary{}, err
 	}
 	c := &p.out.Contact
-	who, configured := n.configured(c.Addresses)
-	c.Circle, c.Muted, c.Apart = cmp.Or(who.Circle, p.circle), who.Muted, n.others(c.Addresses)
+	nodes := slices.Concat(c.Addresses, cardNodes(uids))
+	who, configured := n.configured(nodes)
+	c.Circle, c.Muted, c.Apart = cmp.Or(who.Circle, p.circle), who.Muted, n.others(nodes)
 	c.Internal = p.all(n.internal)
 	p.named(who.Name)
 	if err := p.meetings(ctx, configured || c.Carded); err != nil {

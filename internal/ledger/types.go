@@ -213,6 +213,7 @@ type Me struct {
 // Person is what the configuration says of somebody.
 type Person struct {
 	Addresses []string // globs allowed where Name is empty
+	Cards     []string // UIDs of cards of the same person
 	Name      string
 	Circle    string
 	Muted     bool
