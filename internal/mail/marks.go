@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Noise is the reason why a message is no person's word; empty if it may be.
@@ -100,7 +102,11 @@ func phrases(text string) []string {
 // company, and programs older than RFC 3834, mark it nowhere else.
 func answersByItself(subject string) bool {
 	subject = strings.ToLower(subject)
-	return slices.ContainsFunc(autoreplyPrefixes(), func(p string) bool { return strings.HasPrefix(subject, p) })
+	return slices.ContainsFunc(autoreplyPrefixes(), func(p string) bool {
+		rest, ok := strings.CutPrefix(subject, p)
+		last, _ := utf8.DecodeLastRuneInString(p)
+		return ok && (!unicode.IsLetter(last) || !strings.ContainsFunc(rest, unicode.IsLetter))
+	})
 }
 
 // nullPath reports a Return-Path of "<>", which marks a bounce.
