@@ -133,8 +133,13 @@ func (c *checker) identities(ctx context.Context) {
 	if len(all) == 0 {
 		c.say(Finding{Topic: "you", Text: "none of your addresses is known: add them under addresses in [me]", Failed: true})
 	}
+	hint := "; if it is not, put it under not_me in [me]"
 	for _, i := range all {
-		c.say(Finding{Topic: "you", Text: fmt.Sprintf("%s is you: %s", i.Address, i.Why)})
+		text := fmt.Sprintf("%s is you: %s", i.Address, i.Why)
+		if !slices.Contains(c.cfg.Me.Addresses, config.Address(i.Address)) {
+			text, hint = text+hint, "" // once is enough
+		}
+		c.say(Finding{Topic: "you", Text: text})
 	}
 }
 
@@ -216,7 +221,7 @@ func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailb
 		ledger.SentByConfiguration: `as sent = "…" in the account says`, ledger.SentByUse: "as the server says",
 		ledger.SentByName: "by its name", ledger.SentByContent: "by its content: most of it is from you",
 	}
-	content, err := c.sentByContent(ctx, a.Name)
+	content, scanned, err := c.sentByContent(ctx, a.Name)
 	if err != nil {
 		return err
 	}
@@ -239,6 +244,9 @@ func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailb
 		if a.Sent != "" {
 			text = fmt.Sprintf("the folder %q, which should hold your sent mail, is not there or is not read", a.Sent)
 		}
+		if a.Sent == "" && !scanned {
+			text += " yet, and the first scan may still find it by what is in it"
+		}
 		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: text + "; until one is named (sent = \"…\" in the account), nothing is said about replies"})
 		return nil
 	}
@@ -247,22 +255,31 @@ func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailb
 }
 
 // sentByContent gives the mailboxes that the ledger takes for Sent folders by
-// what is in them, as the server spells them.
-func (c *checker) sentByContent(ctx context.Context, account string) (map[string]bool, error) {
+// what is in them, as the server spells them, and whether all were read.
+func (c *checker) sentByContent(ctx context.Context, account string) (found map[string]bool, scanned bool, err error) {
 	if c.ledger == nil {
-		return nil, nil
+		return nil, false, nil
 	}
 	health, err := c.ledger.Health(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	out := map[string]bool{}
+	found = map[string]bool{}
+	read, unread := 0, 0
 	for _, h := range health {
-		if h.Source.Account == account && h.Source.Type == ledger.Mailbox && h.SentBy == ledger.SentByContent {
-			out[h.Source.Name] = true
+		switch {
+		case h.Source.Account != account || h.Source.Type != ledger.Mailbox || h.Source.Name == "":
+			continue
+		case h.Complete:
+			read++
+		case h.Listed:
+			unread++
+		}
+		if h.SentBy == ledger.SentByContent {
+			found[h.Source.Name] = true
 		}
 	}
-	return out, nil
+	return found, read > 0 && unread == 0, nil
 }
 
 // dav tries the calendar server and reports its calendars.
