@@ -124,7 +124,7 @@ func conversation(n, contacts, messages int, now time.Time) ledger.Mail {
 	const span = 10 * 365 * 24 * time.Hour
 	at := now.Add(-span / time.Duration(messages) * time.Duration(messages-n)).Truncate(time.Second)
 	m := ledger.Mail{
-		UID: uint32(n), ID: id(n), At: at, Subject: fmt.Sprintf("The matter of %d?", talk),
+		UID: uint32(n), ID: id(n), At: at, Subject: fmt.Sprintf("The matter of %d?", talk), Topic: fmt.Sprintf("The matter of %d?", talk),
 		People: []ledger.Participant{me, other}, Delivered: n%2 == 1,
 		Fingerprint: fmt.Sprintf("%016x%048x", rand.NewPCG(uint64(n), 9).Uint64(), n),
 	}

@@ -403,7 +403,7 @@ func (w *walk) add(b *ledger.Batch, f fetched) {
 		refs = append(slices.DeleteFunc(refs, func(id string) bool { return id == h.InReplyTo }), h.InReplyTo)
 	}
 	b.Mail = append(b.Mail, ledger.Mail{
-		UID: f.uid, ID: h.MessageID, At: h.Date, Subject: h.Subject, People: people(h), Refs: refs,
+		UID: f.uid, ID: h.MessageID, At: h.Date, Subject: h.Subject, Topic: h.Topic, Reply: h.Reply, People: people(h), Refs: refs,
 		Fingerprint: h.Fingerprint, Noise: string(h.Noise), Invite: h.Invite, Lists: h.ListAddresses, Delivered: h.Delivered,
 	})
 }

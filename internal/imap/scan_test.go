@@ -156,7 +156,7 @@ func TestScanReportsAMessage(t *testing.T) {
 		Cursor: ledger.Cursor{UIDValidity: 1, Highest: 1, Lowest: 1, Reached: sent, Complete: true},
 		Total:  1,
 		Mail: []ledger.Mail{{
-			UID: 1, ID: "3@example.org", At: sent, Subject: "Re: Plan",
+			UID: 1, ID: "3@example.org", At: sent, Subject: "Re: Plan", Topic: "Plan", Reply: true,
 			People: []ledger.Participant{
 				{Address: "ana@example.org", Name: "Ana López", Role: ledger.RoleFrom},
 				{Address: "bob@example.com", Role: ledger.RoleTo},

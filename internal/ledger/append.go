@@ -423,10 +423,9 @@ func (k *intake) addMail(ctx context.Context, m *Mail, content string, kin kin, 
 			return err
 		}
 	}
-	topic, reply := topicOf(m.Subject)
 	at := m.At.Unix()
 	if _, err = k.exec(ctx, qAddMail, row, m.ID, content, at, at, m.Subject, null(m.Fingerprint), refs,
-		len(m.Refs) == 0 && !reply, null(topic), group, thread); err != nil {
+		len(m.Refs) == 0 && !m.Reply, null(topicKey(m.Topic)), group, thread); err != nil {
 		return err
 	}
 	if err := k.addTitle(ctx, row, m.Invite); err != nil {
@@ -622,28 +621,13 @@ func null(s string) any {
 	return s
 }
 
-// Marks that mail programs put before a subject, and whether they say answer
-// rather than forward.
-var subjectMarks = map[string]bool{
-	"re": true, "aw": true, "sv": true, "antw": true, "ref": true, "vs": true,
-	"fwd": false, "fw": false, "wg": false, "tr": false, "rv": false,
-}
-
-// topicOf gives a hash of the subject without its marks, "" for an empty one,
-// and whether it bore one of an answer.
-func topicOf(subject string) (topic string, reply bool) {
-	s := strings.Join(strings.Fields(strings.ToLower(subject)), " ")
-	for {
-		mark, rest, ok := strings.Cut(s, ":")
-		answer, known := subjectMarks[mark]
-		if !ok || !known {
-			break
-		}
-		s, reply = strings.TrimSpace(rest), reply || answer
-	}
+// topicKey gives a hash of a topic, in whatever case and spacing; "" for an empty
+// one.
+func topicKey(topic string) string {
+	s := strings.Join(strings.Fields(strings.ToLower(topic)), " ")
 	if s == "" {
-		return "", reply
+		return ""
 	}
 	sum := sha256.Sum256([]byte(s))
-	return idEncoding.EncodeToString(sum[:10]), reply
+	return idEncoding.EncodeToString(sum[:10])
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"syncd/internal/ledger"
+	header "syncd/internal/mail"
 	"syncd/internal/planner"
 )
 
@@ -61,8 +62,9 @@ func addressees(s string, role ledger.Role) (out []ledger.Participant) {
 }
 
 func mail(id string, at time.Time, who, subject string, refs ...string) ledger.Mail {
+	topic, reply := header.Topic(subject)
 	return ledger.Mail{
-		ID: id, At: at, Subject: subject, People: people(who), Refs: refs,
+		ID: id, At: at, Subject: subject, Topic: topic, Reply: reply, People: people(who), Refs: refs,
 		Fingerprint: fmt.Sprint(at.Unix(), who, subject), Delivered: true,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"syncd/internal/ledger"
+	header "syncd/internal/mail"
 	"syncd/internal/planner"
 )
 
@@ -46,6 +47,7 @@ func world(t *rapid.T) []ledger.Batch {
 		for range rapid.IntRange(0, 2).Draw(t, "refs") {
 			m.Refs = append(m.Refs, fmt.Sprintf("m%d@x", rapid.IntRange(0, 25).Draw(t, "ref")))
 		}
+		m.Topic, m.Reply = header.Topic(m.Subject)
 		if title, ok := strings.CutPrefix(m.Subject, "Accepted: "); ok {
 			m.Invite = title
 		} else if title, ok := strings.CutPrefix(m.Subject, "Invitation: "); ok {

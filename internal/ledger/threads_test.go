@@ -95,6 +95,18 @@ func TestAnswersBySubjectAreWeak(t *testing.T) {
 }
 
 // A copy under another name may bring the references that the first lacked.
+// The marks are those of the mail package, in whatever language.
+func TestMarksOfOtherLanguagesAreAnswers(t *testing.T) {
+	for _, mark := range []string{"RES: ", "R: ", "Odp: ", "回复：", "Re[2]: ", "RE : "} {
+		l := openLedger(t, t.TempDir(), me)
+		appendMail(t, l, sent, mail("a@x", day(0), "me@example.com > ana@example.org", "Plan"))
+		appendMail(t, l, inbox, mail("b@x", day(1), "ana@example.org > me@example.com", mark+"plan"))
+		if diff := cmp.Diff(map[string]string{"a@x": " in a@x", "b@x": "?a@x in a@x"}, links(t, l)); diff != "" {
+			t.Errorf("%q: mismatch (-want +got):\n%s", mark, diff)
+		}
+	}
+}
+
 func TestCopyWithReferencesOverrulesTheSubject(t *testing.T) {
 	const ana, mine = "ana@example.org > me@example.com", "me@example.com > ana@example.org"
 	bare := mail("c@x", day(3), ana, "Re: Plans")

@@ -125,6 +125,8 @@ type Mail struct {
 	ID          string // Message-ID without angle brackets, or synthetic
 	At          time.Time
 	Subject     string
+	Topic       string        // Subject without marks of answers and forwarding; follows from it
+	Reply       bool          // Subject bears a mark of an answer; follows from it
 	People      []Participant // from, to, cc, bcc
 	Refs        []string      // References, oldest first, and last of all In-Reply-To
 	Fingerprint string        // equal for the same message under another Message-ID

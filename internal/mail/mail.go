@@ -37,6 +37,8 @@ type Header struct {
 	From, Sender, To, Cc, Bcc []Address
 
 	Subject     string   // decoded, on one line, without control and bidi characters
+	Topic       string   // the subject without marks of answers and forwarding
+	Reply       bool     // the subject bears a mark of an answer
 	MessageID   string   // without angle brackets; never empty
 	Synthetic   bool     // the message has no Message-ID: this one is made from its content
 	InReplyTo   string   // without angle brackets; empty when absent
@@ -74,6 +76,7 @@ func Parse(block []byte, internalDate time.Time) Header {
 		ContentType: mediaType(f.first("content-type")),
 		Delivered:   f.has("return-path") || f.has("delivered-to") || f.has("x-original-to") || f.has("authentication-results"),
 	}
+	h.Topic, h.Reply = Topic(h.Subject)
 	h.Date, h.DateFrom = date(f.first("date"), internalDate)
 	h.InReplyTo = firstID(messageIDs(f["in-reply-to"]))
 	h.References = references(f["references"])

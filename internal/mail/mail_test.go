@@ -42,10 +42,11 @@ func TestParseWholeHeader(t *testing.T) {
 		"Content-Type: TEXT/Plain; charset=utf-8",
 	)
 	want := mail.Header{
-		From:        []mail.Address{{Name: "Ana López", Address: "ana@example.org"}},
-		To:          []mail.Address{{Name: "Bob", Address: "bob@example.com"}, {Name: "Hall, Susan", Address: "susan@example.net"}, {Address: "carol@example.com"}},
-		Cc:          []mail.Address{{Address: "dave@example.com"}},
-		Subject:     "Re: Über the plan",
+		From:    []mail.Address{{Name: "Ana López", Address: "ana@example.org"}},
+		To:      []mail.Address{{Name: "Bob", Address: "bob@example.com"}, {Name: "Hall, Susan", Address: "susan@example.net"}, {Address: "carol@example.com"}},
+		Cc:      []mail.Address{{Address: "dave@example.com"}},
+		Subject: "Re: Über the plan",
+		Topic:   "Über the plan", Reply: true,
 		MessageID:   "1@example.org",
 		InReplyTo:   "0@example.com",
 		References:  []string{"r@example.com", "0@example.com"},
@@ -250,14 +251,22 @@ func TestCharsetBesideIsFoundAlways(t *testing.T) {
 	}
 }
 
-func TestNormalSubject(t *testing.T) {
-	for in, want := range map[string]string{
-		"Lunch": "Lunch", "Re: Lunch": "Lunch", "RE: re[2]: Fwd: Lunch": "Lunch", "AW: WG: Lunch": "Lunch",
-		"SV: Lunch": "Lunch", "Re：Lunch": "Lunch", "回复: Lunch": "Lunch", "Lunch (fwd)": "Lunch",
-		"Regarding: Lunch": "Regarding: Lunch", "Re:": "", "Report: Q3": "Report: Q3", "Re :Lunch": "Lunch",
+func TestTopic(t *testing.T) {
+	type answer struct {
+		topic string
+		reply bool
+	}
+	for in, want := range map[string]answer{
+		"Lunch": {"Lunch", false}, "Re: Lunch": {"Lunch", true}, "RE: re[2]: Fwd: Lunch": {"Lunch", true}, "AW: WG: Lunch": {"Lunch", true},
+		"SV: Lunch": {"Lunch", true}, "Re：Lunch": {"Lunch", true}, "回复：Lunch": {"Lunch", true}, "Lunch (fwd)": {"Lunch", false},
+		"Regarding: Lunch": {"Regarding: Lunch", false}, "Re:": {"", true}, "Report: Q3": {"Report: Q3", false}, "RE : Lunch": {"Lunch", true},
+		"RES: Lunch": {"Lunch", true}, "R: Lunch": {"Lunch", true}, "Odp: Lunch": {"Lunch", true}, "Fwd: Lunch": {"Lunch", false},
+		"转发: Lunch": {"Lunch", false}, "İLT: Lunch": {"Lunch", false}, "YNT: Lunch": {"Lunch", true}, "Σχετ: Lunch": {"Lunch", true},
+		"Re: Re: Lunch (fwd)": {"Lunch", true}, " Re: ": {"", true}, "": {"", false},
 	} {
-		if got := mail.NormalSubject(in); got != want {
-			t.Errorf("NormalSubject(%q) = %q, want %q", in, got, want)
+		topic, reply := mail.Topic(in)
+		if got := (answer{topic, reply}); got != want {
+			t.Errorf("Topic(%q) = %v, want %v", in, got, want)
 		}
 	}
 }

@@ -225,23 +225,3 @@ func plain(s string) bool {
 func bidi(r rune) bool {
 	return r == '\u061c' || r == '\u200e' || r == '\u200f' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
-
-// replyPrefix is what mail programs put before the subject of an answer or a
-// forwarded message, in the languages they speak.
-var replyPrefix = regexp.MustCompile(`^(?i:re|r|res|rif|ref|aw|antw|sv|vs|vá|odp|ynt|atb|bls|fwd?|wg|rv|enc|tr|vb|vl|doorst|fs|i̇lt|ilt|pd|回复|回覆|答复|转发|轉寄)\s*(?:\[\d+\]|\(\d+\)|\*\d+)?\s*[:：]\s*`)
-
-// NormalSubject strips Re:, Fwd:, AW:, SV: and their like from the front of a
-// subject, and "(fwd)" from its end.
-func NormalSubject(s string) string {
-	s = strings.TrimSpace(s)
-	for {
-		t := replyPrefix.ReplaceAllString(s, "")
-		if n := len(t) - len("(fwd)"); n >= 0 && strings.EqualFold(t[n:], "(fwd)") {
-			t = strings.TrimSpace(t[:n])
-		}
-		if t == s {
-			return s
-		}
-		s = t
-	}
-}
