@@ -669,7 +669,8 @@ func (s *Totals) addRows(scan func(...any) error) error {
 }
 
 // Sums are hashes of what the ledger knows from the servers. They are the same
-// after it was lost and read anew, in whatever order things came (SPEC I10).
+// after it was lost and read anew, in whatever order things came (SPEC I10), and
+// in whatever folder mail lies by then.
 type Sums struct {
 	Hash         string `json:"hash"`         // of the two below
 	Interactions string `json:"interactions"` // the current ones and their threads, not what they supersede
@@ -684,7 +685,10 @@ func (l *Ledger) Hash(ctx context.Context) (Sums, error) {
 		if err != nil {
 			return Sums{}, err
 		}
-		r.Supersedes = "" // history, not the current state
+		r.Supersedes = ""       // history, not the current state
+		if r.Kind == KindMail { // the user may have moved it since
+			r.Evidence.Account, r.Evidence.Folder = "", ""
+		}
 		if err := enc.Encode(r); err != nil {
 			return Sums{}, fmt.Errorf("hash interactions: %w", err)
 		}
@@ -700,6 +704,28 @@ func (l *Ledger) Hash(ctx context.Context) (Sums, error) {
 	return s, nil
 }
 
+// placeless is a contact without the accounts in which mail was found.
+func placeless(c planner.Contact) planner.Contact {
+	forget := func(e *planner.Evidence) {
+		if e.Type == planner.Mail {
+			e.Account = ""
+		}
+	}
+	for _, e := range []*planner.Evidence{&c.LastOut, &c.LastIn, &c.Exchanges.Last} {
+		forget(e)
+	}
+	for _, turns := range [][]planner.Turn{c.Unanswered, c.Outstanding} {
+		for i := range turns {
+			turns[i].Accounts = nil
+			forget(&turns[i].Evidence)
+			for j := range turns[i].Nudges {
+				forget(&turns[i].Nudges[j])
+			}
+		}
+	}
+	return c
+}
+
 func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	for last := ""; ; {
@@ -712,7 +738,7 @@ func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
 				if !f.contact && !f.seen {
 					continue
 				}
-				if err := enc.Encode([]any{f.Contact, f.contact}); err != nil {
+				if err := enc.Encode([]any{placeless(f.Contact), f.contact}); err != nil {
 					return err
 				}
 			}
