@@ -159,6 +159,9 @@ func refreshIdentities(ctx context.Context, t *tx, me Me) (bool, error) {
 		return false, err
 	}
 	derived := deriveIdentities(me, counts, names)
+	if derived, err = severalMessages(ctx, t, me, derived); err != nil {
+		return false, err
+	}
 	_, before, err := loadMe(ctx, t)
 	if err != nil {
 		return false, err
@@ -169,6 +172,70 @@ func refreshIdentities(ctx context.Context, t *tx, me Me) (bool, error) {
 		return false, err
 	}
 	return !same, setMeta(ctx, t, metaIdentities, text)
+}
+
+// The mail in Sent folders with a From, in the order of the rows.
+var qSentBearing = query(`SELECT i.id, i.evidence, coalesce(i.fingerprint, i.evidence)
+	FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id AND p.role = 'from'
+	CROSS JOIN interaction AS i ON i.id = p.interaction_id
+	WHERE a.address = ? AND p.interaction_id > ? AND EXISTS (SELECT 1 FROM copy AS c CROSS JOIN source AS s ON s.id = c.source_id AND s.sent = 1
+		WHERE c.interaction_id = i.id AND c.source_id NOT IN (SELECT value FROM json_each(?)))
+	ORDER BY p.interaction_id LIMIT 100`)
+
+// severalMessages leaves those of the addresses whose rows in Sent are of
+// minSentFrom messages: copies of one may have several ids, or readings.
+func severalMessages(ctx context.Context, t *tx, me Me, all []Identity) ([]Identity, error) {
+	n := newLens(me, nil)
+	if err := n.learnFolders(ctx, t); err != nil {
+		return nil, err
+	}
+	k, kept := newIntake(t, n), []Identity{}
+	for _, d := range all {
+		enough, err := k.sentSeveral(ctx, d.Address)
+		if err != nil {
+			return nil, err
+		}
+		if enough {
+			kept = append(kept, d)
+		}
+	}
+	return kept, nil
+}
+
+func (k *intake) sentSeveral(ctx context.Context, address string) (bool, error) {
+	type row struct {
+		id              int64
+		evidence, print string
+	}
+	ids, prints := map[string]bool{}, map[string]bool{}
+	for last := int64(0); ; {
+		var page []row
+		err := k.each(ctx, qSentBearing, []any{address, last, list(k.lens.folders)}, func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.id, &r.evidence, &r.print)
+			page = append(page, r)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return false, err
+		}
+		for _, r := range page {
+			last = r.id
+			if k.lens.hides() {
+				people, err := k.people(ctx, r.id)
+				if err != nil {
+					return false, err
+				}
+				if k.lens.nobody(people) {
+					continue
+				}
+			}
+			ids[r.evidence], prints[r.print] = true, true
+		}
+		if min(len(ids), len(prints)) >= minSentFrom {
+			return true, nil
+		}
+	}
 }
 
 func deriveIdentities(me Me, counts map[string]int, names map[string]map[string]bool) []Identity {
@@ -200,7 +267,7 @@ func deriveIdentities(me Me, counts map[string]int, names map[string]map[string]
 			same = same || mine[name]
 		}
 		if same {
-			out = append(out, Identity{Address: address, Why: fmt.Sprintf("From of %d messages in Sent", count)})
+			out = append(out, Identity{Address: address, Why: fmt.Sprintf("From of at least %d messages in Sent", minSentFrom)})
 		}
 	}
 	slices.SortFunc(out, func(a, b Identity) int { return cmp.Compare(a.Address, b.Address) })

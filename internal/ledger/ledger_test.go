@@ -435,7 +435,7 @@ func TestIdentitiesFromSent(t *testing.T) {
 	}
 	want := []ledger.Identity{
 		{Address: "me@example.com", Why: "configured"},
-		{Address: "maria@example.org", Why: "From of 3 messages in Sent"},
+		{Address: "maria@example.org", Why: "From of at least 3 messages in Sent"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Identities() mismatch (-want +got):\n%s", diff)
@@ -473,6 +473,31 @@ func TestNotMeWithATag(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("mail out with not_me %q (-want +got):\n%s", notMe, diff)
 		}
+	}
+}
+
+// Copies of one message under several ids, and several readings of it, are one.
+func TestIdentitiesCountMessages(t *testing.T) {
+	of := func(id, subject string) ledger.Mail {
+		return mail(id, day(0), "Maria_Ey=maria@example.org > ana@example.net", subject)
+	}
+	for name, test := range map[string]struct {
+		mails []ledger.Mail
+		want  int
+	}{
+		"three messages":   {[]ledger.Mail{of("a@x", "One"), of("b@x", "Two"), of("c@x", "Three")}, 2},
+		"three ids of one": {[]ledger.Mail{of("a@x", "One"), of("b@x", "One"), of("c@x", "One")}, 1},
+		"and another":      {[]ledger.Mail{of("a@x", "One"), of("b@x", "One"), of("c@x", "One"), of("d@x", "Two")}, 1},
+		"readings of one":  {[]ledger.Mail{of("a@x", "One"), of("a@x", "Two"), of("a@x", "Three")}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openLedger(t, t.TempDir(), me)
+			appendMail(t, l, sent, mail("me@x", day(0), "Maria_Ey=me@example.com > bob@example.net", "Hi"))
+			appendMail(t, l, sent, test.mails...)
+			if got, err := l.Identities(t.Context()); err != nil || len(got) != test.want {
+				t.Errorf("Identities() = %v, %v, want %d", got, err, test.want)
+			}
+		})
 	}
 }
 

@@ -150,7 +150,7 @@ func TestSentByContentFollowsTheIdentity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ledger.Identity{{Address: "me@example.com", Why: "configured"}, {Address: "me@example.net", Why: "From of 3 messages in Sent"}}
+	want := []ledger.Identity{{Address: "me@example.com", Why: "configured"}, {Address: "me@example.net", Why: "From of at least 3 messages in Sent"}}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("Identities() mismatch (-want +got):\n%s", diff)
 	}

@@ -178,6 +178,7 @@ func TestNamesakeOfLongAgo(t *testing.T) {
 	check(t, planner.Plan(s, p, at(25, 18)), "write cadence w-ana@example.org")
 	s.Contacts[1].Muted = true
 	check(t, planner.Plan(s, p, at(12, 18)), "write cadence w-ana@example.org")
+}
 
 // Who was seen before the card came, if only among others, is no new person. What
 // they stand by in afterwards takes nothing back.
