@@ -185,6 +185,7 @@ func (a *app) printConnection(x sourceJSON, zone *time.Location) {
 	switch {
 	case !x.Configured:
 		fmt.Fprintln(a.stdout, "not in the configuration any more")
+		return
 	case x.Error != "":
 		fmt.Fprintf(a.stdout, "failing since %s: %s\n", x.FailingFrom.In(zone).Format("2 Jan 15:04"), withoutAccount(x.Error, x.Account))
 	case x.LastSuccess != nil:

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -176,7 +177,10 @@ func (l *Ledger) Health(ctx context.Context) ([]SourceHealth, error) {
 		if err != nil {
 			return err
 		}
-		return addSides(ctx, t, out)
+		if err := addSides(ctx, t, out); err != nil {
+			return err
+		}
+		return addUnsent(ctx, t, out)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read health: %w", err)
@@ -294,6 +298,50 @@ func addSides(ctx context.Context, t *tx, all []SourceHealth) error {
 		}
 	}
 	return nil
+}
+
+// addUnsent tells of the accounts whose mail was all read without finding what
+// the user sent (SPEC I14).
+func addUnsent(ctx context.Context, t *tx, all []SourceHealth) error {
+	for i := range all {
+		h := &all[i]
+		if h.Source.Type != Mailbox || h.Source.Name != "" || !h.Listed {
+			continue
+		}
+		read, empty := false, ""
+		for _, box := range all {
+			if box.Source.Account != h.Source.Account || box.Source.Type != Mailbox || !box.Listed || box.Source.Name == "" {
+				continue
+			}
+			if read = box.Complete; !read {
+				break
+			}
+			if box.Sent {
+				empty = cmp.Or(box.Title, box.Source.Name)
+			}
+		}
+		if !read {
+			continue
+		}
+		found, err := sentFound(ctx, t, h.Source.Account, forever)
+		if err != nil {
+			return err
+		}
+		if !found {
+			h.Notices = append(slices.Clone(h.Notices), unsentNotice(h.Source.Account, empty))
+		}
+	}
+	return nil
+}
+
+// unsentNotice says that sent mail was not found; folder is one that should
+// hold it, "" if there is none.
+func unsentNotice(account, folder string) string {
+	if folder != "" {
+		return fmt.Sprintf("the folder %q of the account %s holds no mail from you yet: nothing is said about replies; "+
+			"if your sent mail is in another, name it with sent = \"…\"", folder, account)
+	}
+	return fmt.Sprintf("the sent mail of the account %s has not been found: nothing is said about replies; name its folder with sent = \"…\"", account)
 }
 
 // FirstRun is when the first run was complete; zero while it is not.

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -227,6 +228,45 @@ func TestBccOfAChangedMessageID(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whoever hears nothing about replies is told why, once the mail was read.
+func TestUnsentIsTold(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	notices := func() []string {
+		t.Helper()
+		health, err := l.Health(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return health[slices.IndexFunc(health, func(h ledger.SourceHealth) bool { return h.Source.Name == "" })].Notices
+	}
+	listed := []ledger.Listed{{Name: "INBOX"}}
+	took := mail("in@x", day(0), "ana@example.org > me@example.com", "Hi")
+	for _, step := range []struct {
+		do   func() error
+		want []string
+	}{
+		{func() error { return l.SetListing(t.Context(), inbox, listed) }, nil},
+		{func() error { appendMail(t, l, inbox, took); return nil }, []string{
+			"the sent mail of the account work has not been found: nothing is said about replies; name its folder with sent = \"…\"",
+		}},
+		{func() error {
+			return errors.Join(l.SetListing(t.Context(), inbox, append(listed, ledger.Listed{Name: "Sent", Title: "Sent Items"})),
+				l.Append(t.Context(), told("Sent")))
+		}, []string{
+			"the folder \"Sent Items\" of the account work holds no mail from you yet: nothing is said about replies; " +
+				"if your sent mail is in another, name it with sent = \"…\"",
+		}},
+		{func() error { return l.Append(t.Context(), holding("Sent")) }, nil},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(step.want, notices()); diff != "" {
+			t.Errorf("Notices mismatch (-want +got):\n%s", diff)
+		}
 	}
 }
 

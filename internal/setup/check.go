@@ -221,14 +221,14 @@ func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailb
 		ledger.SentByConfiguration: `as sent = "…" in the account says`, ledger.SentByUse: "as the server says",
 		ledger.SentByName: "by its name", ledger.SentByContent: "by its content: most of it is from you",
 	}
-	content, scanned, err := c.sentByContent(ctx, a.Name)
+	k, err := c.known(ctx, a.Name)
 	if err != nil {
 		return err
 	}
 	var found []string
 	for _, b := range boxes {
 		by := b.SentBy()
-		if by == "" && content[b.Raw] {
+		if by == "" && k.sent[b.Raw] {
 			by = ledger.SentByContent
 		}
 		switch {
@@ -244,31 +244,42 @@ func (c *checker) sent(ctx context.Context, a config.Account, boxes []imap.Mailb
 		if a.Sent != "" {
 			text = fmt.Sprintf("the folder %q, which should hold your sent mail, is not there or is not read", a.Sent)
 		}
-		if a.Sent == "" && !scanned {
+		if a.Sent == "" && !k.scanned {
 			text += " yet, and the first scan may still find it by what is in it"
 		}
 		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: text + "; until one is named (sent = \"…\" in the account), nothing is said about replies"})
 		return nil
 	}
 	c.say(Finding{Account: a.Name, Topic: "sent", Text: "your sent mail is in " + strings.Join(found, ", ")})
+	for _, text := range k.notices {
+		c.say(Finding{Account: a.Name, Topic: "sent", Warn: true, Text: text})
+	}
 	return nil
 }
 
-// sentByContent gives the mailboxes that the ledger takes for Sent folders by
-// what is in them, as the server spells them, and whether all were read.
-func (c *checker) sentByContent(ctx context.Context, account string) (found map[string]bool, scanned bool, err error) {
+// known is what the ledger says of an account's mail.
+type known struct {
+	sent    map[string]bool // the mailboxes taken for Sent folders by what is in them, as the server spells them
+	scanned bool            // all were read
+	notices []string
+}
+
+func (c *checker) known(ctx context.Context, account string) (known, error) {
+	k := known{sent: map[string]bool{}}
 	if c.ledger == nil {
-		return nil, false, nil
+		return k, nil
 	}
 	health, err := c.ledger.Health(ctx)
 	if err != nil {
-		return nil, false, err
+		return k, err
 	}
-	found = map[string]bool{}
 	read, unread := 0, 0
 	for _, h := range health {
 		switch {
-		case h.Source.Account != account || h.Source.Type != ledger.Mailbox || h.Source.Name == "":
+		case h.Source.Account != account || h.Source.Type != ledger.Mailbox:
+			continue
+		case h.Source.Name == "":
+			k.notices = h.Notices
 			continue
 		case h.Complete:
 			read++
@@ -276,10 +287,11 @@ func (c *checker) sentByContent(ctx context.Context, account string) (found map[
 			unread++
 		}
 		if h.SentBy == ledger.SentByContent {
-			found[h.Source.Name] = true
+			k.sent[h.Source.Name] = true
 		}
 	}
-	return found, read > 0 && unread == 0, nil
+	k.scanned = read > 0 && unread == 0
+	return k, nil
 }
 
 // dav tries the calendar server and reports its calendars.
