@@ -296,7 +296,7 @@ func (s *Session) choose(boxes []Mailbox) {
 		case s.account.Folders != nil:
 			if !s.account.Folders(b.Name) {
 				b.Left = "not in folders"
-			} else if b.unsent() && !(s.account.Spelled != nil && s.account.Spelled(b.Name)) {
+			} else if b.unsent() && (s.account.Spelled == nil || !s.account.Spelled(b.Name)) {
 				b.Left = "holds unsent mail; read only if folders names it in full"
 			}
 		case gmail:
