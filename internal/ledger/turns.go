@@ -142,11 +142,13 @@ func (p *portrait) outstanding(ctx context.Context, opener item) error {
 }
 
 var qAccounts = query(`SELECT DISTINCT s.account FROM interaction AS o CROSS JOIN copy AS c ON c.interaction_id = o.id
-	CROSS JOIN source AS s ON s.id = c.source_id WHERE o.group_id = ? ORDER BY s.account`)
+	CROSS JOIN source AS s ON s.id = c.source_id
+	WHERE o.group_id = ? AND s.id NOT IN (SELECT value FROM json_each(?)) ORDER BY s.account`)
 
-// accounts are those in which a message was found, nil if that is one.
+// accounts are those in which a message was found, nil if that is one. Folders
+// that are ignored do not count.
 func (p *portrait) accounts(ctx context.Context, it item) ([]string, error) {
-	all, err := p.t.strings(ctx, qAccounts, it.group)
+	all, err := p.t.strings(ctx, qAccounts, it.group, list(p.lens.folders))
 	if len(all) < 2 {
 		return nil, err
 	}
