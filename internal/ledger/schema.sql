@@ -233,7 +233,7 @@ CREATE TABLE absence (
 CREATE TABLE sent_from (
 	address_id INTEGER NOT NULL REFERENCES address,
 	name       TEXT NOT NULL,
-	n          INTEGER NOT NULL,  -- rows found in a Sent folder with this From: at least as many as messages
+	n          INTEGER NOT NULL,  -- rows found in a Sent folder with this From
 	PRIMARY KEY (address_id, name)
 ) STRICT, WITHOUT ROWID;
 
