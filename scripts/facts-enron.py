@@ -75,12 +75,13 @@ facts = {code: json.loads(f) for code, f in db.execute("SELECT code, facts FROM 
 have = {}
 for c in map(json.loads, open(contacts)):
     f = facts[c["id"]]
-    x = f["Exchanges"]
+    none = {"ID": "", "At": "0001-01-01T00:00:00Z"}  # what is not there is left out
+    x = f.get("Exchanges", {"Count": 0, "Weeks": 0, "First": none["At"], "Last": none, "Rhythm": 0})
     when = lambda t: None if t.startswith("0001") else t  # noqa: E731
     assert len(c["addresses"]) == 1, c
     have[c["addresses"][0]] = {
         "contact": not c["candidate"], "out": c["out"], "in": c["in"], "first_at": c["first_at"],
-        "last_out": (c["last_out"], f["LastOut"]["ID"]), "last_in": (c["last_in"], f["LastIn"]["ID"]), "stage": c["stage"], "exchanges": x["Count"], "weeks": x["Weeks"],
+        "last_out": (c["last_out"], f.get("LastOut", none)["ID"]), "last_in": (c["last_in"], f.get("LastIn", none)["ID"]), "stage": c["stage"], "exchanges": x["Count"], "weeks": x["Weeks"],
         "first_exchange": when(x["First"]), "last_exchange": when(x["Last"]["At"]),
         "rhythm_days": x["Rhythm"] / 86400e9 if x["Rhythm"] else None,
     }
