@@ -41,7 +41,7 @@ const (
 
 const (
 	dialTimeout     = 30 * time.Second
-	headerTimeout   = 60 * time.Second
+	headerTimeout   = 4 * time.Minute // Radicale reads every object before it answers for the first time
 	defaultTimeout  = 5 * time.Minute
 	idleConnTimeout = 90 * time.Second
 )
