@@ -281,20 +281,13 @@ func enron(t *testing.T, name string) map[string][]imaptest.Message {
 	}
 	boxes := map[string][]imaptest.Message{}
 	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
 		box := "INBOX"
 		if sentFolder.MatchString(filepath.Base(f)) {
 			box = "Sent"
 		}
-		for i, m := range strings.Split("\n\n"+string(raw), "\n\nFrom ") {
-			if i == 0 {
-				continue
-			}
-			_, m, _ = strings.Cut(m, "\n")
-			boxes[box] = append(boxes[box], imaptest.Message{At: time.Date(2002, 12, 1, 0, 0, 0, 0, time.UTC), Raw: m})
+		for _, m := range mbox(t, corpus(t, filepath.Join("enron", name, filepath.Base(f)))) {
+			m.At = time.Date(2002, 12, 1, 0, 0, 0, 0, time.UTC)
+			boxes[box] = append(boxes[box], m)
 		}
 	}
 	return boxes

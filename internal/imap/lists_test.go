@@ -3,7 +3,6 @@ package imap_test
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,18 +17,6 @@ import (
 	"syncd/internal/ledger"
 	"syncd/internal/mail"
 )
-
-// realMail is where real mail lies that is not part of the project.
-const realMail = "../../../shared/corpora/mail"
-
-func realFile(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(realMail, path))
-	if err != nil {
-		t.Skipf("the corpus is absent: %v", err)
-	}
-	return b
-}
 
 var fromLine = regexp.MustCompile(`(?m)^From \S+ +(\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})$`)
 
@@ -112,13 +99,13 @@ func bare(ids [][]string) []string {
 // the state of every reply with those that another program found. The marks of
 // a list are passed over, since its mail would be noise.
 func TestMailingListThreads(t *testing.T) {
-	all := slices.Concat(mbox(t, realFile(t, "lists/maven-dev-2017-11-listsao.mbox")), mbox(t, realFile(t, "lists/maven-dev-2017-12-listsao.mbox")))
+	all := slices.Concat(mbox(t, corpus(t, "lists/maven-dev-2017-11-listsao.mbox")), mbox(t, corpus(t, "lists/maven-dev-2017-12-listsao.mbox")))
 	// The truth knows messages by their ids, so it lacks the one that has none.
 	all = slices.DeleteFunc(all, func(m imaptest.Message) bool { return head(m).Synthetic })
 	for _, name := range []string{"herve-boutemy", "rfscholte"} {
 		t.Run(name, func(t *testing.T) {
 			var truth participant
-			if err := json.Unmarshal(realFile(t, "lists/maven-dev."+name+".truth.json"), &truth); err != nil {
+			if err := json.Unmarshal(corpus(t, "lists/maven-dev."+name+".truth.json"), &truth); err != nil {
 				t.Fatal(err)
 			}
 			l := listLedger(t, all, truth.Owner)
@@ -359,7 +346,7 @@ func TestRepliesBySubject(t *testing.T) {
 				Owner struct{ Own []string }
 				Edges []edge `json:"reply_edges"`
 			}
-			if err := json.Unmarshal(realFile(t, "enron/"+name+".truth.json"), &truth); err != nil {
+			if err := json.Unmarshal(corpus(t, "enron/"+name+".truth.json"), &truth); err != nil {
 				t.Fatal(err)
 			}
 			l, canon := enronLedger(t, name, truth.Owner.Own)
@@ -395,7 +382,7 @@ func TestRepliesBySubject(t *testing.T) {
 // ledger knows each message.
 func enronLedger(t *testing.T, name string, owner []string) (*ledger.Ledger, map[string]string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(realMail, "enron", name, "*.mbox"))
+	files, err := filepath.Glob(filepath.Join(corpora, "enron", name, "*.mbox"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,7 +398,7 @@ func enronLedger(t *testing.T, name string, owner []string) (*ledger.Ledger, map
 		default:
 			s.Create(box)
 		}
-		for _, m := range mbox(t, realFile(t, filepath.Join("enron", name, filepath.Base(f)))) {
+		for _, m := range mbox(t, corpus(t, filepath.Join("enron", name, filepath.Base(f)))) {
 			h := head(m)
 			m.At = h.Date
 			fingerprint[h.MessageID] = h.Fingerprint
