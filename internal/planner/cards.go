@@ -86,7 +86,9 @@ func (p *pass) followedUp(q *person) bool {
 // card and nothing else.
 func findNewCard(p *pass, q *person) []*candidate {
 	at := q.NewCard.At
-	if q.NewCard.IsZero() || !p.clock.reached(at) || !q.FirstAt.IsZero() || !q.SeenAt.IsZero() && q.SeenAt.Before(at) || !q.LastOut.IsZero() || len(q.ahead) > 0 {
+	seen := !q.SeenAt.IsZero() && q.SeenAt.Before(at)
+	known := seen || !q.FirstAt.IsZero() || !q.LastOut.IsZero() || len(q.ahead) > 0
+	if q.NewCard.IsZero() || known || !p.clock.reached(at) {
 		return nil
 	}
 	c := p.candidate(FirstMeeting, q, q.NewCard, "", p.soonAfter(at))
@@ -103,14 +105,8 @@ func endNewCard(p *pass, q *person, o Open) End {
 	if q.NewCard.ID == o.Key.Evidence {
 		since = q.NewCard.At
 	}
-	if end, ok := p.wrote(q, since); ok {
+	if end, ok := p.anyWord(q, since, o.Slot); ok {
 		return end
-	}
-	if end, ok := p.metThem(q, since); ok {
-		return end
-	}
-	if q.LastIn.At.After(since) {
-		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
 	}
 	for _, m := range q.ahead {
 		return End{Acted, m.Evidence, "a meeting, on " + p.date(m.At, o.Slot)}

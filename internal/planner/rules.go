@@ -299,14 +299,8 @@ func endFade(p *pass, q *person, o Open) End {
 	} else if !q.exchange.IsZero() && q.exchange.ID != q.LastIn.ID && q.exchange.At.After(since) {
 		return End{Acted, q.exchange, "an exchange on " + p.date(q.exchange.At, o.Slot)}
 	}
-	if end, ok := p.wrote(q, since); ok {
+	if end, ok := p.anyWord(q, since, o.Slot); ok {
 		return end
-	}
-	if end, ok := p.metThem(q, since); ok {
-		return end
-	}
-	if q.LastIn.At.After(since) {
-		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
 	}
 	return End{Outcome: Withdrawn, Why: "the last exchange is another than it seemed"}
 }
@@ -432,6 +426,20 @@ func (p *pass) metThem(q *person, since time.Time) (End, bool) {
 		return End{}, false
 	}
 	return End{Acted, q.met, "you met on " + p.date(q.met.At, since)}, true
+}
+
+// anyWord is the first that applies: I wrote, we met, or they wrote.
+func (p *pass) anyWord(q *person, since, reference time.Time) (End, bool) {
+	if end, ok := p.wrote(q, since); ok {
+		return end, true
+	}
+	if end, ok := p.metThem(q, since); ok {
+		return end, true
+	}
+	if !q.LastIn.At.After(since) {
+		return End{}, false
+	}
+	return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, reference)}, true
 }
 
 // refused applies escalation: the second dismissal in a row or two expiries
