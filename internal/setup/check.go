@@ -93,14 +93,14 @@ func (c *checker) otherDomains(ctx context.Context) {
 		c.say(Finding{Topic: "organisation", Text: err.Error(), Failed: true})
 	}
 	for _, o := range all {
-		if config.PublicProvider(o.Domain) {
+		if o.Contacts == 0 || config.PublicProvider(o.Domain) {
 			continue
 		}
 		people := fmt.Sprintf("%d contacts there get", o.Contacts)
 		if o.Contacts == 1 {
 			people = "1 contact there gets"
 		}
-		c.say(Finding{Topic: "organisation", Warn: o.Contacts > 0, Text: fmt.Sprintf(
+		c.say(Finding{Topic: "organisation", Warn: len(c.cfg.Me.InternalDomains) > 0, Text: fmt.Sprintf(
 			"you have an address at %s too; %s follow-ups unless you add the domain to internal_domains in [me]", o.Domain, people)})
 	}
 }
