@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"syncd/internal/planner"
 )
 
@@ -314,7 +312,7 @@ func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err 
 const maxFound = 20
 
 func findContact(ctx context.Context, t *tx, who string) (int64, error) {
-	lower := asciiDomain(strings.ToLower(who))
+	lower := cmp.Or(ASCII(who), strings.ToLower(who))
 	for _, c := range []struct{ q, arg string }{
 		{qContactByCode, lower},
 		{qContactByAddress, lower},
@@ -379,16 +377,6 @@ func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
 		ids = likely
 	}
 	return ids, err
-}
-
-// asciiDomain writes the domain of an address as mail does, in A-labels; what is
-// no address stays.
-func asciiDomain(address string) string {
-	local, domain := cutAddress(address)
-	if a, err := idna.Lookup.ToASCII(domain); err == nil && domain != "" {
-		return local + "@" + a
-	}
-	return address
 }
 
 func called(c planner.Contact) string {
