@@ -22,6 +22,7 @@ type reading struct {
 	kind        Kind
 	evidence    string
 	content     string
+	at          int64
 	allDay      bool
 	cancelled   bool
 	series      bool
@@ -46,7 +47,7 @@ type readPerson struct {
 }
 
 var (
-	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.all_day, i.cancelled, i.series,
+	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.at, i.all_day, i.cancelled, i.series,
 		coalesce(u.people, 0), coalesce(u.theirs, 0)
 		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
 		LEFT JOIN unlisted AS u ON u.interaction_id = i.id`)
@@ -104,7 +105,7 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 	byID := map[int64]*reading{}
 	err := k.each(ctx, qWorkRows, []any{groups}, func(scan func(...any) error) error {
 		r := &reading{}
-		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.allDay, &r.cancelled, &r.series, &r.unlisted, &r.theirs)
+		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.at, &r.allDay, &r.cancelled, &r.series, &r.unlisted, &r.theirs)
 		rows, byID[r.id] = append(rows, r), r
 		return err
 	})
@@ -190,6 +191,10 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 			}
 		}
 	case KindCall, KindNote:
+		var err error
+		if present, err = k.stands(ctx, best); err != nil {
+			return err
+		}
 		d.direction, d.direct, d.weight, d.mine, d.ours = Out, true, 1, true, true
 	}
 	var supersedes any
@@ -276,6 +281,9 @@ func preferred(a, b *reading) int {
 			cmp.Compare(a.evidence, b.evidence),
 			-compareBool(a.sent, b.sent),
 			cmp.Compare(a.content, b.content))
+	}
+	if a.kind != KindMeeting {
+		return -cmp.Compare(a.at, b.at)
 	}
 	return cmp.Or(
 		-compareBool(a.live > 0, b.live > 0),

@@ -32,8 +32,8 @@ const (
 	lineCard         lineType = "card" // seen for the first time
 )
 
-// line is one line of the journal. It holds ids and times, never a subject or
-// a name.
+// line is one line of the journal. It holds ids and times, and words only where
+// the user typed them: never a subject.
 type line struct {
 	Type       lineType        `json:"type"`
 	At         time.Time       `json:"at,omitzero"`
@@ -48,6 +48,9 @@ type line struct {
 	Decision   DecisionType    `json:"decision,omitempty"`
 	To         time.Time       `json:"to,omitzero"`
 	Retitled   bool            `json:"retitled,omitempty"`
+	Who        string          `json:"who,omitempty"`
+	Kind       Kind            `json:"kind,omitempty"`
+	Text       string          `json:"text,omitempty"` // the user's own words
 	URL        string          `json:"url,omitempty"`
 	Shared     bool            `json:"shared,omitempty"`
 	There      bool            `json:"there,omitempty"` // card: at the first listing of an address book
@@ -222,7 +225,7 @@ func (l *Ledger) openJournal(ctx context.Context) error {
 		if err := l.settleInstance(ctx, t); err != nil {
 			return err
 		}
-		for _, n := range lines {
+		for _, n := range standing(lines) {
 			if err := l.replay(ctx, t, n); err != nil {
 				return fmt.Errorf("apply %s line: %w", n.Type, err)
 			}
@@ -254,6 +257,25 @@ func (l *Ledger) settleInstance(ctx context.Context, t *tx) error {
 	return setMeta(ctx, t, metaInstance, l.instance)
 }
 
+// standing leaves out the ends that the user took back later: the ledger may know
+// that already, and none of them is to end anything again.
+func standing(lines []line) []line {
+	undone := map[string]int{}
+	for i, n := range lines {
+		if n.Type == lineDecision && n.Decision == DecideUndone {
+			undone[n.UID] = i
+		}
+	}
+	var kept []line
+	for i, n := range lines {
+		if n.Type == lineEnd && i < undone[n.UID] {
+			continue
+		}
+		kept = append(kept, n)
+	}
+	return kept
+}
+
 // replay applies one line, which the ledger may have already.
 func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 	switch n.Type {
@@ -270,8 +292,7 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		}
 		return endPlacement(ctx, t, n.UID, e, n.At)
 	case lineDecision:
-		d := Decision{Type: n.Decision, UID: n.UID, At: n.At, To: n.To}
-		return l.applyDecision(ctx, t, d, n.Retitled)
+		return applyDecision(ctx, t, n.decision(), n.Retitled || n.Text != "")
 	case lineFirstRun:
 		return setMetaTime(ctx, t, metaFirstRun, n.At)
 	case lineCalendarSeen:

@@ -14,7 +14,7 @@ import (
 const closedSpan = 60 * 24 * time.Hour
 
 const placementColumns = `uid, key, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs,
-	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why`
+	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why, move_to`
 
 var (
 	qAllPlacements    = query(`SELECT ` + placementColumns + ` FROM placement ORDER BY created_at, uid`)
@@ -85,10 +85,10 @@ func placements(ctx context.Context, t *tx, q string, args ...any) ([]Placement,
 func scanPlacement(scan func(...any) error) (Placement, error) {
 	var p Placement
 	var key string
-	var due, slot, created, missing, again, ended stamp
+	var due, slot, created, missing, again, ended, move stamp
 	var wrote, seen, because, evidence, by []byte
 	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &due, &slot, &created, &p.Sequence, &wrote, &seen,
-		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy)
+		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy, &move)
 	if err != nil {
 		return p, err
 	}
@@ -96,6 +96,7 @@ func scanPlacement(scan func(...any) error) (Placement, error) {
 		return p, err
 	}
 	p.Due, p.Slot, p.CreatedAt, p.MissingAt, p.MissingAgainAt, p.EndedAt = due.Time, slot.Time, created.Time, missing.Time, again.Time, ended.Time
+	p.MoveTo = move.Time
 	for _, f := range []struct {
 		text []byte
 		to   any
@@ -128,11 +129,11 @@ func (l *Ledger) Confirm(ctx context.Context, p Placement) error {
 }
 
 var qPutPlacement = query(`INSERT INTO placement (` + placementColumns + `, hash)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO UPDATE SET state = excluded.state, href = excluded.href, etag = excluded.etag, due_at = excluded.due_at, slot_at = excluded.slot_at,
 		created_at = excluded.created_at, sequence = excluded.sequence, wrote = excluded.wrote, seen = excluded.seen,
 		theirs = excluded.theirs, because = excluded.because, evidence = excluded.evidence, missing_at = excluded.missing_at,
-		missing_again_at = excluded.missing_again_at,
+		missing_again_at = excluded.missing_again_at, move_to = excluded.move_to,
 		ended_at = CASE WHEN outcome = '' THEN excluded.ended_at ELSE ended_at END,
 		ended_by = CASE WHEN outcome = '' THEN excluded.ended_by ELSE ended_by END,
 		end_why = CASE WHEN outcome = '' THEN excluded.end_why ELSE end_why END,
@@ -176,7 +177,7 @@ func putPlacement(ctx context.Context, t *tx, p Placement) error {
 	}
 	_, err := t.exec(ctx, qPutPlacement, p.UID, p.Key.String(), p.Generation, p.State, p.Href, p.ETag, unix(p.Due), unix(p.Slot),
 		unix(p.CreatedAt), p.Sequence, text[0], text[1], p.Theirs, text[2], text[3], unix(p.MissingAt), unix(p.MissingAgainAt),
-		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, p.Key.Hash())
+		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, unix(p.MoveTo), p.Key.Hash())
 	return err
 }
 
@@ -255,167 +256,4 @@ func endPlacement(ctx context.Context, t *tx, uid string, e planner.End, at time
 	}
 	_, err = t.exec(ctx, qEnd, e.Outcome, at.Unix(), by, e.Why, uid)
 	return err
-}
-
-var (
-	qHasDecision = query(`SELECT 1 FROM decision WHERE id = ?`)
-	qAddDecision = query(`INSERT INTO decision (id, uid, type, at, to_at, text) VALUES (?, ?, ?, ?, ?, ?)`)
-)
-
-// Decide takes what the user said. The journal has it before the ledger.
-// Done and Dismissed end the follow-up but leave its State, so that reconcile
-// can still delete or tick the entry; Done is also a note that the user was in
-// touch, as reported by themselves.
-func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := l.write(ctx, func(ctx context.Context, t *tx) error {
-		var fresh []Decision
-		var lines []line
-		for _, d := range decisions {
-			known, err := hasDecision(ctx, t, d, d.Text != "")
-			if err != nil {
-				return err
-			}
-			if known {
-				continue
-			}
-			fresh = append(fresh, d)
-			lines = append(lines, line{Type: lineDecision, Decision: d.Type, UID: d.UID, At: d.At, To: d.To, Retitled: d.Text != ""})
-		}
-		if err := l.journal.append(lines...); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-		for _, d := range fresh {
-			if err := l.applyDecision(ctx, t, d, d.Text != ""); err != nil {
-				return err
-			}
-		}
-		t.changed = t.changed || len(fresh) > 0
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("note %d decisions: %w", len(decisions), err)
-	}
-	return nil
-}
-
-// decisionID tells decisions apart. The journal keeps no text, only whether
-// there was one: retitled.
-func decisionID(d Decision, retitled bool) (string, error) {
-	return contentHash(d.UID, d.Type, d.At.Unix(), unix(d.To), retitled)
-}
-
-func hasDecision(ctx context.Context, t *tx, d Decision, retitled bool) (bool, error) {
-	id, err := decisionID(d, retitled)
-	if err != nil {
-		return false, err
-	}
-	var one int
-	return t.one(ctx, qHasDecision, []any{id}, &one)
-}
-
-// applyDecision changes the placement; a decision the ledger has is left alone.
-func (l *Ledger) applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error {
-	known, err := hasDecision(ctx, t, d, retitled)
-	if err != nil || known {
-		return err
-	}
-	id, err := decisionID(d, retitled)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(ctx, qAddDecision, id, d.UID, d.Type, d.At.Unix(), unix(d.To), d.Text); err != nil {
-		return err
-	}
-	found, err := placements(ctx, t, qPlacement, d.UID)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	p := found[0]
-	gesture := planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.At, Address: p.Key.Who}
-	switch d.Type {
-	case DecideDone:
-		if err := endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Done, Evidence: gesture, Why: "you said so"}, d.At); err != nil {
-			return err
-		}
-		return addNote(ctx, t, gesture)
-	case DecideDismissed:
-		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Dismissed, Evidence: gesture, Why: "you deleted the event"}, d.At)
-	case DecideSnoozed:
-		if length := p.Seen.End.Sub(p.Seen.Start); length > 0 {
-			p.Seen.End = d.To.Add(length)
-		}
-		p.Seen.Start = d.To
-		p.Theirs |= FieldTime
-	case DecideEdited:
-		if retitled {
-			p.Theirs |= FieldSummary
-			if d.Text != "" {
-				p.Seen.Summary = d.Text
-			}
-		} else {
-			p.Theirs |= FieldDescription
-		}
-	case DecideTaken:
-		p.State = TakenOver
-	}
-	return putPlacement(ctx, t, p)
-}
-
-var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, known_at)
-	VALUES ('note', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
-
-// present gives the address of the one a key names: a card stands for who has
-// none. It is "" for a key of several people.
-func present(ctx context.Context, t *tx, who string) (string, error) {
-	var one int
-	seen, err := t.one(ctx, qCardSeen, []any{who}, &one)
-	switch {
-	case err != nil:
-		return "", err
-	case seen:
-		return cardNode(who), nil
-	case !strings.Contains(who, "@"):
-		return "", nil
-	}
-	return who, nil
-}
-
-// addNote notes what the user reported: they were in touch with the address.
-func addNote(ctx context.Context, t *tx, e planner.Evidence) error {
-	address, err := present(ctx, t, e.Address)
-	if err != nil || address == "" {
-		return err
-	}
-	n, err := loadLens(ctx, t)
-	if err != nil {
-		return err
-	}
-	content, err := contentHash(e.At.Unix(), e.Address)
-	if err != nil {
-		return err
-	}
-	var row int64
-	found, err := t.one(ctx, qFindRow, []any{KindNote, e.ID, content}, &row)
-	if err != nil || found {
-		return err
-	}
-	if row, err = t.insert(ctx, qAddNote, e.Type, e.ID, content, e.At.Unix(), e.At.Unix()); err != nil {
-		return err
-	}
-	k := newIntake(t, n)
-	if err := k.addPeople(ctx, row, []Participant{{Address: address, Role: RoleTo}}); err != nil {
-		return err
-	}
-	if err := k.relinkRow(ctx, row, KindNote, e.ID, "", nil); err != nil {
-		return err
-	}
-	if err := k.derive(ctx, k.touched.groups); err != nil {
-		return err
-	}
-	if err := k.spread(ctx); err != nil {
-		return err
-	}
-	return settle(ctx, t, n)
 }

@@ -302,19 +302,24 @@ CREATE TABLE placement (
 	ended_at         INTEGER,
 	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
 	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON
-	end_why          TEXT NOT NULL DEFAULT ''
+	end_why          TEXT NOT NULL DEFAULT '',
+	move_to          INTEGER                      -- where the user asked for it to be moved
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_hash ON placement (hash);
 CREATE INDEX placement_ended ON placement (ended_at);
 
 CREATE TABLE decision (
 	id    TEXT PRIMARY KEY,               -- hash of the others
-	uid   TEXT NOT NULL,                  -- of the entry it was said on
-	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, edited, taken
+	uid   TEXT NOT NULL,                  -- of the entry it was said on, '' where on none
+	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: an address, or the UID of a card
+	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, move, edited, taken, undone; muted, unmuted, circle, noted, logged; paused, resumed, missing
 	at    INTEGER NOT NULL,
-	to_at INTEGER,                        -- snoozed: the new start
-	text  TEXT NOT NULL DEFAULT ''
+	to_at INTEGER,                        -- snoozed, move: the new start; logged: when it was; paused: until
+	kind  TEXT NOT NULL DEFAULT '',       -- logged: note, call or meeting
+	text  TEXT NOT NULL DEFAULT ''        -- edited: the new title; noted: the lines; circle: its name; logged: what was said
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX decision_uid ON decision (uid);
+CREATE INDEX decision_who ON decision (who) WHERE who <> '';
 
 CREATE TABLE calendar_seen (
 	url    TEXT PRIMARY KEY,

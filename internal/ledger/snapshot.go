@@ -383,9 +383,13 @@ func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) er
 		}
 	}
 	first, err := getMetaTime(ctx, t, metaFirstRun)
+	if err != nil {
+		return err
+	}
 	if !first.After(v.cut) {
 		s.FirstRunAt = first
 	}
+	s.Paused, err = silence(ctx, t, v.cut)
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 type view struct{ cut, now time.Time }
 
 // forever is later than anything; the cut of a view that hides nothing.
-var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+var forever = planner.Forever
 
 // item is an interaction as one contact was part of it.
 type item struct {
@@ -109,7 +109,12 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	c := &p.out.Contact
 	nodes := slices.Concat(c.Addresses, cardNodes(uids))
 	who, configured := n.configured(nodes)
-	c.Circle, c.Muted, c.Apart = cmp.Or(who.Circle, p.circle), who.Muted, n.others(nodes)
+	said, err := p.said(ctx, slices.Concat(c.Addresses, uids))
+	if err != nil {
+		return summary{}, err
+	}
+	c.Circle = cmp.Or(who.Circle, said.circle, p.circle)
+	c.Muted, c.Facts, c.Apart = who.Muted || said.muted, said.facts, n.others(nodes)
 	c.Internal = p.all(n.internal)
 	p.named(who.Name)
 	if err := p.meetings(ctx, configured || c.Carded); err != nil {
@@ -122,7 +127,7 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 		return summary{}, err
 	}
 	nobody := who.Ignored || p.all(n.ignored) || len(c.Addresses) == 0 && !c.Carded // their only card is gone
-	p.out.contact = (configured || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !nobody
+	p.out.contact = (configured || said.circle != "" || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !nobody
 	if nobody {
 		p.out.seen = 0
 	}

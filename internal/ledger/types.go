@@ -272,6 +272,7 @@ type Placement struct {
 	Wrote      Shape              // what syncd last wrote
 	Seen       Shape              // what it last saw
 	Theirs     Field              // the fields the user set
+	MoveTo     time.Time          // where the user asked for it to be moved; zero once it is there
 	Because    []string           // the reasons, as written
 	Evidence   []planner.Evidence // what it rests on, the key's own first
 
@@ -287,24 +288,3 @@ type Placement struct {
 
 // Open reports whether the follow-up has not ended.
 func (p Placement) Open() bool { return p.Outcome == "" }
-
-// Decision is what the user said by a gesture or a command.
-type Decision struct {
-	Type DecisionType
-	UID  string // of the entry it was said on
-	At   time.Time
-	To   time.Time // Snoozed: the new start
-	Text string    // Retitled: the new title
-}
-
-// DecisionType is the kind of a decision.
-type DecisionType string
-
-// The decisions of this version.
-const (
-	DecideDone      DecisionType = "done"
-	DecideDismissed DecisionType = "dismissed"
-	DecideSnoozed   DecisionType = "snoozed"
-	DecideEdited    DecisionType = "edited" // title or description are theirs now
-	DecideTaken     DecisionType = "taken"  // moved away, recurring, or invites someone
-)

@@ -125,6 +125,9 @@ func (p *pass) silent() string {
 	case p.snapshot.FirstRunAt.IsZero() || !p.clock.reached(p.snapshot.FirstRunAt):
 		return "writing begins when the first scan is complete"
 	case !p.clock.reached(p.snapshot.Paused):
+		if p.snapshot.Paused.Equal(Forever) {
+			return "paused"
+		}
 		return "paused until " + p.snapshot.Paused.In(p.policy.Zone).Format("2 January 2006 15:04")
 	}
 	return ""

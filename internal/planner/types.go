@@ -83,12 +83,16 @@ type Snapshot struct {
 	// Unsent lists the accounts whose sent mail was not found; no rule about
 	// replies runs on their mail (SPEC I14).
 	Unsent []string
-	// Paused is until when the user paused writing. Zero: not paused.
+	// Paused is until when the user paused writing. Zero: not paused; Forever:
+	// until they resume it.
 	Paused time.Time
 	// Until is when time alone changes what the ledger says: a meeting that is
 	// over then makes a contact of somebody. Zero: never.
 	Until time.Time
 }
+
+// Forever is later than anything.
+var Forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Contact is what the ledger knows about one person. Everything in it is
 // independent of the present time. The ledger stores it as JSON, and reads that
@@ -141,6 +145,10 @@ type Contact struct {
 	// a question mark and in which nobody but me wrote, newest first, at most 20.
 	// They belong to the first recipient in To.
 	Outstanding []Turn `json:",omitzero"`
+	// Facts are the lines the user wrote about them, oldest first, each where it
+	// stood last.
+	Facts []Fact `json:",omitzero"`
+
 	// Broadcaster says that their last three mails to me had no answer of
 	// mine and answered nothing, with no word from me since (a broadcaster).
 	Broadcaster bool `json:",omitzero"`

@@ -1,0 +1,423 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"syncd/internal/planner"
+)
+
+// Decision is what the user said, by a gesture in the calendar or a command.
+// What it means for an entry or a person follows from the decisions alone.
+type Decision struct {
+	Type DecisionType
+	UID  string    // of the entry it was said on; "" where it was on none
+	Who  string    // muted to logged: whom it is about, by an address or the UID of a card
+	At   time.Time // when it was noticed
+	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
+	Kind Kind      // logged: what it was
+	Text string    // edited: the new title, "" for other words; noted: all lines of the user's; circle: its name; logged: what was said
+}
+
+// DecisionType is the kind of a decision.
+type DecisionType string
+
+// The decisions about an entry.
+const (
+	DecideDone      DecisionType = "done"
+	DecideDismissed DecisionType = "dismissed"
+	DecideSnoozed   DecisionType = "snoozed" // the user moved it
+	DecideMove      DecisionType = "move"    // the user asked for it to be moved: reconcile has yet to do it
+	DecideEdited    DecisionType = "edited"  // title or description are theirs now
+	DecideTaken     DecisionType = "taken"   // moved away, recurring, or invites someone
+	DecideUndone    DecisionType = "undone"  // the end they gave it is taken back
+)
+
+// The decisions about a person. The latest counts.
+const (
+	DecideMuted   DecisionType = "muted"
+	DecideUnmuted DecisionType = "unmuted"
+	DecideCircle  DecisionType = "circle"
+	DecideNoted   DecisionType = "noted"  // the user's lines in an entry, all of them: the latest for a UID counts
+	DecideLogged  DecisionType = "logged" // something that happened where no server saw it
+)
+
+// The decisions about syncd itself.
+const (
+	DecidePaused  DecisionType = "paused"
+	DecideResumed DecisionType = "resumed"
+	// DecideMissing ends the wait for entries that vanished together.
+	DecideMissing DecisionType = "missing"
+)
+
+// keepsText reports whether the journal has the words of such a decision: they
+// are nowhere else once the entry is gone.
+func (t DecisionType) keepsText() bool {
+	return t == DecideNoted || t == DecideCircle || t == DecideLogged
+}
+
+var (
+	qHasDecision = query(`SELECT 1 FROM decision WHERE id = ?`)
+	qAddDecision = query(`INSERT INTO decision (id, uid, who, type, at, to_at, kind, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+)
+
+// Decide takes what the user said. The journal has it before the ledger.
+// Done and Dismissed end the follow-up but leave its State, so that reconcile
+// can still delete or tick the entry, and so does Muted on an entry; Done is also
+// a note that the user was in touch, as reported by themselves.
+func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := l.write(ctx, func(ctx context.Context, t *tx) error {
+		var fresh []Decision
+		var lines []line
+		for _, d := range decisions {
+			known, err := hasDecision(ctx, t, d, d.Text != "")
+			if err != nil {
+				return err
+			}
+			if known {
+				continue
+			}
+			fresh = append(fresh, d)
+			lines = append(lines, decisionLine(d))
+		}
+		if err := l.journal.append(lines...); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+		for _, d := range fresh {
+			if err := applyDecision(ctx, t, d, d.Text != ""); err != nil {
+				return err
+			}
+		}
+		t.changed = t.changed || len(fresh) > 0
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note %d decisions: %w", len(decisions), err)
+	}
+	return nil
+}
+
+func decisionLine(d Decision) line {
+	n := line{Type: lineDecision, Decision: d.Type, UID: d.UID, Who: d.Who, At: d.At, To: d.To, Kind: d.Kind}
+	if d.Type.keepsText() {
+		n.Text = d.Text
+	} else {
+		n.Retitled = d.Text != ""
+	}
+	return n
+}
+
+// decision is what a line of the journal says.
+func (n line) decision() Decision {
+	return Decision{Type: n.Decision, UID: n.UID, Who: n.Who, At: n.At, To: n.To, Kind: n.Kind, Text: n.Text}
+}
+
+// decisionID tells decisions apart. Of a new title the journal keeps only that
+// there was one: retitled.
+func decisionID(d Decision, retitled bool) (string, error) {
+	if d.Type.keepsText() {
+		return contentHash(d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text)
+	}
+	return contentHash(d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), retitled)
+}
+
+func hasDecision(ctx context.Context, t *tx, d Decision, retitled bool) (bool, error) {
+	id, err := decisionID(d, retitled)
+	if err != nil {
+		return false, err
+	}
+	var one int
+	return t.one(ctx, qHasDecision, []any{id}, &one)
+}
+
+// applyDecision keeps a decision and lets it take effect; one that the ledger has
+// is left alone.
+func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error {
+	known, err := hasDecision(ctx, t, d, retitled)
+	if err != nil || known {
+		return err
+	}
+	id, err := decisionID(d, retitled)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, qAddDecision, id, d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text); err != nil {
+		return err
+	}
+	if d.UID != "" {
+		if err := decideEntry(ctx, t, d, retitled); err != nil {
+			return err
+		}
+	}
+	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
+	case DecideLogged:
+		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Subject: d.Text, Address: d.Who}
+		return addNote(ctx, t, d.Kind, e)
+	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted:
+		return sayOf(ctx, t, d.Who)
+	}
+	return nil
+}
+
+// happened is when that was which the user reports.
+func (d Decision) happened() time.Time {
+	if d.Type == DecideLogged && !d.To.IsZero() {
+		return d.To
+	}
+	return d.At
+}
+
+// decideEntry lets a decision about an entry take effect on its placement.
+func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
+	found, err := placements(ctx, t, qPlacement, d.UID)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	p := found[0]
+	gesture := planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.At, Address: p.Key.Who}
+	switch d.Type { //nolint:exhaustive // the others say nothing of the entry
+	case DecideDone:
+		if err := endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Done, Evidence: gesture, Why: "you said so"}, d.At); err != nil {
+			return err
+		}
+		return addNote(ctx, t, KindNote, gesture)
+	case DecideDismissed:
+		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Dismissed, Evidence: gesture, Why: "you deleted the event"}, d.At)
+	case DecideMuted:
+		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Withdrawn, Evidence: gesture, Why: "you asked for quiet about them"}, d.At)
+	case DecideUndone:
+		return takeBack(ctx, t, p)
+	case DecideMove:
+		p.MoveTo = d.To
+	case DecideSnoozed:
+		if length := p.Seen.End.Sub(p.Seen.Start); length > 0 {
+			p.Seen.End = d.To.Add(length)
+		}
+		p.Seen.Start = d.To
+		p.Theirs |= FieldTime
+	case DecideEdited:
+		if retitled {
+			p.Theirs |= FieldSummary
+			if d.Text != "" {
+				p.Seen.Summary = d.Text
+			}
+		} else {
+			p.Theirs |= FieldDescription
+		}
+	case DecideTaken:
+		p.State = TakenOver
+	}
+	return putPlacement(ctx, t, p)
+}
+
+var qReopen = query(`UPDATE placement SET outcome = '', ended_at = NULL, ended_by = '{}', end_why = '',
+	state = CASE state WHEN 'closed' THEN 'placed' ELSE state END, missing_at = NULL, missing_again_at = NULL WHERE uid = ?`)
+
+// takeBack undoes the end that the user gave a follow-up: it is open, and its
+// entry in the calendar, as it was before. That they were in touch is no longer
+// so.
+func takeBack(ctx context.Context, t *tx, p Placement) error {
+	if p.Open() {
+		return nil
+	}
+	if _, err := t.exec(ctx, qReopen, p.UID); err != nil {
+		return err
+	}
+	return retell(ctx, t, KindNote, p.UID)
+}
+
+var qRowsOf = query(`SELECT DISTINCT group_id FROM interaction WHERE kind = ? AND evidence = ?`)
+
+// retell works out anew what the rows of some evidence say.
+func retell(ctx context.Context, t *tx, kind Kind, evidence string) error {
+	groups, err := t.ids(ctx, qRowsOf, kind, evidence)
+	if err != nil || len(groups) == 0 {
+		return err
+	}
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return err
+	}
+	k := newIntake(t, n)
+	for _, g := range groups {
+		k.touched.groups[g] = true
+	}
+	return k.sumUp(ctx)
+}
+
+// sumUp derives what was touched and sums up those it is about.
+func (k *intake) sumUp(ctx context.Context) error {
+	if err := k.derive(ctx, k.touched.groups); err != nil {
+		return err
+	}
+	if err := k.spread(ctx); err != nil {
+		return err
+	}
+	return settle(ctx, k.tx, k.lens)
+}
+
+var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, known_at, subject)
+	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+
+// addNote notes what the user reported: they were in touch with the address.
+func addNote(ctx context.Context, t *tx, kind Kind, e planner.Evidence) error {
+	address, err := present(ctx, t, e.Address)
+	if err != nil || address == "" {
+		return err
+	}
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return err
+	}
+	content, err := contentHash(e.At.Unix(), e.Address)
+	if err != nil {
+		return err
+	}
+	var row int64
+	found, err := t.one(ctx, qFindRow, []any{kind, e.ID, content}, &row)
+	if err != nil || found {
+		return err
+	}
+	if row, err = t.insert(ctx, qAddNote, kind, e.Type, e.ID, content, e.At.Unix(), e.At.Unix(), e.Subject); err != nil {
+		return err
+	}
+	k := newIntake(t, n)
+	if err := k.addPeople(ctx, row, []Participant{{Address: address, Role: RoleTo}}); err != nil {
+		return err
+	}
+	if err := k.relinkRow(ctx, row, kind, e.ID, "", nil); err != nil {
+		return err
+	}
+	return k.sumUp(ctx)
+}
+
+// present gives the address of the one a key names: a card stands for who has
+// none. It is "" for a key of several people.
+func present(ctx context.Context, t *tx, who string) (string, error) {
+	var one int
+	seen, err := t.one(ctx, qCardSeen, []any{who}, &one)
+	switch {
+	case err != nil:
+		return "", err
+	case seen:
+		return cardNode(who), nil
+	case !strings.Contains(who, "@"):
+		return "", nil
+	}
+	return who, nil
+}
+
+// sayOf sums up anew the contact that something was said of.
+func sayOf(ctx context.Context, t *tx, who string) error {
+	n, err := loadLens(ctx, t)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(ctx, qMarkSaid, who); err != nil {
+		return err
+	}
+	return settle(ctx, t, n)
+}
+
+var (
+	qMarkSaid = query(`UPDATE contact SET dirty = 1 WHERE id IN (
+		SELECT contact_id FROM address WHERE address IN (?1, 'card:' || ?1))`)
+	qSaid = query(`SELECT d.id, d.uid, d.type, d.at, d.to_at, d.text FROM json_each(?) AS w
+		CROSS JOIN decision AS d ON d.who = w.value AND d.who <> '' ORDER BY d.at, d.id`)
+	qTakenBack = query(`SELECT max(at) FROM decision WHERE uid = ? AND type = 'undone'`)
+)
+
+// said is what the user said of a person.
+type said struct {
+	muted, unmuted bool   // the latest of the two; neither: nothing was said
+	circle         string // "" for none
+	facts          []planner.Fact
+}
+
+// said gathers the decisions about the holder of some addresses and cards.
+func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
+	notes := map[string][]planner.Fact{}
+	var order []string
+	names, err := toJSON(who)
+	if err != nil {
+		return s, err
+	}
+	err = p.t.each(ctx, qSaid, []any{names}, func(scan func(...any) error) error {
+		d := Decision{}
+		var at, to stamp
+		var row string
+		if err := scan(&row, &d.UID, &d.Type, &at, &to, &d.Text); err != nil {
+			return err
+		}
+		d.At, d.To = at.Time, to.Time
+		if d.At.After(p.view.cut) {
+			return nil
+		}
+		p.holdsFrom(d.At)
+		switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
+		case DecideMuted, DecideUnmuted:
+			s.muted, s.unmuted = d.Type == DecideMuted, d.Type == DecideUnmuted
+		case DecideCircle:
+			s.circle = p.lens.circle(d.Text)
+		case DecideNoted, DecideLogged:
+			id, e := d.UID, planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.happened()}
+			if d.Type == DecideLogged { // no other replaces it
+				id, e.Type, e.ID = row, planner.Note, row
+			}
+			facts := planner.Facts(d.Text, e)
+			if c := newCircle(notes[id], facts); c != "" {
+				s.circle = p.lens.circle(c)
+			}
+			if _, known := notes[id]; !known {
+				order = append(order, id)
+			}
+			notes[id] = facts
+		}
+		return nil
+	})
+	for _, id := range order {
+		s.facts = append(s.facts, notes[id]...)
+	}
+	return s, err
+}
+
+// newCircle is the circle that lines name and did not name before, "" if none.
+func newCircle(before, now []planner.Fact) string {
+	for _, f := range now {
+		said := func(old planner.Fact) bool { return old.Kind == f.Kind && old.Text == f.Text }
+		if f.Kind == planner.FactCircle && !slices.ContainsFunc(before, said) {
+			return f.Text
+		}
+	}
+	return ""
+}
+
+var qSilence = query(`SELECT type, to_at, at FROM decision WHERE type IN ('paused', 'resumed') AND at <= ? ORDER BY at DESC, id LIMIT 1`)
+
+// silence is until when the user paused the writing, as said by cut; zero: they
+// did not.
+func silence(ctx context.Context, t *tx, cut time.Time) (time.Time, error) {
+	var kind DecisionType
+	var to, at stamp
+	found, err := t.one(ctx, qSilence, []any{cut.Unix()}, &kind, &to, &at)
+	switch {
+	case err != nil || !found || kind == DecideResumed:
+		return time.Time{}, err
+	case to.IsZero():
+		return planner.Forever, nil
+	}
+	return to.Time, nil
+}
+
+// stands reports whether the user has not taken back what they reported by a
+// gesture.
+func (k *intake) stands(ctx context.Context, r *reading) (bool, error) {
+	var undone stamp
+	_, err := k.one(ctx, qTakenBack, []any{r.evidence}, &undone)
+	return undone.IsZero() || undone.Unix() < r.at, err
+}

@@ -1,0 +1,164 @@
+package ledger_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+func decide(t *testing.T, l *ledger.Ledger, d ...ledger.Decision) {
+	t.Helper()
+	if err := l.Decide(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lost opens the ledger anew after its database was lost, and reads the mail
+// again.
+func lost(t *testing.T, l *ledger.Ledger, dir string, who ledger.Me, mails ...ledger.Mail) *ledger.Ledger {
+	t.Helper()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "ledger.db-shm"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	l = openLedger(t, dir, who)
+	appendMail(t, l, sent, mails...)
+	return l
+}
+
+// Done, taken back, done again: each time the follow-up and the clock say so,
+// after a restart and after the loss of the database as well.
+func TestTakenBack(t *testing.T) {
+	hello := mail("a@x", day(-5), "me@example.com > ana@example.org", "Hi")
+	for steps, want := range []struct {
+		outcome planner.Outcome
+		lastOut time.Time
+	}{1: {planner.Done, day(2)}, 2: {"", day(-5)}, 3: {planner.Done, day(4)}} {
+		if steps == 0 {
+			continue
+		}
+		dir := t.TempDir()
+		l := openLedger(t, dir, me)
+		appendMail(t, l, sent, hello)
+		p := placement(l, "a@x")
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		all := []ledger.Decision{
+			{Type: ledger.DecideDone, UID: p.UID, At: day(2)},
+			{Type: ledger.DecideUndone, UID: p.UID, At: day(3)},
+			{Type: ledger.DecideDone, UID: p.UID, At: day(4)},
+		}
+		for _, d := range all[:steps] {
+			decide(t, l, d)
+			found, err := l.FindPlacements(t.Context(), p.UID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := found[0]
+			if !p.Open() {
+				p.State = ledger.Closed
+			}
+			if err := l.Confirm(t.Context(), p); err != nil { // as reconcile does
+				t.Fatal(err)
+			}
+		}
+		check := func(l *ledger.Ledger, when string) {
+			t.Helper()
+			found, err := l.FindPlacements(t.Context(), p.UID)
+			if err != nil || len(found) != 1 {
+				t.Fatalf("FindPlacements() = %d, %v, want one", len(found), err)
+			}
+			got, ana := found[0], contact(t, l, time.Time{}, "ana@example.org")
+			if got.Outcome != want.outcome || !ana.LastOut.At.Equal(want.lastOut) {
+				t.Errorf("%d decisions, %s: outcome %q, last word %v; want %q, %v", steps, when, got.Outcome, ana.LastOut.At, want.outcome, want.lastOut)
+			}
+		}
+		check(l, "at once")
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l = openLedger(t, dir, me)
+		check(l, "after a restart")
+		check(lost(t, l, dir, me, hello), "after the loss of the database")
+	}
+}
+
+// What the user said of a person by a gesture or a command: the latest counts,
+// and the configuration says more.
+func TestSaidOfAPerson(t *testing.T) {
+	const ana, ben = "ana@example.org", "ben@example.org"
+	who := me
+	who.Circles = []string{"close", "network"}
+	who.People = []ledger.Person{{Addresses: []string{ben}, Circle: "close", Muted: true}}
+	hello := []ledger.Mail{
+		mail("a@x", day(-5), "me@example.com > "+ana, "Hi"),
+		mail("b@x", day(-5), "me@example.com > "+ben, "Hi"),
+	}
+	dir := t.TempDir()
+	l := openLedger(t, dir, who)
+	appendMail(t, l, sent, hello...)
+	decide(t, l,
+		ledger.Decision{Type: ledger.DecideMuted, UID: "e1", Who: ana, At: day(1)},
+		ledger.Decision{Type: ledger.DecideCircle, Who: ana, Text: "network", At: day(1)},
+		ledger.Decision{Type: ledger.DecideNoted, UID: "e1", Who: ana, Text: "wants: a flat\nher dog is Max", At: day(2)},
+		ledger.Decision{Type: ledger.DecideUnmuted, Who: ana, At: day(3)},
+		ledger.Decision{Type: ledger.DecideNoted, UID: "e1", Who: ana, Text: "her dog is Max\ncircle: Close", At: day(4)},
+		ledger.Decision{Type: ledger.DecideLogged, Who: ana, Kind: ledger.KindCall, Text: "promise: the photos", At: day(6), To: day(5)},
+		ledger.Decision{Type: ledger.DecideUnmuted, Who: ben, At: day(3)},
+		ledger.Decision{Type: ledger.DecideCircle, Who: ben, Text: "network", At: day(3)},
+	)
+	check := func(l *ledger.Ledger, when string) {
+		t.Helper()
+		if got := contact(t, l, day(2.5), ana); !got.Muted || got.Circle != "network" || len(got.Facts) != 2 {
+			t.Errorf("%s, on day 2: muted %v, circle %q, %d facts", when, got.Muted, got.Circle, len(got.Facts))
+		}
+		got := contact(t, l, time.Time{}, ana)
+		if got.Muted || got.Circle != "close" || !got.Reported || !got.LastOut.At.Equal(day(5)) {
+			t.Errorf("%s: muted %v, circle %q, last word %+v", when, got.Muted, got.Circle, got.LastOut)
+		}
+		var facts []string
+		for _, f := range got.Facts {
+			facts = append(facts, string(f.Kind)+": "+f.Text)
+		}
+		if diff := cmp.Diff([]string{": her dog is Max", "circle: Close", "promise: the photos"}, facts); diff != "" {
+			t.Errorf("%s: facts (-want +got):\n%s", when, diff)
+		}
+		if got := contact(t, l, time.Time{}, ben); !got.Muted || got.Circle != "close" {
+			t.Errorf("%s: muted %v, circle %q, want what is configured", when, got.Muted, got.Circle)
+		}
+	}
+	check(l, "at once")
+	check(lost(t, l, dir, who, hello...), "after the loss of the database")
+}
+
+func TestPaused(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	decide(t, l,
+		ledger.Decision{Type: ledger.DecidePaused, At: day(1), To: day(9)},
+		ledger.Decision{Type: ledger.DecideResumed, At: day(3)},
+		ledger.Decision{Type: ledger.DecidePaused, At: day(5)},
+	)
+	for range 2 {
+		for n, want := range map[float64]time.Time{0.5: {}, 2: day(9), 4: {}} {
+			if got := snapshot(t, l, day(n)).Paused; !got.Equal(want) {
+				t.Errorf("on day %v: paused until %v, want %v", n, got, want)
+			}
+		}
+		if got := snapshot(t, l, day(6)).Paused; got.Before(day(99999)) {
+			t.Errorf("on day 6: paused until %v, want for ever", got)
+		}
+		l = lost(t, l, dir, me)
+	}
+}

@@ -1,0 +1,49 @@
+CREATE TABLE kept AS SELECT * FROM placement;
+DROP TABLE placement;
+CREATE TABLE placement (
+	uid              TEXT PRIMARY KEY,
+	key              TEXT NOT NULL,               -- canonical form of the follow-up's key
+	hash             TEXT NOT NULL,               -- its hash; the code is the first six letters
+	generation       INTEGER NOT NULL,
+	state            TEXT NOT NULL,               -- intended, placed, rewriting, deleting, taken, closed
+	href             TEXT NOT NULL DEFAULT '',
+	etag             TEXT NOT NULL DEFAULT '',
+	due_at           INTEGER,                     -- when it was due, as known when it was written
+	slot_at          INTEGER,
+	created_at       INTEGER,
+	sequence         INTEGER NOT NULL DEFAULT 0,
+	wrote            TEXT NOT NULL DEFAULT '{}',  -- JSON, what syncd last wrote
+	seen             TEXT NOT NULL DEFAULT '{}',  -- JSON, what it last saw
+	theirs           INTEGER NOT NULL DEFAULT 0,  -- fields the user set: 1 time, 2 summary, 4 description
+	because          TEXT NOT NULL DEFAULT '[]',  -- JSON
+	evidence         TEXT NOT NULL DEFAULT '[]',  -- JSON
+	missing_at       INTEGER,
+	missing_again_at INTEGER,
+	ended_at         INTEGER,
+	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
+	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON
+	end_why          TEXT NOT NULL DEFAULT '',
+	move_to          INTEGER                      -- where the user asked for it to be moved
+) STRICT, WITHOUT ROWID;
+CREATE INDEX placement_hash ON placement (hash);
+CREATE INDEX placement_ended ON placement (ended_at);
+INSERT INTO placement (uid, key, hash, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs, because, evidence,
+	missing_at, missing_again_at, ended_at, outcome, ended_by, end_why)
+	SELECT uid, key, hash, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs, because, evidence,
+	missing_at, missing_again_at, ended_at, outcome, ended_by, end_why FROM kept;
+DROP TABLE kept;
+
+-- The journal has all decisions.
+DROP TABLE decision;
+CREATE TABLE decision (
+	id    TEXT PRIMARY KEY,               -- hash of the others
+	uid   TEXT NOT NULL,                  -- of the entry it was said on, '' where on none
+	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: an address, or the UID of a card
+	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, move, edited, taken, undone; muted, unmuted, circle, noted, logged; paused, resumed, missing
+	at    INTEGER NOT NULL,
+	to_at INTEGER,                        -- snoozed, move: the new start; logged: when it was; paused: until
+	kind  TEXT NOT NULL DEFAULT '',       -- logged: note, call or meeting
+	text  TEXT NOT NULL DEFAULT ''        -- edited: the new title; noted: the lines; circle: its name; logged: what was said
+) STRICT, WITHOUT ROWID;
+CREATE INDEX decision_uid ON decision (uid);
+CREATE INDEX decision_who ON decision (who) WHERE who <> '';
