@@ -3,6 +3,7 @@ package caldav
 import (
 	"html"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,16 +19,19 @@ const Marker = "--- syncd: your notes below this line stay ---"
 // markerStart is the part of Marker that must survive for it to count.
 const markerStart = "--- syncd:"
 
-// SplitNotes divides a description at the marker. Both parts are normalised;
-// marked says whether there was one.
+// SplitNotes divides a description at the marker, or where there is none at the
+// first line that begins like it. Both parts are normalised; marked says whether
+// there was one.
 func SplitNotes(description string) (ours, notes string, marked bool) {
 	lines := strings.Split(Normal(description), "\n")
-	for i, line := range lines {
-		if strings.HasPrefix(strings.TrimSpace(line), markerStart) {
-			return strings.TrimSpace(strings.Join(lines[:i], "\n")), strings.TrimSpace(strings.Join(lines[i+1:], "\n")), true
-		}
+	i := slices.IndexFunc(lines, func(line string) bool { return strings.TrimSpace(line) == Marker })
+	if i < 0 {
+		i = slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(strings.TrimSpace(line), markerStart) })
 	}
-	return strings.Join(lines, "\n"), "", false
+	if i < 0 {
+		return strings.Join(lines, "\n"), "", false
+	}
+	return strings.TrimSpace(strings.Join(lines[:i], "\n")), strings.TrimSpace(strings.Join(lines[i+1:], "\n")), true
 }
 
 // Same reports whether two shapes say the same to the user: servers and
@@ -84,8 +88,8 @@ func oneLine(s string) string {
 var (
 	// The tags that calendar programs write. Anything else between angle
 	// brackets is text: an address, a Message-ID.
-	breakTag = regexp.MustCompile(`(?i)<\s*/?\s*(br|p|div|li|tr|h[1-6]|ul|ol|table|blockquote|hr)(\s[^<>]*)?/?\s*>`)
-	otherTag = regexp.MustCompile(`(?i)<\s*/?\s*(html-blob|html|head|body|meta|span|a|b|i|u|s|em|strong|font|td|th|tbody|thead|pre|code|small|sub|sup|img|wbr)(\s[^<>]*)?/?\s*>`)
+	breakTag = regexp.MustCompile(`(?i)</?(br|p|div|li|tr|h[1-6]|ul|ol|table|blockquote|hr)(\s[^<>]*)?/?\s*>`)
+	otherTag = regexp.MustCompile(`(?i)</?(html-blob|html|head|body|meta|span|a|b|i|u|s|em|strong|font|td|th|tbody|thead|pre|code|small|sub|sup|img|wbr)(\s[^<>]*)?/?\s*>`)
 
 	invisible    = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u200b", "", "\ufeff", "", "\u2060", "")
 	lineEnds     = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n\n")

@@ -17,6 +17,7 @@ func TestNormal(t *testing.T) {
 		{"line ends", "one\r\ntwo\rthree", "one\ntwo\nthree"},
 		{"white space", "one  \t\n\n\n\ntwo\u00a0three\n\n", "one\n\ntwo three"},
 		{"addresses are no tags", "Ana <ana@example.com> and <m1@example.com>", "Ana <ana@example.com> and <m1@example.com>"},
+		{"signs are no tags", "a < b & c > d, i <3 you >", "a < b & c > d, i <3 you >"},
 		{"breaks", "one<br>two<br/>three<BR />four", "one\ntwo\nthree\nfour"},
 		{"google", `<html-blob>You met &amp; talked.<br><br>Link: <a href="https://example.com/?a=1&amp;b=2">here</a></html-blob>`, "You met & talked.\n\nLink: here"},
 		{"paragraphs", "<p>one</p><p>two &lt;b@example.com&gt;</p>", "one\n\ntwo <b@example.com>"},
@@ -52,6 +53,8 @@ func TestSplitNotes(t *testing.T) {
 		{"notes", "facts\n" + caldav.Marker + "\nwants: a job\n\nplan: move", "facts", "wants: a job\n\nplan: move", true},
 		{"html", "facts<br>" + caldav.Marker + "<br>my note", "facts", "my note", true},
 		{"indented", "facts\n  " + caldav.Marker + "\nmine", "facts", "mine", true},
+		{"of two that begin like it", "facts\n--- syncd: mine\n" + caldav.Marker + "\nmine", "facts\n--- syncd: mine", "mine", true},
+		{"cut short", "facts\n--- syncd: your notes\nmine", "facts", "mine", true},
 		{"in a sentence it is none", "see " + caldav.Marker, "see " + caldav.Marker, "", false},
 	}
 	for _, test := range tests {
