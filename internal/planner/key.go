@@ -57,6 +57,15 @@ func (k Key) Hash() string {
 // Hash.
 func (k Key) Code() string { return k.Hash()[:6] }
 
+// CodeOf is the code of the follow-up that an entry of syncd's shows, "" for
+// another UID.
+func CodeOf(uid string) string {
+	if p := strings.Split(uid, "-"); len(p) == 4 && p[0] == "syncd" && len(p[2]) > 6 {
+		return p[2][:6]
+	}
+	return ""
+}
+
 // UID is the iCalendar UID of the entry that shows the follow-up. A UID is
 // never used again (SPEC I7): what may reopen does so under a new generation.
 func UID(instance string, k Key, generation int) string {

@@ -14,7 +14,7 @@ func (p *pass) matchOpen() {
 		case c == nil:
 			c = p.keep(o, q)
 		}
-		c.Key, c.Generation, c.Slot, c.Status = o.Key, o.Generation, o.Slot, StatusOpen
+		c.Key, c.Generation, c.Slot, c.Status, c.uid = o.Key, o.Generation, o.Slot, StatusOpen, o.UID
 		switch {
 		case q == nil:
 			p.out.FollowUps = append(p.out.FollowUps, c.FollowUp)

@@ -146,6 +146,9 @@ func (p *pass) findRest(q *person) {
 	} else if !q.LastOut.IsZero() {
 		q.rest = p.cal.after(q.LastOut.At, restAfterMail)
 		q.restWhy = "you wrote to them on " + p.date(q.LastOut.At, q.rest)
+		if q.Reported {
+			q.restWhy = "by your own word you were in touch on " + p.date(q.LastOut.At, q.rest)
+		}
 	}
 	if p.clock.reached(q.rest) {
 		q.rest = time.Time{}

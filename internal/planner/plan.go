@@ -108,6 +108,7 @@ type candidate struct {
 	held  string    // why it is held in this pass
 	until time.Time // when what holds it ends; zero if not known
 	words string    // of which template, "" for that of the rule
+	uid   string    // of the open entry that it is
 	kept  bool      // stands for an open entry whose facts are not known
 }
 

@@ -104,6 +104,11 @@ func (d *drawer) contact(i int) planner.Contact {
 			Rhythm: time.Duration(d.n(0, 40)) * 24 * time.Hour,
 		}
 	}
+	for range d.n(0, 12) / 3 {
+		e := planner.Evidence{Type: planner.Gesture, ID: fmt.Sprint("entry", d.n(0, 3)), At: d.at(400, 0)}
+		text := rapid.SampledFrom([]string{"wants: tea", "promise: the photos", "circle: close", "--- syncd: your notes", strings.Repeat("word ", 70)})
+		c.Facts = append(c.Facts, planner.Facts(text.Draw(d.t, "note"), e)...)
+	}
 	if d.maybe(4) {
 		for i := range d.n(6, 12) {
 			c.DirectDays = append(c.DirectDays, planner.Date(d.base.AddDate(0, 0, -2*i).Format("2006-01-02")))

@@ -378,6 +378,8 @@ func (p *pass) candidate(r Rule, q *person, e Evidence, step string, due time.Ti
 		Subject: topic(e.Subject, subjectLength),
 		Kind:    e.Type,
 		Mine:    e.ID != "" && e.ID == q.LastOut.ID,
+		Met:     e.Type == Meeting || e.ID != "" && e.ID == q.met.ID,
+		Own:     e.Type == Gesture || e.Type == Note,
 	}
 	return c
 }

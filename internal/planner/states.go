@@ -54,7 +54,7 @@ func (p *pass) state(q *person) State {
 	waiting, why := q.prospects()
 	switch {
 	case q.Muted:
-		s.State = StateMuted
+		s.State, s.Why = StateMuted, p.mutedBy(q)
 	case q.inCalendar() || q.party != nil && q.party.inCalendar():
 		s.State = StateOpen
 	case !q.written().IsZero():
@@ -62,15 +62,23 @@ func (p *pass) state(q *person) State {
 	case q.shut() != "":
 		s.State, s.Why = StateClosed, q.shut()
 	case !q.rest.IsZero():
-		s.State, s.Until = StateResting, q.rest
+		s.State, s.Until, s.Why = StateResting, q.rest, q.restWhy
 	case !q.meeting.IsZero():
-		s.State, s.Until = StateBooked, q.meeting.End
+		s.State, s.Until, s.Why = StateBooked, q.meeting.End, "you are meeting on "+p.date(q.meeting.At, q.meeting.End)
 	case !waiting.IsZero():
 		s.State, s.Until = StateWaiting, waiting
 	default:
 		s.State, s.Why = StateClosed, why
 	}
 	return s
+}
+
+// mutedBy says who asked for quiet.
+func (p *pass) mutedBy(q *person) string {
+	if q.MutedBy.IsZero() {
+		return "by the configuration"
+	}
+	return "by your word of " + p.date(q.MutedBy.At, q.MutedBy.At)
 }
 
 // inCalendar reports whether they have an entry there.

@@ -29,6 +29,8 @@ type facts struct {
 	On      string // date of the evidence
 	Kind    EvidenceType
 	Mine    bool // the evidence is my own mail
+	Met     bool // the evidence is a meeting
+	Own     bool // the evidence is the user's own note
 
 	Days   int // the rule's number: days or business days
 	Number int // of the interval
@@ -42,14 +44,19 @@ type facts struct {
 	Circle    string
 	Automatic bool
 
-	Lead    string
-	Last    string
-	Also    []string
-	Coffee  string // when you last met
-	Mind    string
-	Why     []Reason
-	Sources []string
-	Code    string
+	Lead     string
+	Last     string
+	Also     []string
+	Told     []Evidence // what Lead and Last speak of
+	Promised []promised
+	Noted    []Fact
+	Older    int    // notes that are not shown
+	Ask      string // by which the commands know the person
+	Coffee   string // when you last met
+	Mind     string
+	Why      []Reason
+	Sources  []string
+	Code     string
 }
 
 const (
@@ -103,16 +110,31 @@ func (f facts) text() string {
 			return text
 		case len(f.Also) > 0:
 			f.Also = f.Also[:len(f.Also)-1]
-		case f.Last != "":
-			f.Last = ""
 		case f.Mind != "":
 			f.Mind = ""
+		case len(f.Noted) > 0:
+			f.dropNote()
+		case len(f.Promised) > 0:
+			f.Promised, f.Older = f.Promised[:len(f.Promised)-1], f.Older+1
+		case f.Last != "":
+			f.Last = ""
 		case len(f.Sources) > 0:
 			f.Sources = f.Sources[:len(f.Sources)-1]
 		default:
 			return text
 		}
 	}
+}
+
+// dropNote leaves the oldest note out.
+func (f *facts) dropNote() {
+	oldest := 0
+	for i, o := range f.Noted {
+		if !o.Evidence.At.After(f.Noted[oldest].Evidence.At) {
+			oldest = i
+		}
+	}
+	f.Noted, f.Older = slices.Delete(slices.Clone(f.Noted), oldest, oldest+1), f.Older+1
 }
 
 // describe writes the description of a candidate that is, or will be, in the
@@ -123,9 +145,12 @@ func (p *pass) describe(c *candidate) {
 	}
 	q, f := c.who, c.shown
 	f.Lead = render(c.words+".lead", f)
+	f.Told = c.Evidence[:min(1, len(c.Evidence))]
 	if last := later(later(q.LastOut, q.LastIn), q.met); !last.IsZero() && last.ID != c.Key.Evidence {
 		f.Last = p.source(last, q, c.Due)
+		f.Told = append(slices.Clone(f.Told), last)
 	}
+	p.note(&f, c)
 	for _, l := range c.Also[:min(len(c.Also), alsoLines)] {
 		f.Also = append(f.Also, l.Title)
 	}

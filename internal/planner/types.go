@@ -102,13 +102,20 @@ type Contact struct {
 	Name      string // "" when no name is known: then there is no event
 	NameRead  bool   `json:",omitzero"` // the name was read from the address, first.last
 	Addresses []string
-	Circle    string `json:",omitzero"` // by configuration; "" where only the automatic one applies
+	Circle    string `json:",omitzero"` // "" where only the automatic one applies
 	Stage     int    // SPEC section 4: 0 seen, 1 an exchange, 2 exchanges in 4 weeks or met twice
 
 	Internal bool `json:",omitzero"` // inside the user's own organisation
 	Muted    bool `json:",omitzero"` // never to be followed up, by configuration or gesture
-	Role     bool `json:",omitzero"` // a role or shared address, or a mailing list
-	Carded   bool `json:",omitzero"` // has a card in an address book
+	// CircleBy and MutedBy are the line, command or card that says so; zero
+	// where the configuration does, or nobody.
+	CircleBy, MutedBy Evidence `json:",omitzero"`
+	// CircleUnknown is the circle that the user put them into last, where the
+	// configuration has none of that name; CircleUnknownBy is where they did.
+	CircleUnknown   string   `json:",omitzero"`
+	CircleUnknownBy Evidence `json:",omitzero"`
+	Role            bool     `json:",omitzero"` // a role or shared address, or a mailing list
+	Carded          bool     `json:",omitzero"` // has a card in an address book
 	// Cards are the UIDs of their cards. Where a contact has no address, they
 	// stand for it in keys.
 	Cards []string `json:",omitzero"`
@@ -130,7 +137,7 @@ type Contact struct {
 	LastOut  Evidence  `json:",omitzero"` // my last direct mail, or what the user reported
 	LastIn   Evidence  `json:",omitzero"`
 	LastMet  Evidence  `json:",omitzero"`
-	Reported bool      `json:",omitzero"` // LastOut is self-reported by the user
+	Reported bool      `json:",omitzero"` // LastOut is self-reported by the user; LastMet is where it is a Note
 
 	// Meetings that count, oldest first: the first one ever and all that began
 	// in the last 400 days or lie ahead.
@@ -145,8 +152,8 @@ type Contact struct {
 	// a question mark and in which nobody but me wrote, newest first, at most 20.
 	// They belong to the first recipient in To.
 	Outstanding []Turn `json:",omitzero"`
-	// Facts are the lines the user wrote about them, oldest first, each where it
-	// stood last.
+	// Facts are the lines the user wrote about them, in order of when they first
+	// wrote each, at most 200: the newest.
 	Facts []Fact `json:",omitzero"`
 
 	// Broadcaster says that their last three mails to me had no answer of
@@ -380,7 +387,7 @@ type State struct {
 	Contact ContactID
 	State   StateName
 	Until   time.Time // resting, booked, waiting
-	Why     string    // closed
+	Why     string    // muted, resting, booked and closed
 	Circle  string    // the circle that applies, "" for none
 }
 
