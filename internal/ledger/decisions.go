@@ -19,7 +19,7 @@ type Decision struct {
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
 	Kind Kind      // logged: what it was
-	Text string    // edited: the new title, "" for other words; noted: all lines of the user's; circle: its name; logged: what was said
+	Text string    // edited: the new title, "" for other words; noted: all lines of the user's; circle: its name, "" for none; logged: what was said
 }
 
 // DecisionType is the kind of a decision.
@@ -61,7 +61,8 @@ func (t DecisionType) keepsText() bool {
 
 var (
 	qHasDecision = query(`SELECT 1 FROM decision WHERE id = ?`)
-	qAddDecision = query(`INSERT INTO decision (id, uid, who, type, at, to_at, kind, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+	qAddDecision = query(`INSERT INTO decision (id, seq, uid, who, type, at, to_at, kind, text)
+		SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM decision`)
 )
 
 // Decide takes what the user said. The journal has it before the ledger.
@@ -156,8 +157,11 @@ func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error 
 	}
 	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
 	case DecideLogged:
-		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Subject: d.Text, Address: d.Who}
-		return addNote(ctx, t, d.Kind, e)
+		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Address: d.Who}
+		if said := planner.Facts(d.Text, e); len(said) > 0 {
+			e.Subject = said[0].Line()
+		}
+		return addNoteAt(ctx, t, d.Kind, e, d.At)
 	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted:
 		return sayOf(ctx, t, d.Who)
 	}
@@ -261,11 +265,18 @@ func (k *intake) sumUp(ctx context.Context) error {
 	return settle(ctx, k.tx, k.lens)
 }
 
-var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, known_at, subject)
-	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, end_at, known_at, subject)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 
-// addNote notes what the user reported: they were in touch with the address.
+// addNote notes what the user reported as it happened: they were in touch with
+// the address.
 func addNote(ctx context.Context, t *tx, kind Kind, e planner.Evidence) error {
+	return addNoteAt(ctx, t, kind, e, e.At)
+}
+
+// addNoteAt notes what the user reported at a time. A meeting counts as one that
+// they arranged, with the other alone.
+func addNoteAt(ctx context.Context, t *tx, kind Kind, e planner.Evidence, known time.Time) error {
 	address, err := present(ctx, t, e.Address)
 	if err != nil || address == "" {
 		return err
@@ -283,7 +294,11 @@ func addNote(ctx context.Context, t *tx, kind Kind, e planner.Evidence) error {
 	if err != nil || found {
 		return err
 	}
-	if row, err = t.insert(ctx, qAddNote, kind, e.Type, e.ID, content, e.At.Unix(), e.At.Unix(), e.Subject); err != nil {
+	var end any
+	if kind == KindMeeting {
+		end = e.At.Unix()
+	}
+	if row, err = t.insert(ctx, qAddNote, kind, e.Type, e.ID, content, e.At.Unix(), end, known.Unix(), e.Subject); err != nil {
 		return err
 	}
 	k := newIntake(t, n)
@@ -328,27 +343,33 @@ var (
 	qMarkSaid = query(`UPDATE contact SET dirty = 1 WHERE id IN (
 		SELECT contact_id FROM address WHERE address IN (?1, 'card:' || ?1))`)
 	qSaid = query(`SELECT d.id, d.uid, d.type, d.at, d.to_at, d.text FROM json_each(?) AS w
-		CROSS JOIN decision AS d ON d.who = w.value AND d.who <> '' ORDER BY d.at, d.id`)
+		CROSS JOIN decision AS d ON d.who = w.value AND d.who <> '' ORDER BY d.at, d.seq`)
 	qTakenBack = query(`SELECT max(at) FROM decision WHERE uid = ? AND type = 'undone'`)
 )
 
-// said is what the user said of a person.
+// said is what the user said of a person. Who said nothing has no evidence.
 type said struct {
-	muted, unmuted bool   // the latest of the two; neither: nothing was said
-	circle         string // "" for none
-	facts          []planner.Fact
+	muted     bool // the latest word on it
+	mutedBy   planner.Evidence
+	circle    string // the latest that is configured; "" for none
+	circleBy  planner.Evidence
+	unknown   string // a later one that is not
+	unknownBy planner.Evidence
+	facts     []planner.Fact
+
+	words []planner.Fact // all that put them into a circle
 }
 
 // said gathers the decisions about the holder of some addresses and cards.
 func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
-	notes := map[string][]planner.Fact{}
+	notes := map[string][]planner.Fact{} // by where they stand
 	var order []string
 	names, err := toJSON(who)
 	if err != nil {
 		return s, err
 	}
 	err = p.t.each(ctx, qSaid, []any{names}, func(scan func(...any) error) error {
-		d := Decision{}
+		var d Decision
 		var at, to stamp
 		var row string
 		if err := scan(&row, &d.UID, &d.Type, &at, &to, &d.Text); err != nil {
@@ -359,45 +380,66 @@ func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
 			return nil
 		}
 		p.holdsFrom(d.At)
+		by := planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.At}
+		if d.UID == "" || d.Type == DecideLogged { // by a command
+			by.Type, by.ID = planner.Note, row
+		}
 		switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
 		case DecideMuted, DecideUnmuted:
-			s.muted, s.unmuted = d.Type == DecideMuted, d.Type == DecideUnmuted
+			s.muted, s.mutedBy = d.Type == DecideMuted, by
 		case DecideCircle:
-			s.circle = p.lens.circle(d.Text)
-		case DecideNoted, DecideLogged:
-			id, e := d.UID, planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.happened()}
-			if d.Type == DecideLogged { // no other replaces it
-				id, e.Type, e.ID = row, planner.Note, row
+			s.words = append(s.words, planner.Fact{Text: d.Text, Evidence: by})
+		case DecideNoted, DecideLogged: // the latest lines in an entry replace those before
+			by.At = d.happened()
+			if _, known := notes[by.ID]; !known {
+				order = append(order, by.ID)
 			}
-			facts := planner.Facts(d.Text, e)
-			if c := newCircle(notes[id], facts); c != "" {
-				s.circle = p.lens.circle(c)
-			}
-			if _, known := notes[id]; !known {
-				order = append(order, id)
-			}
-			notes[id] = facts
+			notes[by.ID] = dated(notes[by.ID], planner.Facts(d.Text, by))
 		}
 		return nil
 	})
 	for _, id := range order {
 		s.facts = append(s.facts, notes[id]...)
 	}
+	s.settle(p.lens)
 	return s, err
 }
 
-// newCircle is the circle that lines name and did not name before, "" if none.
-func newCircle(before, now []planner.Fact) string {
-	for _, f := range now {
-		said := func(old planner.Fact) bool { return old.Kind == f.Kind && old.Text == f.Text }
-		if f.Kind == planner.FactCircle && !slices.ContainsFunc(before, said) {
-			return f.Text
+// dated gives lines that stood there before the time they had.
+func dated(before, now []planner.Fact) []planner.Fact {
+	for i, f := range now {
+		if old := slices.IndexFunc(before, f.Says); old >= 0 {
+			now[i].Evidence = before[old].Evidence
 		}
 	}
-	return ""
+	return now
 }
 
-var qSilence = query(`SELECT type, to_at, at FROM decision WHERE type IN ('paused', 'resumed') AND at <= ? ORDER BY at DESC, id LIMIT 1`)
+// settle puts the lines into their order and finds the circle they name: the
+// latest word that is configured, or takes them out of all.
+func (s *said) settle(n *lens) {
+	byTime := func(a, b planner.Fact) int { return a.Evidence.At.Compare(b.Evidence.At) }
+	slices.SortStableFunc(s.facts, byTime)
+	for _, f := range s.facts {
+		if f.Kind == planner.FactCircle {
+			s.words = append(s.words, f)
+		}
+	}
+	slices.SortStableFunc(s.words, byTime)
+	for _, w := range s.words {
+		if c := n.circle(w.Text); c == "" && w.Text != "" {
+			s.unknown, s.unknownBy = w.Text, w.Evidence
+		} else {
+			s.circle, s.circleBy, s.unknown, s.unknownBy = c, w.Evidence, "", planner.Evidence{}
+		}
+	}
+	if s.circle == "" {
+		s.circleBy = planner.Evidence{}
+	}
+	s.facts = s.facts[max(0, len(s.facts)-planner.MaxFacts):]
+}
+
+var qSilence = query(`SELECT type, to_at, at FROM decision WHERE type IN ('paused', 'resumed') AND at <= ? ORDER BY at DESC, seq DESC LIMIT 1`)
 
 // silence is until when the user paused the writing, as said by cut; zero: they
 // did not.

@@ -30,6 +30,7 @@ type reading struct {
 	borrowed    []int64 // addresses that bcc gave it before
 	answered    int     // people whose answer it knows
 	named       bool    // somebody was found by name
+	logged      bool    // reported by the user, and in no calendar
 	unlisted    int     // people without an address
 	theirs      bool    // not by my own hand
 	copies      int     // in mailboxes that are not ignored
@@ -48,7 +49,7 @@ type readPerson struct {
 
 var (
 	qWorkRows = query(`SELECT i.id, i.group_id, i.kind, i.evidence, i.content, i.at, i.all_day, i.cancelled, i.series,
-		coalesce(u.people, 0), coalesce(u.theirs, 0)
+		coalesce(u.people, 0), coalesce(u.theirs, 0), i.evidence_type = 'note'
 		FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
 		LEFT JOIN unlisted AS u ON u.interaction_id = i.id`)
 	qWorkPeople = query(`SELECT p.interaction_id, p.address_id, a.address, p.role, p.status, p.thing, p.name, p.pos
@@ -105,7 +106,7 @@ func (k *intake) readings(ctx context.Context, groups string) ([]*reading, error
 	byID := map[int64]*reading{}
 	err := k.each(ctx, qWorkRows, []any{groups}, func(scan func(...any) error) error {
 		r := &reading{}
-		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.at, &r.allDay, &r.cancelled, &r.series, &r.unlisted, &r.theirs)
+		err := scan(&r.id, &r.group, &r.kind, &r.evidence, &r.content, &r.at, &r.allDay, &r.cancelled, &r.series, &r.unlisted, &r.theirs, &r.logged)
 		rows, byID[r.id] = append(rows, r), r
 		return err
 	})
@@ -183,7 +184,7 @@ func (k *intake) deriveGroup(ctx context.Context, rows []*reading) error {
 		}
 		d.mail(k.lens, best, sent, undelivered)
 	case KindMeeting:
-		present = best.copies > 0
+		present = best.copies > 0 || best.logged
 		d.meeting(k.lens, best)
 		if d.stands == lonely || slices.ContainsFunc(rows, func(r *reading) bool { return r.named }) {
 			if err := k.renamed(ctx); err != nil {
@@ -387,6 +388,10 @@ func (d *derived) meeting(n *lens, r *reading) {
 		}
 	}
 	people["me"] = true // it is in my calendar
+	if r.logged {
+		d.direction, d.people, d.mine, d.ours, d.stands, d.direct, d.weight = Mutual, len(people), true, true, "yes", true, 1
+		return
+	}
 	count := len(people) + r.unlisted
 	byHand := organiser == "" && !r.theirs
 	d.direction, d.people, d.mine, d.ours = Mutual, count, own || byHand, true

@@ -225,14 +225,24 @@ func (l *Ledger) openJournal(ctx context.Context) error {
 		if err := l.settleInstance(ctx, t); err != nil {
 			return err
 		}
+		bad := 0
 		for _, n := range standing(lines) {
-			if err := l.replay(ctx, t, n); err != nil {
+			switch err := l.replay(ctx, t, n); {
+			case errors.Is(err, errForeignLine):
+				bad++
+			case err != nil:
 				return fmt.Errorf("apply %s line: %w", n.Type, err)
 			}
+		}
+		if bad > 0 {
+			l.log.WarnContext(ctx, "journal has lines that mean nothing to this version", "lines", bad)
 		}
 		return nil
 	})
 }
+
+// errForeignLine says that a line of the journal is of another version, or broken.
+var errForeignLine = errors.New("no such line in this version")
 
 // settleInstance makes journal and ledger agree on the id: the journal's comes
 // first, then the ledger's, then a new one.

@@ -193,7 +193,7 @@ func replayUID(ctx context.Context, t *tx, n line) error {
 	}
 	key, err := planner.ParseKey(n.Key)
 	if err != nil {
-		return err
+		return errForeignLine
 	}
 	p := Placement{UID: n.UID, Key: key, Generation: n.Generation, State: Placed, Slot: n.Slot, CreatedAt: n.At}
 	if n.Awaits {

@@ -241,13 +241,17 @@ func freshLedger(t *rapid.T, batches []ledger.Batch) *ledger.Ledger {
 	return ledgerOf(t, who, batches)
 }
 
-func ledgerOf(t *rapid.T, who ledger.Me, batches []ledger.Batch) *ledger.Ledger {
+func scratch(t *rapid.T) string {
 	dir, err := os.MkdirTemp("", "ledger")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	l, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, Me: who})
+	return dir
+}
+
+func ledgerOf(t *rapid.T, who ledger.Me, batches []ledger.Batch) *ledger.Ledger {
+	l, err := ledger.Open(t.Context(), ledger.Options{Dir: scratch(t), Me: who})
 	if err != nil {
 		t.Fatal(err)
 	}

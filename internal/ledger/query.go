@@ -34,6 +34,14 @@ type ContactRow struct {
 	Role      bool
 	Muted     bool
 	Reported  bool // LastOut is self-reported
+	// MetReported says that so is LastMet.
+	MetReported bool
+	// CircleBy and MutedBy say who says so; zero where the configuration does, or
+	// nobody. CircleUnknown is as in planner.Contact.
+	CircleBy, MutedBy planner.Evidence
+	CircleUnknown     string
+	CircleUnknownBy   planner.Evidence
+	Facts             []planner.Fact // what the user wrote, oldest first
 }
 
 func contactRow(c planner.Contact, candidate bool) ContactRow {
@@ -41,6 +49,8 @@ func contactRow(c planner.Contact, candidate bool) ContactRow {
 		ID: c.ID, Name: c.Name, Addresses: c.Addresses, Cards: c.Cards, Circle: c.Circle, Stage: c.Stage, Internal: c.Internal,
 		Out: c.Out, In: c.In, Met: c.Met, FirstAt: c.FirstAt, LastOut: c.LastOut.At, LastIn: c.LastIn.At,
 		LastMet: c.LastMet.At, Candidate: candidate, Role: c.Role, Muted: c.Muted, Reported: c.Reported,
+		MetReported: c.LastMet.Type == planner.Note, CircleBy: c.CircleBy, MutedBy: c.MutedBy,
+		CircleUnknown: c.CircleUnknown, CircleUnknownBy: c.CircleUnknownBy, Facts: c.Facts,
 	}
 	if r.Addresses == nil {
 		r.Addresses = []string{}

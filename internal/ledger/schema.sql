@@ -309,7 +309,8 @@ CREATE INDEX placement_hash ON placement (hash);
 CREATE INDEX placement_ended ON placement (ended_at);
 
 CREATE TABLE decision (
-	id    TEXT PRIMARY KEY,               -- hash of the others
+	id    TEXT PRIMARY KEY,               -- hash of the others, but for seq
+	seq   INTEGER NOT NULL,               -- order in which they were noted
 	uid   TEXT NOT NULL,                  -- of the entry it was said on, '' where on none
 	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: an address, or the UID of a card
 	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, move, edited, taken, undone; muted, unmuted, circle, noted, logged; paused, resumed, missing

@@ -268,13 +268,38 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 	if o.Title == "" {
 		o.Title = p.Wrote.Summary
 	}
-	if len(p.Evidence) > 0 {
-		o.EvidenceAt = p.Evidence[0].At
+	e, err := restsOn(ctx, t, p)
+	if err != nil {
+		return o, err
 	}
-	if o.Contact, err = holder(ctx, t, p.Key.Who); err != nil {
+	o.EvidenceAt = e.At
+	if o.Contact, err = holder(ctx, t, p.Key.Who); err != nil || e.Type != planner.Mail {
 		return o, err
 	}
 	return o, answers(ctx, t, v, p, &o)
+}
+
+var (
+	qEvidence = query(`SELECT evidence_type, at FROM interaction WHERE kind IN ('mail', 'meeting', 'call', 'note') AND evidence = ?
+		ORDER BY current DESC, at LIMIT 1`)
+	qFirstSeen = query(`SELECT 'card', at FROM card_seen WHERE uid = ?`)
+)
+
+// restsOn is what the entry of a placement rests on. After the loss of the
+// database it is looked up: the journal has its id alone.
+func restsOn(ctx context.Context, t *tx, p Placement) (e planner.Evidence, err error) {
+	if len(p.Evidence) > 0 {
+		return p.Evidence[0], nil
+	}
+	for _, q := range []string{qEvidence, qFirstSeen} {
+		var at stamp
+		found, err := t.one(ctx, q, []any{p.Key.Evidence}, &e.Type, &at)
+		if found || err != nil {
+			e.At = at.Time
+			return e, err
+		}
+	}
+	return e, nil
 }
 
 var qThreadAfter = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, coalesce(a.address, ''), coalesce(s.account, '')
@@ -286,9 +311,6 @@ var qThreadAfter = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, co
 // answers finds what came in the thread of an entry after the message it rests
 // on, whoever wrote it.
 func answers(ctx context.Context, t *tx, v view, p Placement, o *planner.Open) error {
-	if len(p.Evidence) == 0 || p.Evidence[0].Type != planner.Mail {
-		return nil
-	}
 	args := []any{p.Key.Evidence, o.EvidenceAt.Unix(), v.cut.Unix()}
 	return t.each(ctx, qThreadAfter, args, func(scan func(...any) error) error {
 		e := planner.Evidence{Type: planner.Mail}

@@ -113,8 +113,8 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err != nil {
 		return summary{}, err
 	}
-	c.Circle = cmp.Or(who.Circle, said.circle, p.circle)
-	c.Muted, c.Facts, c.Apart = who.Muted || said.muted, said.facts, n.others(nodes)
+	c.Facts, c.Apart = said.facts, n.others(nodes)
+	p.heed(who, said)
 	c.Internal = p.all(n.internal)
 	p.named(who.Name)
 	if err := p.meetings(ctx, configured || c.Carded); err != nil {
@@ -133,6 +133,27 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	}
 	c.Role = c.Role || !p.out.contact && mechanical(p.items)
 	return p.out, nil
+}
+
+// heed settles circle and quiet: what the configuration says counts before the
+// latest word of the user, and that before a card (SPEC section 5.1).
+func (p *portrait) heed(who Person, s said) {
+	c := &p.out.Contact
+	switch {
+	case who.Circle != "":
+		c.Circle = who.Circle
+	case s.circle != "":
+		c.Circle, c.CircleBy = s.circle, s.circleBy
+	case p.circle != "":
+		c.Circle, c.CircleBy = p.circle, planner.Evidence{Type: planner.Card, ID: c.Cards[0]}
+	}
+	c.CircleUnknown, c.CircleUnknownBy = s.unknown, s.unknownBy
+	switch {
+	case who.Muted:
+		c.Muted = true
+	case s.muted:
+		c.Muted, c.MutedBy = true, s.mutedBy
+	}
 }
 
 // all reports whether there are addresses and something is true of each.
@@ -312,6 +333,7 @@ func (p *portrait) meetings(ctx context.Context, certain bool) error {
 	if !certain && !slices.ContainsFunc(p.items, p.proves) {
 		p.items = slices.DeleteFunc(p.items, func(it item) bool { return it.role == RoleNamed })
 	}
+	p.retold()
 	for _, it := range p.items {
 		if it.kind != KindMeeting {
 			continue
@@ -328,6 +350,24 @@ func (p *portrait) meetings(ctx context.Context, certain bool) error {
 	}
 	p.recentMeetings()
 	return nil
+}
+
+// retold drops what the user logged of a day on which a calendar has a meeting with
+// them, or another note of one: it is the same meeting.
+func (p *portrait) retold() {
+	met := map[planner.Date]bool{}
+	logged := func(it item) bool { return it.kind == KindMeeting && it.evidence.Type == planner.Note }
+	for _, it := range p.items {
+		if it.kind == KindMeeting && !logged(it) {
+			met[p.day(it.evidence.At)] = true
+		}
+	}
+	p.items = slices.DeleteFunc(p.items, func(it item) bool {
+		day := p.day(it.evidence.At)
+		again := logged(it) && met[day]
+		met[day] = met[day] || logged(it)
+		return again
+	})
 }
 
 // proves says whether an item makes a contact: being named in an event does not.

@@ -189,7 +189,7 @@ func (p *portrait) mailing(ctx context.Context, opener item) (bool, error) {
 func (p *portrait) broadcasts(ctx context.Context, wrote map[int64]bool) error {
 	left := 3
 	for _, it := range slices.Backward(p.items) {
-		if it.kind != KindMail && it.kind != KindNote || it.direction == None {
+		if it.kind == KindMeeting || it.direction == None {
 			continue
 		}
 		if it.direction == Out {

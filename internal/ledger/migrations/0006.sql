@@ -36,7 +36,8 @@ DROP TABLE kept;
 -- The journal has all decisions.
 DROP TABLE decision;
 CREATE TABLE decision (
-	id    TEXT PRIMARY KEY,               -- hash of the others
+	id    TEXT PRIMARY KEY,               -- hash of the others, but for seq
+	seq   INTEGER NOT NULL,               -- order in which they were noted
 	uid   TEXT NOT NULL,                  -- of the entry it was said on, '' where on none
 	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: an address, or the UID of a card
 	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, move, edited, taken, undone; muted, unmuted, circle, noted, logged; paused, resumed, missing
