@@ -10,3 +10,8 @@ func (d Delta) Decisions() []ledger.Decision {
 	}
 	return all
 }
+
+// Notes are the lines of a description that syncd did not write.
+func Notes(p ledger.Placement, description string) string {
+	return readNotes(p, description).notes
+}
