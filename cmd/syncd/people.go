@@ -89,18 +89,107 @@ type contactJSON struct {
 	Candidate bool              `json:"candidate"`
 	Role      bool              `json:"role"`
 	Muted     bool              `json:"muted"`
-	Reported  bool              `json:"reported"`
+	Reported  bool              `json:"reported"`     // last_out is by the user's own word
+	MetByWord bool              `json:"met_reported"` // and so is last_met
+
+	CircleBy      *sayingJSON `json:"circle_by"`      // null without a circle
+	CircleUnknown *sayingJSON `json:"circle_unknown"` // a later one that is not configured
+	MutedBy       *sayingJSON `json:"muted_by"`       // null where not muted
+}
+
+// sayingJSON says who said something of a person, and what if that is to be told.
+type sayingJSON struct {
+	By   string     `json:"by"` // configuration, event, command, card, or automatic
+	At   *time.Time `json:"at"`
+	Code string     `json:"code"` // of the event it was said in
+	UID  string     `json:"uid"`  // of that event, or of the card
+	Kind string     `json:"kind,omitempty"`
+	Text string     `json:"text,omitempty"`
+}
+
+// saying is who said something of a person; the zero evidence is the
+// configuration's.
+func saying(e planner.Evidence) *sayingJSON {
+	s := &sayingJSON{By: "configuration", At: utc(e.At)}
+	switch e.Type {
+	case planner.Gesture:
+		s.By, s.Code, s.UID = "event", planner.CodeOf(e.ID), e.ID
+	case planner.Note:
+		s.By = "command"
+	case planner.Card:
+		s.By, s.UID = "card", e.ID
+	case planner.Mail, planner.Meeting:
+	}
+	return s
+}
+
+// by says the same in words.
+func by(e planner.Evidence, zone *time.Location) string {
+	switch e.Type {
+	case planner.Gesture:
+		return "by what you wrote on " + day(e.At, zone) + where(e)
+	case planner.Note:
+		return "by your word of " + day(e.At, zone)
+	case planner.Card:
+		return "by their card"
+	case planner.Mail, planner.Meeting:
+	}
+	return "by the configuration"
+}
+
+// where names the event that something was said in, "" if it was in none.
+func where(e planner.Evidence) string {
+	if code := planner.CodeOf(e.ID); code != "" {
+		return " in the event " + code
+	}
+	return ""
+}
+
+// facts are the lines that the user wrote about somebody.
+func facts(all []planner.Fact) []*sayingJSON {
+	out := []*sayingJSON{}
+	for _, f := range all {
+		s := saying(f.Evidence)
+		s.Kind, s.Text = string(f.Kind), f.Text
+		out = append(out, s)
+	}
+	return out
 }
 
 // json is a contact with what the planner knows of it.
 func (p *people) json(r ledger.ContactRow) contactJSON {
-	s := p.states[r.ID]
-	return contactJSON{
+	s := p.state(r)
+	c := contactJSON{
 		ID: r.ID, Name: r.Name, Addresses: r.Addresses, Cards: r.Cards, Circle: cmp.Or(s.Circle, r.Circle), Stage: r.Stage,
 		State: s.State, Until: utc(s.Until), Reason: s.Why, Internal: r.Internal, Out: r.Out, In: r.In, Met: r.Met,
 		FirstAt: utc(r.FirstAt), LastOut: utc(r.LastOut), LastIn: utc(r.LastIn), LastMet: utc(r.LastMet),
 		Candidate: r.Candidate, Role: r.Role, Muted: r.Muted, Reported: r.Reported,
+		MetByWord: r.MetReported,
 	}
+	switch {
+	case r.Circle != "":
+		c.CircleBy = saying(r.CircleBy)
+	case c.Circle != "":
+		c.CircleBy = &sayingJSON{By: "automatic"}
+	}
+	if r.CircleUnknown != "" {
+		c.CircleUnknown = saying(r.CircleUnknownBy)
+		c.CircleUnknown.Text = r.CircleUnknown
+	}
+	if r.Muted {
+		c.MutedBy = saying(r.MutedBy)
+	}
+	return c
+}
+
+// state is where somebody stands. Who is muted is, whatever else nothing is known
+// of them.
+func (p *people) state(r ledger.ContactRow) planner.State {
+	s := p.states[r.ID]
+	if r.Muted {
+		s.State, s.Why = planner.StateMuted, by(r.MutedBy, p.cfg.Me.Zone)
+	}
+	return s
 }
 
 // stateText is a state with what belongs to it: "waiting until 2 May 2026".
@@ -113,6 +202,28 @@ func stateText(s planner.State, now time.Time, zone *time.Location) string {
 		text += ": " + s.Why
 	}
 	return text
+}
+
+// reason is why somebody stands where they stand, for the states that stateText
+// does not explain.
+func (p *people) reason(r ledger.ContactRow) string {
+	s := p.state(r)
+	switch s.State {
+	case planner.StateOpen, planner.StateWaiting:
+		i := slices.IndexFunc(p.result.FollowUps, func(f planner.FollowUp) bool {
+			return f.Contact == r.ID && (f.Status == planner.StatusOpen || s.State == planner.StateWaiting)
+		})
+		if i >= 0 {
+			f := p.result.FollowUps[i]
+			return ": “" + f.Title + "” (" + f.Key.Code() + ")"
+		}
+	case planner.StateMuted, planner.StateResting, planner.StateBooked:
+		if s.Why != "" {
+			return ", " + s.Why
+		}
+	case planner.StateClosed:
+	}
+	return ""
 }
 
 func (a *app) contacts(ctx context.Context, all bool) error {
@@ -143,7 +254,7 @@ func (a *app) contacts(ctx context.Context, all bool) error {
 	fmt.Fprintln(w, "NAME\tADDRESS\tOUT\tIN\tMET\tLAST\tSTATE")
 	for _, c := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", c.Name, cmp.Or(strings.Join(c.Addresses, ", "), "–"), c.Out, c.In, c.Met,
-			day(lastContact(c), p.cfg.Me.Zone), stateText(p.states[c.ID], a.now(), p.cfg.Me.Zone))
+			day(lastContact(c), p.cfg.Me.Zone), stateText(p.state(c), a.now(), p.cfg.Me.Zone))
 	}
 	return w.Flush()
 }
@@ -198,36 +309,65 @@ func (a *app) contact(ctx context.Context, who string) error {
 	if a.json {
 		return printJSON(a.stdout, struct {
 			contactJSON
+			Facts       []*sayingJSON           `json:"facts"`
 			AddressBook []ledger.CardRow        `json:"address_book"`
 			Timeline    []ledger.InteractionRow `json:"timeline"`
-		}{p.json(d.ContactRow), d.AddressBook, d.Timeline})
+		}{p.json(d.ContactRow), facts(d.Facts), d.AddressBook, d.Timeline})
 	}
 	a.printContact(p, d)
 	return nil
 }
 
 func (a *app) printContact(p *people, d ledger.ContactDetail) {
-	zone, state := p.cfg.Me.Zone, p.states[d.ID]
+	zone, state := p.cfg.Me.Zone, p.state(d.ContactRow)
 	name := cmp.Or(d.Name, strings.Join(d.Addresses, ", "))
 	if len(d.Addresses) > 0 {
 		name += "  <" + strings.Join(d.Addresses, ">, <") + ">"
 	}
 	fmt.Fprintln(a.stdout, name)
-	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s\n", count(d.Out, "time", "times"), day(d.LastOut, zone))
+	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s%s\n", count(d.Out, "time", "times"), day(d.LastOut, zone), ownWord(d.Reported))
 	fmt.Fprintf(a.stdout, "  they wrote   %s, last %s\n", count(d.In, "time", "times"), day(d.LastIn, zone))
-	fmt.Fprintf(a.stdout, "  you met      %s, last %s\n", count(d.Met, "time", "times"), day(d.LastMet, zone))
-	if circle := cmp.Or(state.Circle, d.Circle); circle != "" {
-		fmt.Fprintf(a.stdout, "  circle       %s\n", circle)
+	fmt.Fprintf(a.stdout, "  you met      %s, last %s%s\n", count(d.Met, "time", "times"), day(d.LastMet, zone), ownWord(d.MetReported))
+	switch {
+	case d.Circle != "":
+		fmt.Fprintf(a.stdout, "  circle       %s, %s\n", d.Circle, by(d.CircleBy, zone))
+	case state.Circle != "":
+		fmt.Fprintf(a.stdout, "  circle       %s, by how much you wrote and met\n", state.Circle)
+	}
+	if d.CircleUnknown != "" {
+		fmt.Fprintf(a.stdout, "               you put them into “%s” on %s, which the configuration does not know\n",
+			d.CircleUnknown, day(d.CircleUnknownBy.At, zone))
 	}
 	if state.State != "" {
-		fmt.Fprintf(a.stdout, "  state        %s\n", stateText(state, a.now(), zone))
+		fmt.Fprintf(a.stdout, "  state        %s%s\n", stateText(state, a.now(), zone), p.reason(d.ContactRow))
+	}
+	for _, f := range d.Facts {
+		word := "you noted   "
+		if f.Kind == planner.FactPromise {
+			f.Kind, word = "", "you promised"
+		}
+		fmt.Fprintf(a.stdout, "  %s %s (%s%s)\n", word, f.Line(), day(f.Evidence.At, zone), where(f.Evidence))
 	}
 	for _, c := range d.AddressBook {
 		fmt.Fprintf(a.stdout, "  card         %s\n", cardText(c))
 	}
 	for _, i := range d.Timeline {
-		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i), i.Subject)
+		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i),
+			strings.TrimSpace(i.Subject+ownWord(reported(i))))
 	}
+}
+
+// reported tells what the user said from what a server shows.
+func reported(i ledger.InteractionRow) bool {
+	return i.Evidence.Type == string(planner.Note) || i.Evidence.Type == string(planner.Gesture)
+}
+
+// ownWord marks what is known by the user's own word alone.
+func ownWord(reported bool) string {
+	if reported {
+		return " (by your own word)"
+	}
+	return ""
 }
 
 // cardText is a card on one line.

@@ -66,8 +66,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // makeLedger puts a ledger into state and its configuration into config.toml:
 // the demo's mailbox, after the last five business days before 14 May 2025. The
-// servers are gone then.
-func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
+// servers are gone then. With "said", the user has said something of people.
+func makeLedger(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ts.Defer(cancel)
 	now := time.Date(2025, 5, 14, 19, 0, 0, 0, time.UTC)
@@ -85,6 +85,9 @@ func makeLedger(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	ts.Check(d.Ledger().Append(ctx, stranger(now)))
 	ts.Check(d.Ledger().Append(ctx, businessCard(now)))
+	if slices.Contains(args, "said") {
+		ts.Check(d.Ledger().Decide(ctx, sayings(now)))
+	}
 	for r, err := range d.Ledger().FollowUps(ctx) {
 		ts.Check(err)
 		name := "OPEN"
@@ -119,11 +122,23 @@ func businessCard(now time.Time) ledger.Batch {
 	}
 }
 
+// sayings are what a user said of Susan Hall.
+func sayings(now time.Time) []ledger.Decision {
+	const who, uid = "card-1", "syncd-abcdef-x7k2p9aaaaaaaaaa-1"
+	day := func(n int) time.Time { return now.AddDate(0, 0, n-14) }
+	return []ledger.Decision{
+		{Type: ledger.DecideLogged, Kind: ledger.KindMeeting, Who: who, At: day(3), To: day(2), Text: "met in the waiting room"},
+		{Type: ledger.DecideCircle, Who: who, At: day(4), Text: "network"},
+		{Type: ledger.DecideNoted, UID: uid, Who: who, At: day(5), Text: "wants: a flat in Lisbon\npromise: the photos\ncircle: friends"},
+		{Type: ledger.DecideMuted, UID: uid, Who: who, At: day(6)},
+	}
+}
+
 // documented are the keys that stay (SPEC section 10).
 var documented = map[string][]string{
 	"contact": {
 		"id", "name", "addresses", "circle", "stage", "state", "until", "reason", "internal", "out", "in", "met",
-		"first_at", "last_out", "last_in", "last_met",
+		"first_at", "last_out", "last_in", "last_met", "reported", "met_reported", "muted", "circle_by", "circle_unknown", "muted_by",
 	},
 	"interaction": {
 		"id", "at", "kind", "direction", "direct", "weight", "addresses", "contacts", "subject", "thread", "evidence", "supersedes",
