@@ -36,9 +36,10 @@ func (p *pass) shared(c *candidate) Key {
 
 // group lets the new people of a day share an event if they are many, or have one
 // already, and those of an import always; but for those who have their own. A
-// person of whom nothing is known stands for them.
+// person of whom nothing is known stands for them. Those whom the user plans to
+// see to are left out while others are on it.
 func (p *pass) group() {
-	members, alone := make(map[Key][]*candidate), make(map[Key]int)
+	members, planned, alone := make(map[Key][]*candidate), make(map[Key][]*candidate), make(map[Key]int)
 	for _, q := range p.people {
 		for _, c := range q.candidates {
 			switch k := p.shared(c); {
@@ -46,6 +47,8 @@ func (p *pass) group() {
 			case p.isOpen(c):
 				alone[k]++
 			case c.shown.Kind == Card && p.heldByMark(c) != "":
+			case !c.who.planned.IsZero():
+				planned[k] = append(planned[k], c)
 			default:
 				members[k] = append(members[k], c)
 			}
@@ -59,7 +62,7 @@ func (p *pass) group() {
 	}
 	for _, o := range p.open {
 		if o.Key.ofMany() && members[o.Key] == nil {
-			members[o.Key] = nil // nobody is left in it
+			members[o.Key] = planned[o.Key] // what the user plans ends no event; else nobody is left in it
 		}
 	}
 	keys := make([]Key, 0, len(members))

@@ -31,19 +31,22 @@ type person struct {
 	circle    Circle // the one that applies; no Name: none
 	automatic bool
 
-	touch      bool    // in constant touch
-	days       []day   // with a direct interaction, in order
-	many       bool    // stands for people who share an event
-	party      *person // that stands for them and others, nil if there is none
-	leaving    bool    // an entry that ended may still be in the calendar
-	rest       time.Time
-	restWhy    string
-	silenced   bool // resting, or closed after it, since three mails asked in a row
-	meeting    Encounter
-	candidates []*candidate
-	opened     *candidate   // the untouched open entry
-	further    []*candidate // open entries that stop no other, since the user touched them
-	waiting    []*candidate // released, the best first
+	touch        bool    // in constant touch
+	days         []day   // with a direct interaction, in order
+	many         bool    // stands for people who share an event
+	party        *person // that stands for them and others, nil if there is none
+	leaving      bool    // an entry that ended may still be in the calendar
+	rest         time.Time
+	restWhy      string
+	silenced     bool // resting, or closed after it, since three mails asked in a row
+	meeting      Encounter
+	planned      time.Time // start of an event of the user's own about them; zero: there is none now
+	plannedWhy   string
+	plannedUntil time.Time // when such events have had their time
+	candidates   []*candidate
+	opened       *candidate   // the untouched open entry
+	further      []*candidate // open entries that stop no other, since the user touched them
+	waiting      []*candidate // released, the best first
 }
 
 // newPerson reads a contact at the time of the pass.

@@ -58,13 +58,16 @@ func (p *pass) releaseAt(due time.Time) time.Time {
 	return p.cal.at(p.cal.dayOf(due)-1, p.policy.Evening)
 }
 
-// heldByMark applies the marks R and B of the rule, and the rest after three
-// mails that asked.
+// heldByMark applies the marks R and B of the rule, the rest after three mails
+// that asked, and what the user planned.
 func (p *pass) heldByMark(c *candidate) string {
 	q := c.who
 	switch {
 	case q.silenced && c.Rule != ReplyOwed:
 		return q.restWhy
+	case c.rule.yields() && !q.planned.IsZero():
+		c.until = q.plannedUntil
+		return q.plannedWhy + p.date(q.planned, c.Due)
 	case c.rule.rest && !q.rest.IsZero():
 		return q.restWhy
 	case c.rule.booked && !q.meeting.IsZero():

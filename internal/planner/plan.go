@@ -169,6 +169,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 			q.leaving = true
 		}
 	}
+	p.adopt()
 	p.findCircles()
 	p.findImports()
 	return p

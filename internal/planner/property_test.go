@@ -175,6 +175,14 @@ func drawWorld(t *rapid.T) world {
 		start := d.at(1, 3)
 		s.Busy = append(s.Busy, planner.Interval{Start: start, End: start.Add(time.Duration(d.n(1, 12)) * 15 * time.Minute)})
 	}
+	for range d.n(0, 4) {
+		c := rapid.SampledFrom(s.Contacts).Draw(t, "planned with")
+		a := planner.Adopted{UID: fmt.Sprint("own-", d.n(0, 9)), Contact: c.ID, Title: "Call Pat", Start: d.at(20, 25)}
+		if d.maybe(4) {
+			a.Done = d.evidence(planner.Mail, d.at(10, 0), who(&c))
+		}
+		s.Adopted = append(s.Adopted, a)
+	}
 	for range d.n(0, 2) {
 		from := d.base.AddDate(0, 0, d.n(-9, 3))
 		s.Absent = append(s.Absent, planner.DateRange{From: dateOf(from), To: dateOf(from.AddDate(0, 0, d.n(0, 6)))})
@@ -282,6 +290,7 @@ func TestPlanIgnoresInputOrder(t *testing.T) {
 		s.Written = rapid.Permutation(s.Written).Draw(t, "written")
 		s.Busy = rapid.Permutation(s.Busy).Draw(t, "busy")
 		s.Absent = rapid.Permutation(s.Absent).Draw(t, "absent")
+		s.Adopted = rapid.Permutation(s.Adopted).Draw(t, "adopted")
 		if diff := cmp.Diff(want, planner.Plan(s, w.policy, w.now)); diff != "" {
 			t.Fatalf("another order, another plan (-want +got):\n%s", diff)
 		}
@@ -443,6 +452,7 @@ func checkFollowUp(t *rapid.T, w world, f planner.FollowUp, c planner.Contact) {
 	}
 	if f.Status == planner.StatusWrite {
 		checkSlot(t, w, f)
+		checkPlanned(t, w, f)
 		if w.snapshot.FirstRunAt.IsZero() || w.snapshot.FirstRunAt.After(w.now) || w.snapshot.Paused.After(w.now) {
 			t.Fatalf("%s is written before the first run or in a pause", f.Key)
 		}
@@ -469,6 +479,21 @@ func checkSlot(t *rapid.T, w world, f planner.FollowUp) {
 	for _, o := range w.snapshot.Open {
 		if o.Start.Equal(f.Slot) {
 			t.Fatalf("slot %v is taken", local)
+		}
+	}
+}
+
+// checkPlanned demands that nothing is written of what the user plans by an event
+// of their own.
+func checkPlanned(t *rapid.T, w world, f planner.FollowUp) {
+	if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting {
+		return
+	}
+	for _, a := range w.snapshot.Adopted {
+		day := func(n int) planner.Date { return dateOf(a.Start.In(w.policy.Zone).AddDate(0, 0, n)) }
+		today := dateOf(w.now.In(w.policy.Zone))
+		if a.Contact == f.Contact && a.Done.IsZero() && day(-14) <= today && today <= day(7) {
+			t.Fatalf("%s is written though the user planned %+v", f.Key, a)
 		}
 	}
 }
@@ -629,6 +654,10 @@ func TestKeysAreStable(t *testing.T) {
 		s.Contacts = slices.Clone(s.Contacts)
 		for i := range s.Contacts {
 			s.Contacts[i].ID = "new-" + s.Contacts[i].ID
+		}
+		s.Adopted = slices.Clone(s.Adopted)
+		for i := range s.Adopted {
+			s.Adopted[i].Contact = "new-" + s.Adopted[i].Contact
 		}
 		w.policy.PerDay, w.policy.OpenAhead, w.policy.Neutral = 1, 3, !w.policy.Neutral
 		got := keys(planner.Plan(s, w.policy, w.now))

@@ -72,6 +72,9 @@ type Snapshot struct {
 	Busy     []Interval // the user's own meetings from now on
 	// Absent are the days of the user's own all-day events that speak of absence.
 	Absent []DateRange
+	// Adopted are the events that the user wrote into the follow-up calendar
+	// about contacts.
+	Adopted []Adopted
 
 	// FirstRunAt is when the first run was complete: the last 24 months of
 	// every source that answers were in. Zero while it is not; nothing is
