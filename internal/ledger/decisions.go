@@ -15,11 +15,11 @@ import (
 type Decision struct {
 	Type DecisionType
 	UID  string    // of the entry it was said on; "" where it was on none
-	Who  string    // muted to logged: whom it is about, by an address or the UID of a card
+	Who  string    // muted to logged, and done on an event of the user's own: whom it is about, by an address or the UID of a card; there one a line
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
 	Kind Kind      // logged: what it was
-	Text string    // edited: the new title, "" for other words; noted: all lines of the user's; circle: its name, "" for none; logged: what was said
+	Text string    // done: what, on an event of the user's own; edited: the new title, "" for other words; noted: all lines of the user's; circle: its name, "" for none; logged: what was said
 }
 
 // DecisionType is the kind of a decision.
@@ -56,7 +56,7 @@ const (
 // keepsText reports whether the journal has the words of such a decision: they
 // are nowhere else once the entry is gone.
 func (t DecisionType) keepsText() bool {
-	return t == DecideNoted || t == DecideCircle || t == DecideLogged
+	return t == DecideNoted || t == DecideCircle || t == DecideLogged || t == DecideDone
 }
 
 var (
@@ -179,8 +179,11 @@ func (d Decision) happened() time.Time {
 // decideEntry lets a decision about an entry take effect on its placement.
 func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 	found, err := placements(ctx, t, qPlacement, d.UID)
-	if err != nil || len(found) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(found) == 0 {
+		return decideOwn(ctx, t, d)
 	}
 	p := found[0]
 	gesture := planner.Evidence{Type: planner.Gesture, ID: d.UID, At: d.At, Address: p.Key.Who}
@@ -269,17 +272,26 @@ var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, co
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 
 // addNote notes what the user reported as it happened: they were in touch with
-// the address.
+// the address, or with several, one a line.
 func addNote(ctx context.Context, t *tx, kind Kind, e planner.Evidence) error {
 	return addNoteAt(ctx, t, kind, e, e.At)
 }
 
 // addNoteAt notes what the user reported at a time. A meeting counts as one that
-// they arranged, with the other alone.
+// they arranged, with the others alone.
 func addNoteAt(ctx context.Context, t *tx, kind Kind, e planner.Evidence, known time.Time) error {
-	address, err := present(ctx, t, e.Address)
-	if err != nil || address == "" {
-		return err
+	var people []Participant
+	for who := range strings.SplitSeq(e.Address, "\n") {
+		address, err := present(ctx, t, who)
+		if err != nil {
+			return err
+		}
+		if address != "" {
+			people = append(people, Participant{Address: address, Role: RoleTo})
+		}
+	}
+	if len(people) == 0 {
+		return nil
 	}
 	n, err := loadLens(ctx, t)
 	if err != nil {
@@ -302,7 +314,7 @@ func addNoteAt(ctx context.Context, t *tx, kind Kind, e planner.Evidence, known 
 		return err
 	}
 	k := newIntake(t, n)
-	if err := k.addPeople(ctx, row, []Participant{{Address: address, Role: RoleTo}}); err != nil {
+	if err := k.addPeople(ctx, row, people); err != nil {
 		return err
 	}
 	if err := k.relinkRow(ctx, row, kind, e.ID, "", nil); err != nil {

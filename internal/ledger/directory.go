@@ -1,7 +1,8 @@
 package ledger
 
 import (
-	_ "embed" // meeting.txt
+	_ "embed" // meeting.txt, doing.txt
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,25 +23,44 @@ const (
 //go:embed meeting.txt
 var meetingText string
 
-// meetingWords are the words of all languages: phrases as their words with a
-// space between, and signs as they stand.
-var meetingWords = sync.OnceValues(func() (phrases map[string]bool, signs []string) {
-	phrases = map[string]bool{}
-	for line := range strings.Lines(meetingText) {
-		_, list, ok := strings.Cut(strings.TrimSpace(line), ": ")
+//go:embed doing.txt
+var doingText string
+
+// vocabulary are the words of all languages beside which a first name counts:
+// phrases as their words with a space between, and signs as they stand. Links
+// are the words that do so after one of these.
+type vocabulary struct {
+	phrases, links map[string]bool
+	signs          []string
+}
+
+// In events the user met those who stand beside a word of meeting. What they
+// write down to do has words of its own.
+var (
+	meetingWords = sync.OnceValue(func() vocabulary { return readVocabulary(meetingText) })
+	doingWords   = sync.OnceValue(func() vocabulary { return readVocabulary(meetingText + doingText) })
+)
+
+func readVocabulary(text string) vocabulary {
+	v := vocabulary{phrases: map[string]bool{}, links: map[string]bool{}}
+	for line := range strings.Lines(text) {
+		language, list, ok := strings.Cut(strings.TrimSpace(line), ": ")
 		if !ok || strings.HasPrefix(line, "#") {
 			continue
 		}
 		for word := range strings.SplitSeq(list, ", ") {
-			if strings.ContainsAny(word, "/@") {
-				signs = append(signs, word)
-			} else {
-				phrases[joined(tokens(word, nil))] = true
+			switch phrase := joined(tokens(word, nil)); {
+			case strings.ContainsAny(word, "/@"):
+				v.signs = append(v.signs, word)
+			case strings.HasSuffix(language, " to"):
+				v.links[phrase] = true
+			default:
+				v.phrases[phrase] = true
 			}
 		}
 	}
-	return phrases, signs
-})
+	return v
+}
 
 // token is a word of a title, or a sign of meeting such as "w/".
 type token struct {
@@ -151,14 +171,15 @@ func nameParts(name string) (parts []string) {
 
 // directory finds people by the names they go by.
 type directory struct {
+	words vocabulary
 	full  map[string][]int64 // names of two parts and more, in every order they are written in
 	first map[string][]int64
 	begin map[string]bool    // the words with which names begin
 	parts map[int64][]string // of all their names
 }
 
-func newDirectory() *directory {
-	return &directory{full: map[string][]int64{}, first: map[string][]int64{}, begin: map[string]bool{}, parts: map[int64][]string{}}
+func newDirectory(words vocabulary) *directory {
+	return &directory{words: words, full: map[string][]int64{}, first: map[string][]int64{}, begin: map[string]bool{}, parts: map[int64][]string{}}
 }
 
 // add makes a person known. Of too many with one name, those added first are kept.
@@ -177,7 +198,7 @@ func (d *directory) add(who int64, names []string) {
 		}
 		d.parts[who] = append(d.parts[who], parts...)
 		first, last := parts[0], parts[len(parts)-1]
-		if phrases, _ := meetingWords(); utf8.RuneCountInString(first) > 1 && !phrases[first] {
+		if utf8.RuneCountInString(first) > 1 && !meetingWords().phrases[first] {
 			put(d.first, first)
 		}
 		if len(parts) == 1 {
@@ -194,48 +215,55 @@ func (d *directory) add(who int64, names []string) {
 // name, or by first name beside a word of meeting. More than one means that it
 // cannot be told who is meant, or that there are several.
 func (d *directory) named(texts ...string) []int64 {
+	sure, unsure := d.told(nil, texts...)
+	all := slices.Concat(sure, unsure)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// told gives whom texts name: those who are certain, known besides them, and
+// the bearers of names that are not, sorted. Another mention may say which of
+// several is meant.
+func (d *directory) told(known []int64, texts ...string) (sure, unsure []int64) {
 	var found [][]int64
 	for _, text := range texts {
 		found = append(found, d.mentions(text)...)
 	}
 	certain := map[int64]bool{}
+	for _, id := range known {
+		certain[id] = true
+	}
 	for _, who := range found {
 		if len(who) == 1 {
 			certain[who[0]] = true
 		}
 	}
-	all := map[int64]bool{}
+	open := map[int64]bool{}
 	for _, who := range found {
-		if len(who) > 1 && slices.ContainsFunc(who, func(id int64) bool { return certain[id] }) {
-			continue // another mention says which of them
-		}
-		for _, id := range who {
-			all[id] = true
+		if len(who) > 1 && !slices.ContainsFunc(who, func(id int64) bool { return certain[id] }) {
+			for _, id := range who {
+				open[id] = true
+			}
 		}
 	}
-	ids := make([]int64, 0, len(all))
-	for id := range all {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
+	return slices.Sorted(maps.Keys(certain)), slices.Sorted(maps.Keys(open))
 }
 
 // mentions gives for each name in a text who bears it. A first name is one as
 // well where it is listed with a name that is: "w/ Ann, Bob and Kim".
 func (d *directory) mentions(text string) (found [][]int64) {
-	phrases, signs := meetingWords()
-	x := phrase{directory: d, all: tokens(text, signs)}
+	x := phrase{directory: d, all: tokens(text, d.words.signs)}
 	x.meet = make([]bool, len(x.all)+1)
 	for i := range x.all {
 		x.meet[i] = x.meet[i] || x.all[i].sign
 		for n := 1; n <= maxFirstWords && i+n <= len(x.all); n++ {
-			if phrases[joined(x.all[i:i+n])] {
+			if d.words.phrases[joined(x.all[i:i+n])] {
 				for k := i; k < i+n; k++ {
 					x.meet[k] = true
 				}
 			}
 		}
+		x.meet[i] = x.meet[i] || d.words.links[x.all[i].word] && slices.Contains(x.meet[:i], true)
 	}
 	x.used = make([]bool, len(x.all))
 	take := func(i int, who []int64, n int) {

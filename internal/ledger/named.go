@@ -79,6 +79,9 @@ func nameMeetings(ctx context.Context, t *tx) error {
 	if err := t.putUnsure(ctx, now.unsure); err != nil {
 		return fmt.Errorf("note ambiguous names: %w", err)
 	}
+	if err := nameAdopted(ctx, t); err != nil {
+		return fmt.Errorf("look for names in what the user plans: %w", err)
+	}
 	t.naming = false
 	return setMeta(ctx, t, metaNaming, "")
 }
@@ -104,7 +107,7 @@ func lookForNames(ctx context.Context, t *tx) (out naming, counted map[int64]boo
 	if err != nil || len(events) == 0 {
 		return out, counted, err
 	}
-	d, err := readDirectory(ctx, t)
+	d, err := readDirectory(ctx, t, meetingWords())
 	if err != nil {
 		return out, nil, err
 	}
@@ -132,8 +135,8 @@ func lookForNames(ctx context.Context, t *tx) (out naming, counted map[int64]boo
 	return out, counted, t.alive()
 }
 
-func readDirectory(ctx context.Context, t *tx) (*directory, error) {
-	d := newDirectory()
+func readDirectory(ctx context.Context, t *tx, words vocabulary) (*directory, error) {
+	d := newDirectory(words)
 	return d, t.each(ctx, qNames, nil, func(scan func(...any) error) error {
 		var id int64
 		var text []byte
@@ -283,10 +286,12 @@ type AmbiguousName struct {
 }
 
 var qAmbiguous = query(`SELECT i.evidence, i.at, i.subject, i.location, c.code FROM ambiguous_name AS n
-	CROSS JOIN interaction AS i ON i.id = n.interaction_id CROSS JOIN contact AS c ON c.id = n.contact_id`)
+	CROSS JOIN interaction AS i ON i.id = n.interaction_id CROSS JOIN contact AS c ON c.id = n.contact_id
+	UNION ALL SELECT d.uid, json_extract(d.starts, '$[0]'), d.title, d.location, c.code FROM adopted_contact AS n
+	CROSS JOIN adopted AS d ON d.uid = n.uid CROSS JOIN contact AS c ON c.id = n.contact_id WHERE n.sure = 0`)
 
 // AmbiguousNames gives the events of the user's own that would count as a
-// meeting if it were clear with whom, newest first.
+// meeting, or be adopted, if it were clear who is meant, newest first.
 func (l *Ledger) AmbiguousNames(ctx context.Context) (out []AmbiguousName, err error) {
 	at := map[string]int{}
 	err = l.read(ctx, func(ctx context.Context, t *tx) error {

@@ -322,6 +322,25 @@ CREATE TABLE decision (
 CREATE INDEX decision_uid ON decision (uid);
 CREATE INDEX decision_who ON decision (who) WHERE who <> '';
 
+CREATE TABLE adopted (
+	uid        TEXT PRIMARY KEY,      -- of an event that the user wrote into the follow-up calendar
+	href       TEXT NOT NULL,
+	title      TEXT NOT NULL,         -- without marks of completion
+	location   TEXT NOT NULL,
+	addresses  TEXT NOT NULL,         -- JSON: those in title, place and description, and of those invited, as folded in address
+	starts     TEXT NOT NULL,         -- JSON: when its occurrences begin
+	known_at   INTEGER NOT NULL,      -- since when it is known
+	missing_at INTEGER                -- when a complete listing did not hold it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE adopted_contact (
+	uid        TEXT NOT NULL REFERENCES adopted ON DELETE CASCADE,             -- derived, as the whole table
+	contact_id INTEGER NOT NULL REFERENCES contact ON DELETE CASCADE,          -- whom its title or place names
+	sure       INTEGER NOT NULL,                                               -- 0: one of several whom it may name
+	PRIMARY KEY (uid, contact_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX adopted_contact_contact ON adopted_contact (contact_id);
+
 CREATE TABLE calendar_seen (
 	url    TEXT PRIMARY KEY,
 	shared INTEGER NOT NULL,  -- 1: it held other events when first seen
@@ -358,7 +377,12 @@ CREATE VIEW ambiguous_names AS
 SELECT datetime(i.at, 'unixepoch') AS at, i.subject AS title, i.location, i.evidence,
 	(SELECT group_concat(c.name || ' (' || c.code || ')', ', ') FROM ambiguous_name AS n
 		JOIN contact AS c ON c.id = n.contact_id WHERE n.interaction_id = i.id) AS contacts
-FROM interaction AS i WHERE i.id IN (SELECT interaction_id FROM ambiguous_name);
+FROM interaction AS i WHERE i.id IN (SELECT interaction_id FROM ambiguous_name)
+UNION ALL
+SELECT datetime(json_extract(d.starts, '$[0]'), 'unixepoch'), d.title, d.location, d.uid,
+	(SELECT group_concat(c.name || ' (' || c.code || ')', ', ') FROM adopted_contact AS n
+		JOIN contact AS c ON c.id = n.contact_id WHERE n.uid = d.uid AND n.sure = 0)
+FROM adopted AS d WHERE d.uid IN (SELECT uid FROM adopted_contact WHERE sure = 0);
 
 CREATE VIEW open_followups AS
 SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS rule, p.state,

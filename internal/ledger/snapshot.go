@@ -48,6 +48,9 @@ func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snap
 		if s.Absent, err = absent(ctx, t, v); err != nil {
 			return fmt.Errorf("absences: %w", err)
 		}
+		if s.Adopted, err = adoptions(ctx, t, v); err != nil {
+			return fmt.Errorf("what the user plans: %w", err)
+		}
 		return snapshotSources(ctx, t, v, &s)
 	})
 	if err != nil {
@@ -233,11 +236,14 @@ func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot)
 	return nil
 }
 
+// inTouch says of an interaction that it is a word of mine, or a meeting that is
+// over at ?4.
+const inTouch = `i.current = 1 AND i.direct = 1 AND (i.direction = 'out' OR i.stands IN ('yes', 'lonely') AND i.end_at <= ?4)`
+
 // A word of mine to the holder of an address, or a meeting with them.
 var qTouchedWithin = query(`SELECT 1 FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
 	CROSS JOIN participant AS p ON p.address_id = a.id
-	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1
-		AND (i.direction = 'out' OR i.stands IN ('yes', 'lonely') AND i.end_at <= ?4)
+	CROSS JOIN interaction AS i ON i.id = p.interaction_id AND ` + inTouch + `
 	WHERE o.address IN (?1, 'card:' || ?1) AND i.at BETWEEN ?2 AND ?3 LIMIT 1`)
 
 // ended is how a follow-up ended. What the user deleted within a day of writing
