@@ -65,6 +65,9 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (
 	if err := d.arrive(ctx, cfg, cal, in.Observed); err != nil {
 		return false, err
 	}
+	if again, err := d.planned(ctx, cfg, cal, in.Observed); err != nil || again {
+		return false, err
+	}
 	if err := d.place(ctx, &in); err != nil {
 		return false, err
 	}

@@ -380,7 +380,7 @@ func (c *checker) separate(ctx context.Context, a config.Account, s *caldav.Sess
 	}
 	if shared {
 		c.say(Finding{Account: a.Name, Topic: "follow-ups", Warn: true, Text: fmt.Sprintf(
-			"the calendar %q holds other events too: they are read as meetings. To keep follow-ups apart, make a calendar for them alone in your calendar app and name it in [followups]: calendar = \"…\"",
+			"the calendar %q holds other events too: they are read as meetings, and what you plan by one of them holds no follow-up back. To keep follow-ups apart, make a calendar for them alone in your calendar app and name it in [followups]: calendar = \"…\"",
 			cal.Name)})
 	}
 	return nil
