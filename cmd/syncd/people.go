@@ -38,6 +38,7 @@ type people struct {
 	cfg    *config.Config
 	states map[planner.ContactID]planner.State
 	result planner.Result
+	own    []planner.Adopted // what the user plans, the first to come first
 }
 
 // people opens the ledger for reading and plans.
@@ -59,7 +60,7 @@ func (a *app) people(ctx context.Context) (*people, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}}
+	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}, own: snap.Adopted}
 	p.result = daemon.Plan(snap, cfg, health, now)
 	for _, s := range p.result.States {
 		p.states[s.Contact] = s
@@ -311,8 +312,9 @@ func (a *app) contact(ctx context.Context, who string) error {
 			contactJSON
 			Facts       []*sayingJSON           `json:"facts"`
 			AddressBook []ledger.CardRow        `json:"address_book"`
+			Planned     []plannedJSON           `json:"planned"`
 			Timeline    []ledger.InteractionRow `json:"timeline"`
-		}{p.json(d.ContactRow), facts(d.Facts), d.AddressBook, d.Timeline})
+		}{p.json(d.ContactRow), facts(d.Facts), d.AddressBook, p.planned(d.ID), d.Timeline})
 	}
 	a.printContact(p, d)
 	return nil
@@ -350,6 +352,9 @@ func (a *app) printContact(p *people, d ledger.ContactDetail) {
 	}
 	for _, c := range d.AddressBook {
 		fmt.Fprintf(a.stdout, "  card         %s\n", cardText(c))
+	}
+	for _, e := range p.planned(d.ID) {
+		fmt.Fprintf(a.stdout, "  you planned  %s\n", e.text(zone))
 	}
 	for _, i := range d.Timeline {
 		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i),
