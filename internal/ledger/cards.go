@@ -310,7 +310,7 @@ func (p *portrait) cards(ctx context.Context, uids []string) error {
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(c ownCard) bool { return c.seen.After(p.view.cut) })
+	all = slices.DeleteFunc(all, func(c ownCard) bool { return p.hidden(c.seen) })
 	if len(all) == 0 {
 		return nil
 	}

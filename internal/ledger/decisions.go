@@ -201,6 +201,15 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 		return takeBack(ctx, t, p)
 	case DecideMove:
 		p.MoveTo = d.To
+	case DecideSnoozed, DecideEdited, DecideTaken:
+		p.heed(d, retitled)
+	}
+	return putPlacement(ctx, t, p)
+}
+
+// heed changes what is remembered of an entry to what the user made of it.
+func (p *Placement) heed(d Decision, retitled bool) {
+	switch d.Type { //nolint:exhaustive // the others end it, or are about something else
 	case DecideSnoozed:
 		if length := p.Seen.End.Sub(p.Seen.Start); length > 0 {
 			p.Seen.End = d.To.Add(length)
@@ -219,7 +228,6 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 	case DecideTaken:
 		p.State = TakenOver
 	}
-	return putPlacement(ctx, t, p)
 }
 
 var qReopen = query(`UPDATE placement SET outcome = '', ended_at = NULL, ended_by = '{}', end_why = '',
@@ -388,7 +396,7 @@ func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
 			return err
 		}
 		d.At, d.To = at.Time, to.Time
-		if d.At.After(p.view.cut) {
+		if p.hidden(d.At) {
 			return nil
 		}
 		p.holdsFrom(d.At)
@@ -474,4 +482,30 @@ func (k *intake) stands(ctx context.Context, r *reading) (bool, error) {
 	var undone stamp
 	_, err := k.one(ctx, qTakenBack, []any{r.evidence}, &undone)
 	return undone.IsZero() || undone.Unix() < r.at, err
+}
+
+var qDecisionsOn = query(`SELECT uid, type, at, to_at, text FROM decision WHERE uid = ? ORDER BY at, seq`)
+
+// Decisions are what the user said on the entry with a UID, oldest first.
+func (l *Ledger) Decisions(ctx context.Context, uid string) (out []Decision, err error) {
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		out, err = decisionsOn(ctx, t, uid)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read decisions: %w", err)
+	}
+	return out, nil
+}
+
+func decisionsOn(ctx context.Context, t *tx, uid string) (out []Decision, err error) {
+	err = t.each(ctx, qDecisionsOn, []any{uid}, func(scan func(...any) error) error {
+		var d Decision
+		var at, to stamp
+		err := scan(&d.UID, &d.Type, &at, &to, &d.Text)
+		d.At, d.To = at.Time, to.Time
+		out = append(out, d)
+		return err
+	})
+	return out, err
 }

@@ -34,7 +34,7 @@ var (
 		WHERE i.kind = 'mail' AND i.evidence = ? AND c.uid IS NOT NULL ORDER BY s.id, c.uid`)
 	qSetFate = query(`INSERT INTO fate (message_id, fate, at) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET fate = excluded.fate, at = excluded.at`)
-	qFate       = query(`SELECT fate FROM fate WHERE message_id = ?`)
+	qFate       = query(`SELECT at FROM fate WHERE message_id = ?`)
 	qMailGroups = query(`SELECT DISTINCT group_id FROM interaction WHERE kind = 'mail' AND evidence = ?`)
 	errFateless = errors.New("no fate to note")
 )
@@ -91,12 +91,17 @@ func (l *Ledger) SetFate(ctx context.Context, id string, f Fate, at time.Time) e
 }
 
 // fated reports whether a message, under any of its names, waits for no word
-// any more.
+// any more, as far as that was known.
 func (p *portrait) fated(ctx context.Context, names []string) (bool, error) {
 	for _, id := range slices.Compact(names) {
-		var f Fate
-		if found, err := p.t.one(ctx, qFate, []any{id}, &f); found || err != nil {
-			return found, err
+		var at stamp
+		found, err := p.t.one(ctx, qFate, []any{id}, &at)
+		if err != nil {
+			return false, err
+		}
+		if found && !p.hidden(at.Time) {
+			p.holdsFrom(at.Time)
+			return true, nil
 		}
 	}
 	return false, nil

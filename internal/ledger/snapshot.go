@@ -36,22 +36,11 @@ func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snap
 		if stale, err = snapshotContacts(ctx, t, v, &s); err != nil {
 			return fmt.Errorf("contacts: %w", err)
 		}
-		if err := snapshotPlacements(ctx, t, v, &s); err != nil {
+		placed, err := placements(ctx, t, qAllPlacements)
+		if err != nil {
 			return fmt.Errorf("placements: %w", err)
 		}
-		if err := keepTurns(ctx, t, v, &s); err != nil {
-			return fmt.Errorf("threads of placements: %w", err)
-		}
-		if s.Busy, err = busy(ctx, t, v); err != nil {
-			return fmt.Errorf("busy times: %w", err)
-		}
-		if s.Absent, err = absent(ctx, t, v); err != nil {
-			return fmt.Errorf("absences: %w", err)
-		}
-		if s.Adopted, err = adoptions(ctx, t, v); err != nil {
-			return fmt.Errorf("what the user plans: %w", err)
-		}
-		return snapshotSources(ctx, t, v, &s)
+		return snapshotRest(ctx, t, v, placed, &s)
 	})
 	if err != nil {
 		return planner.Snapshot{}, fmt.Errorf("snapshot: %w", err)
@@ -60,6 +49,26 @@ func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snap
 		return planner.Snapshot{}, fmt.Errorf("snapshot: %w", err)
 	}
 	return s, nil
+}
+
+// snapshotRest adds to the contacts what else there is.
+func snapshotRest(ctx context.Context, t *tx, v view, placed []Placement, s *planner.Snapshot) (err error) {
+	if err := snapshotPlacements(ctx, t, v, placed, s); err != nil {
+		return fmt.Errorf("placements: %w", err)
+	}
+	if err := keepTurns(ctx, t, v, s); err != nil {
+		return fmt.Errorf("threads of placements: %w", err)
+	}
+	if s.Busy, err = busy(ctx, t, v); err != nil {
+		return fmt.Errorf("busy times: %w", err)
+	}
+	if s.Absent, err = absent(ctx, t, v); err != nil {
+		return fmt.Errorf("absences: %w", err)
+	}
+	if s.Adopted, err = adoptions(ctx, t, v); err != nil {
+		return fmt.Errorf("what the user plans: %w", err)
+	}
+	return snapshotSources(ctx, t, v, s)
 }
 
 var (
@@ -200,11 +209,7 @@ func busy(ctx context.Context, t *tx, v view) (out []planner.Interval, err error
 var qAddressHolders = query(`SELECT a.address, a.folded, c.code FROM address AS a JOIN contact AS c ON c.id = a.contact_id
 	WHERE a.address IN (?1, 'card:' || ?1)`)
 
-func snapshotPlacements(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
-	all, err := placements(ctx, t, qAllPlacements)
-	if err != nil {
-		return err
-	}
+func snapshotPlacements(ctx context.Context, t *tx, v view, all []Placement, s *planner.Snapshot) error {
 	for _, p := range all {
 		if p.CreatedAt.After(v.cut) {
 			continue

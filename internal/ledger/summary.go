@@ -51,6 +51,7 @@ type summary struct {
 	names       []string // under which events may speak of them
 	seen        int
 	from, until time.Time // the summary holds from, and before
+	next        time.Time // when the view shows more of what there is
 }
 
 // portrait gathers what is needed to sum up one contact.
@@ -95,7 +96,7 @@ func summarise(ctx context.Context, t *tx, n *lens, id int64, v view) (summary, 
 
 func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned map[int64]bool) (summary, error) {
 	p := &portrait{t: t, lens: n, view: v, id: id, pinned: pinned, lists: map[string]bool{}, byID: map[int64]string{}}
-	p.out.until = forever
+	p.out.until, p.out.next = forever, forever
 	uids, err := p.addresses(ctx)
 	if err != nil {
 		return summary{}, err
@@ -205,7 +206,7 @@ func (p *portrait) read(ctx context.Context) error {
 		if e.Also, err = otherNames(names, e.ID); err != nil {
 			return err
 		}
-		if known.After(p.view.cut) || thing {
+		if thing || p.hidden(known.Time) {
 			return nil
 		}
 		e.Address = p.byID[address]
@@ -276,6 +277,16 @@ func (p *portrait) holdsFrom(at time.Time) {
 	if at.After(p.out.from) {
 		p.out.from = at
 	}
+}
+
+// hidden reports whether something dated at is hidden by the view, and notes when
+// it no longer will be.
+func (p *portrait) hidden(at time.Time) bool {
+	if !at.After(p.view.cut) {
+		return false
+	}
+	p.out.next = earlier(p.out.next, at)
+	return true
 }
 
 // named settles name and role (SPEC section 3.2).
@@ -388,7 +399,7 @@ func (p *portrait) counts(ctx context.Context, it item) (bool, error) {
 	if _, err := p.t.one(ctx, qFirstWord, []any{it.organiser}, &word); err != nil {
 		return false, err
 	}
-	if word.IsZero() || !word.Before(it.evidence.At) || word.After(p.view.cut) {
+	if word.IsZero() || !word.Before(it.evidence.At) || p.hidden(word.Time) {
 		return false, nil
 	}
 	p.holdsFrom(word.Time)

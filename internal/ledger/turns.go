@@ -51,7 +51,7 @@ func (p *portrait) course(ctx context.Context, thread int64) (*course, error) {
 		var at stamp
 		var names []byte
 		err := scan(&w.evidence.ID, &at, &w.evidence.Subject, &w.mine, &w.ours, &w.evidence.Account, &names)
-		if err != nil || at.After(p.view.cut) {
+		if err != nil || p.hidden(at.Time) {
 			return err
 		}
 		if w.evidence.Also, err = otherNames(names, w.evidence.ID); err != nil {
@@ -173,7 +173,7 @@ func (p *portrait) mailing(ctx context.Context, opener item) (bool, error) {
 		var sent stamp
 		var address string
 		err := scan(&sent, &address)
-		if err != nil || sent.After(p.view.cut) {
+		if err != nil || p.hidden(sent.Time) {
 			return err
 		}
 		p.holdsFrom(sent.Time)
