@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,25 +12,43 @@ import (
 	"syncd/internal/planner"
 )
 
+// planOptions are the flags of plan.
+type planOptions struct {
+	at, from string
+	days     int
+	all      bool
+}
+
 func (a *app) planCommand() *cobra.Command {
-	var at string
-	var all bool
+	var o planOptions
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "what would be written, kept and held back, and why",
-		Long:  "Shows what follows from the ledger as it is. Writes nothing and asks no server.",
-		Args:  cobra.NoArgs,
+		Long: `Shows what follows from the ledger as it is. Writes nothing and asks no server.
+
+With --from it plans day by day from that day on, each time from what was known
+then, and carries forward what it would have written: what the calendar would
+have held if nobody had touched it.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.plan(cmd.Context(), at, all)
+			switch {
+			case o.at != "" && o.from != "":
+				return usageError{errors.New("--at and --from exclude each other")}
+			case o.from == "" && cmd.Flags().Changed("days"):
+				return usageError{errors.New("--days goes with --from")}
+			}
+			return a.plan(cmd.Context(), o)
 		},
-		Example: "  syncd plan\n  syncd plan --at \"2026-05-12 18:30\"\n  syncd plan --json",
+		Example: "  syncd plan\n  syncd plan --at \"2026-05-12 18:30\"\n  syncd plan --from 2026-05-01 --days 31\n  syncd plan --json",
 	}
-	c.Flags().StringVar(&at, "at", "", "as of `TIME`: what is dated later is hidden")
-	c.Flags().BoolVar(&all, "all", false, "also what waits for more than two weeks, and what has ended")
+	c.Flags().StringVar(&o.at, "at", "", "as of `TIME`: what is dated later is hidden")
+	c.Flags().StringVar(&o.from, "from", "", "day by day from `DATE` on")
+	c.Flags().IntVar(&o.days, "days", 7, "`N` days, with --from; at most 366")
+	c.Flags().BoolVar(&o.all, "all", false, "also what waits for more than two weeks, and what has ended")
 	return a.jsonFlag(c)
 }
 
-func (a *app) plan(ctx context.Context, at string, all bool) error {
+func (a *app) plan(ctx context.Context, o planOptions) error {
 	cfg, err := a.load()
 	if err != nil {
 		return err
@@ -39,10 +58,13 @@ func (a *app) plan(ctx context.Context, at string, all bool) error {
 		return err
 	}
 	defer a.close(l)
+	if o.from != "" {
+		return a.planAhead(ctx, l, cfg, o)
+	}
 	now := a.now()
 	var cut time.Time
-	if at != "" {
-		if now, err = parseTime(at, cfg.Me.Zone); err != nil {
+	if o.at != "" {
+		if now, err = parseTime(o.at, cfg.Me.Zone); err != nil {
 			return err
 		}
 		cut = now
@@ -55,7 +77,7 @@ func (a *app) plan(ctx context.Context, at string, all bool) error {
 	if err != nil {
 		return err
 	}
-	v := view(daemon.Plan(snap, cfg, health, now), now, all)
+	v := view(daemon.Plan(snap, cfg, health, now), now, o.all)
 	if !a.json {
 		v.print(a.stdout, cfg.Me.Zone)
 		return nil
