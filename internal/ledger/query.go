@@ -97,6 +97,13 @@ type FollowUpRow struct {
 	Placement
 	Contact planner.ContactID // "" where nobody has the address any longer
 	Name    string
+	// CameTo is the outcome that counts: what was deleted within a day of a word to
+	// them or a meeting was acted upon. "" while open.
+	CameTo planner.Outcome
+	// ActedAt is when that was done that ended it as acted, and Answer what came
+	// from them within 14 days of it. Zero if there is none.
+	ActedAt time.Time
+	Answer  planner.Evidence
 }
 
 // Title is what the entry's title was when it was last seen.
@@ -380,7 +387,10 @@ var qNameByCode = query(`SELECT name FROM contact WHERE code = ?`)
 
 func followUpRow(ctx context.Context, t *tx, p Placement) (FollowUpRow, error) {
 	r := FollowUpRow{Placement: p}
-	var err error
+	err := r.cameTo(ctx, t)
+	if err != nil {
+		return r, err
+	}
 	if r.Contact, err = holder(ctx, t, p.Key.Who); err != nil || r.Contact == "" {
 		return r, err
 	}
