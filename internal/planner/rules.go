@@ -314,7 +314,7 @@ func findCadence(p *pass, q *person) []*candidate {
 	}
 	factor, off := p.refused(q, Cadence)
 	span := spread(q.circle.Interval, q.who) * factor
-	// "Not this time": what ended without a word moves on by one interval.
+	// "Not this time": what ended without a word comes again one interval later.
 	number, due := 1, p.cal.after(e.At, span)
 	for number < maxIntervals {
 		k := Key{Cadence, e.ID, p.address(q, e), strconv.Itoa(number)}
@@ -323,12 +323,8 @@ func findCadence(p *pass, q *person) []*candidate {
 			break
 		}
 		number++
-		due = p.cal.after(e.At, number*span)
-		for _, x := range over {
-			if again := p.cal.after(x.At, span); again.After(due) {
-				due = again
-			}
-		}
+		last := slices.MaxFunc(over, func(a, b Ended) int { return a.At.Compare(b.At) })
+		due = p.cal.after(last.At, span)
 	}
 	c := p.candidate(Cadence, q, e, strconv.Itoa(number), due)
 	c.block = off
