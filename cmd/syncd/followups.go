@@ -30,6 +30,8 @@ type followUpJSON struct {
 	Ended       *time.Time     `json:"ended"`
 	EndWhy      string         `json:"end_why"`
 	EndedBy     *evidenceJSON  `json:"ended_by"`
+	Acted       *time.Time     `json:"acted"`  // when that was done that ended it as acted
+	Answer      *evidenceJSON  `json:"answer"` // what came from them within 14 days of it
 }
 
 type evidenceJSON struct {
@@ -63,12 +65,23 @@ func rowJSON(r ledger.FollowUpRow) followUpJSON {
 		Written: utc(r.CreatedAt), Ended: utc(r.EndedAt), EndWhy: r.EndWhy,
 	}
 	if !r.Open() {
-		j.Status = string(r.Outcome)
+		j.Status, j.Acted = string(r.CameTo), utc(r.ActedAt)
+	}
+	if !r.Answer.IsZero() {
+		j.Answer = &evidence([]planner.Evidence{r.Answer})[0]
 	}
 	if !r.EndedBy.IsZero() {
 		j.EndedBy = &evidence([]planner.Evidence{r.EndedBy})[0]
 	}
 	return j
+}
+
+func rowsJSON(rows []ledger.FollowUpRow) followUpsJSON {
+	out := followUpsJSON{FollowUps: []followUpJSON{}}
+	for _, r := range rows {
+		out.FollowUps = append(out.FollowUps, rowJSON(r))
+	}
+	return out
 }
 
 // restsOn is the evidence of an entry. The journal keeps of it what the key

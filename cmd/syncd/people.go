@@ -35,10 +35,10 @@ func (a *app) contactsCommand() *cobra.Command {
 // people is an open ledger with what the planner says of everyone in it.
 type people struct {
 	*ledger.Ledger
-	cfg    *config.Config
-	states map[planner.ContactID]planner.State
-	result planner.Result
-	own    []planner.Adopted // what the user plans, the first to come first
+	cfg      *config.Config
+	snapshot planner.Snapshot
+	states   map[planner.ContactID]planner.State
+	result   planner.Result
 }
 
 // people opens the ledger for reading and plans.
@@ -60,7 +60,7 @@ func (a *app) people(ctx context.Context) (*people, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &people{Ledger: l, cfg: cfg, states: map[planner.ContactID]planner.State{}, own: snap.Adopted}
+	p := &people{Ledger: l, cfg: cfg, snapshot: snap, states: map[planner.ContactID]planner.State{}}
 	p.result = daemon.Plan(snap, cfg, health, now)
 	for _, s := range p.result.States {
 		p.states[s.Contact] = s
@@ -307,20 +307,25 @@ func (a *app) contact(ctx context.Context, who string) error {
 	if err != nil {
 		return err
 	}
+	written, err := p.writtenFor(ctx, d.ID)
+	if err != nil {
+		return err
+	}
 	if a.json {
 		return printJSON(a.stdout, struct {
 			contactJSON
 			Facts       []*sayingJSON           `json:"facts"`
+			followUpsJSON
 			AddressBook []ledger.CardRow        `json:"address_book"`
 			Planned     []plannedJSON           `json:"planned"`
 			Timeline    []ledger.InteractionRow `json:"timeline"`
-		}{p.json(d.ContactRow), facts(d.Facts), d.AddressBook, p.planned(d.ID), d.Timeline})
+		}{p.json(d.ContactRow), facts(d.Facts), rowsJSON(written), d.AddressBook, p.planned(d.ID), d.Timeline})
 	}
-	a.printContact(p, d)
+	a.printContact(p, d, written)
 	return nil
 }
 
-func (a *app) printContact(p *people, d ledger.ContactDetail) {
+func (a *app) printContact(p *people, d ledger.ContactDetail, written []ledger.FollowUpRow) {
 	zone, state := p.cfg.Me.Zone, p.state(d.ContactRow)
 	name := cmp.Or(d.Name, strings.Join(d.Addresses, ", "))
 	if len(d.Addresses) > 0 {
@@ -355,6 +360,9 @@ func (a *app) printContact(p *people, d ledger.ContactDetail) {
 	}
 	for _, e := range p.planned(d.ID) {
 		fmt.Fprintf(a.stdout, "  you planned  %s\n", e.text(zone))
+	}
+	for _, f := range written {
+		fmt.Fprintf(a.stdout, "  follow-up    %s  [%s]\n               %s\n", f.Title(), f.Key.Code(), stands(f, zone))
 	}
 	for _, i := range d.Timeline {
 		fmt.Fprintf(a.stdout, "  %s  %-8s %s\n", i.At.In(zone).Format("2006-01-02 15:04"), arrow(i),

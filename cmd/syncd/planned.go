@@ -21,7 +21,7 @@ type plannedJSON struct {
 // occurrence that counts now or comes next.
 func (p *people) planned(who planner.ContactID) []plannedJSON {
 	out := []plannedJSON{}
-	for _, e := range p.own {
+	for _, e := range p.snapshot.Adopted {
 		if e.Contact != who || slices.ContainsFunc(out, func(o plannedJSON) bool { return o.UID == e.UID }) {
 			continue
 		}

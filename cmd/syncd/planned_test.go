@@ -16,7 +16,7 @@ func TestPlannedText(t *testing.T) {
 	}
 	done := own("b", "ana", 4)
 	done.Done = planner.Evidence{Type: planner.Mail, ID: "m@example.org", At: at(2)}
-	p := &people{own: []planner.Adopted{own("a", "ana", 2), own("a", "bob", 2), done, own("a", "ana", 9)}}
+	p := &people{snapshot: planner.Snapshot{Adopted: []planner.Adopted{own("a", "ana", 2), own("a", "bob", 2), done, own("a", "ana", 9)}}}
 	var got []string
 	for _, e := range p.planned("ana") {
 		got = append(got, e.text(time.FixedZone("", 2*60*60)))

@@ -30,11 +30,11 @@ func TestStatusCountsIgnoredApart(t *testing.T) {
 
 // Of an event about several people nothing is said that is about one.
 func TestWhyOfSeveral(t *testing.T) {
-	p := &people{cfg: &config.Config{}}
+	p := &people{cfg: &config.Config{}, snapshot: planner.Snapshot{Contacts: []planner.Contact{{ID: "p1", Name: "Ana Lima"}}}}
 	p.cfg.Me.Zone = time.UTC
 	for who, want := range map[planner.ContactID]bool{"p1": true, "": false} {
 		var out strings.Builder
-		a := &app{stdout: &out}
+		a := &app{stdout: &out, now: time.Now}
 		if err := a.printChain(t.Context(), p, planner.FollowUp{Title: "Say hello", Rule: planner.FirstMeeting, Contact: who}, ""); err != nil {
 			t.Fatal(err)
 		}

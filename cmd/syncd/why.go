@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +45,7 @@ func (a *app) why(ctx context.Context, code string) error {
 	case err != nil:
 		return err
 	case len(placed) > 0:
-		return a.printPlaced(p, placed)
+		return a.printPlaced(ctx, p, placed)
 	case ok:
 		return a.printChain(ctx, p, f, held)
 	}
@@ -87,44 +90,56 @@ func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, hel
 		fmt.Fprintf(a.stdout, "  why       %s\n", r)
 	}
 	a.printEvidence(f.Evidence, p)
+	if f.Status == planner.StatusOpen {
+		placed, err := placedByKey(ctx, p.Ledger)
+		if err != nil {
+			return err
+		}
+		if err := a.printDecisions(ctx, p, placed[f.Key].UID); err != nil {
+			return err
+		}
+	}
 	if f.Contact != "" { // what is about several people is not about one of them
-		a.printOthers(p, f)
+		a.printOthers(p, f.Contact, f.Rule)
 	}
 	return nil
 }
 
 // printOthers says what every other rule makes of the same contact.
-func (a *app) printOthers(p *people, f planner.FollowUp) {
-	fmt.Fprintln(a.stdout, "  other rules")
-	for rule, fires := range planner.Fires() {
-		if rule == f.Rule {
-			continue
+func (a *app) printOthers(p *people, who planner.ContactID, own planner.Rule) {
+	var lines []string
+	for rule, why := range planner.Unfired(p.snapshot, p.cfg.Policy(), a.now(), who) {
+		if rule != own {
+			lines = append(lines, fmt.Sprintf("    %-14s  did not fire: %s", rule, why))
 		}
-		said := []string{"did not fire: it does when " + fires}
-		if found := p.sayings(f.Contact, rule); found != nil {
-			said = found
+	}
+	for rule, said := range p.sayings(who) {
+		if rule != own {
+			lines = append(lines, fmt.Sprintf("    %-14s  %s", rule, said))
 		}
-		for _, s := range said {
-			fmt.Fprintf(a.stdout, "    %-14s  %s\n", rule, s)
-		}
+	}
+	if len(lines) > 0 {
+		fmt.Fprintf(a.stdout, "  other rules\n%s\n", strings.Join(lines, "\n"))
 	}
 }
 
-// sayings are the follow-ups of a rule about a contact, each with where it
+// sayings are the follow-ups about a contact by their rules, each with where it
 // stands.
-func (p *people) sayings(who planner.ContactID, rule planner.Rule) []string {
-	var all []string
-	for _, f := range p.result.FollowUps {
-		if f.Contact == who && f.Rule == rule {
-			all = append(all, fmt.Sprintf("%s [%s]: %s, due %s", f.Title, f.Key.Code(), f.Status, day(f.Due, p.cfg.Me.Zone)))
+func (p *people) sayings(who planner.ContactID) iter.Seq2[planner.Rule, string] {
+	return func(yield func(planner.Rule, string) bool) {
+		for _, f := range p.result.FollowUps {
+			said := fmt.Sprintf("%s [%s]: %s, due %s", f.Title, f.Key.Code(), f.Status, day(f.Due, p.cfg.Me.Zone))
+			if f.Contact == who && !yield(f.Rule, said) {
+				return
+			}
+		}
+		for _, h := range p.result.Held {
+			said := fmt.Sprintf("%s [%s]: held back, %s", h.Title, h.Key.Code(), h.HeldBecause)
+			if h.Contact == who && h.End == nil && !yield(h.Rule, said) {
+				return
+			}
 		}
 	}
-	for _, h := range p.result.Held {
-		if h.Contact == who && h.Rule == rule && h.End == nil {
-			all = append(all, fmt.Sprintf("%s [%s]: held back, %s", h.Title, h.Key.Code(), h.HeldBecause))
-		}
-	}
-	return all
 }
 
 func (a *app) printEvidence(all []planner.Evidence, p *people) {
@@ -148,13 +163,9 @@ func (a *app) evidenceText(e planner.Evidence, zone *time.Location) string {
 	return cmp.Or(text, "not known any more")
 }
 
-func (a *app) printPlaced(p *people, placed []ledger.FollowUpRow) error {
+func (a *app) printPlaced(ctx context.Context, p *people, placed []ledger.FollowUpRow) error {
 	if a.json {
-		out := followUpsJSON{FollowUps: []followUpJSON{}}
-		for _, x := range placed {
-			out.FollowUps = append(out.FollowUps, rowJSON(x))
-		}
-		return printJSON(a.stdout, out)
+		return printJSON(a.stdout, rowsJSON(placed))
 	}
 	zone := p.cfg.Me.Zone
 	for _, x := range placed {
@@ -167,17 +178,126 @@ func (a *app) printPlaced(p *people, placed []ledger.FollowUpRow) error {
 			fmt.Fprintf(a.stdout, "  why       %s\n", r)
 		}
 		a.printEvidence(restsOn(x.Placement), p)
+		if err := a.printDecisions(ctx, p, x.UID); err != nil {
+			return err
+		}
 		a.printEnd(x, zone)
+		if x.Contact != "" {
+			a.printOthers(p, x.Contact, x.Key.Rule)
+		}
 	}
 	return nil
+}
+
+// printDecisions says what the user did with an entry. It is evidence too: the
+// entry's UID names the gesture.
+func (a *app) printDecisions(ctx context.Context, p *people, uid string) error {
+	said, err := p.Decisions(ctx, uid)
+	if err != nil {
+		return err
+	}
+	for _, d := range said {
+		fmt.Fprintf(a.stdout, "  you       %s: %s\n            %s\n", d.At.In(p.cfg.Me.Zone).Format("2 Jan 2006 15:04"), gesture(d, p.cfg.Me.Zone), d.UID)
+	}
+	return nil
+}
+
+// gesture is a decision in words.
+func gesture(d ledger.Decision, zone *time.Location) string {
+	switch d.Type {
+	case ledger.DecideDone:
+		return "marked done"
+	case ledger.DecideDismissed:
+		return "deleted"
+	case ledger.DecideSnoozed:
+		return "moved to " + d.To.In(zone).Format("2 Jan 2006 15:04")
+	case ledger.DecideEdited:
+		if d.Text != "" {
+			return "titled " + strconv.Quote(d.Text)
+		}
+		return "wrote in it"
+	case ledger.DecideTaken:
+		return "made your own: it is left alone"
+	}
+	return string(d.Type)
 }
 
 func (a *app) printEnd(x ledger.FollowUpRow, zone *time.Location) {
 	if x.Open() {
 		return
 	}
-	fmt.Fprintf(a.stdout, "  ended     %s: %s (%s)\n", x.EndedAt.In(zone).Format("2 Jan 2006 15:04"), cmp.Or(x.EndWhy, "the reason is not known any more"), x.Outcome)
+	fmt.Fprintf(a.stdout, "  ended     %s: %s (%s)\n", x.EndedAt.In(zone).Format("2 Jan 2006 15:04"), endWhy(x), x.CameTo)
 	if !x.EndedBy.IsZero() {
 		fmt.Fprintf(a.stdout, "  by        %s\n            %s\n", a.evidenceText(x.EndedBy, zone), x.EndedBy.ID)
 	}
+	if said := answered(x, zone); said != "" {
+		fmt.Fprintf(a.stdout, "  then      %s\n", said)
+	}
+	if !x.Answer.IsZero() {
+		fmt.Fprintf(a.stdout, "            %s\n            %s\n", a.evidenceText(x.Answer, zone), x.Answer.ID)
+	}
+}
+
+// stands is where an entry is, or what it came to.
+func stands(x ledger.FollowUpRow, zone *time.Location) string {
+	if x.Open() {
+		return "in the calendar"
+	}
+	said := fmt.Sprintf("%s on %s", x.CameTo, day(x.EndedAt, zone))
+	said += ": " + endWhy(x)
+	if then := answered(x, zone); then != "" {
+		said += "; " + then
+	}
+	return said
+}
+
+// endWhy is why an entry ended.
+func endWhy(x ledger.FollowUpRow) string {
+	if x.Outcome == planner.Dismissed && x.CameTo == planner.Acted {
+		return x.EndWhy + " within a day of a word to them or a meeting"
+	}
+	return cmp.Or(x.EndWhy, "the reason is not known any more")
+}
+
+// answered is what came of an entry that was acted upon, "" if nothing can be
+// said.
+func answered(x ledger.FollowUpRow, zone *time.Location) string {
+	if x.Answer.IsZero() {
+		return ""
+	}
+	what := "they answered "
+	if x.Answer.Type == planner.Meeting {
+		what = "you met "
+	}
+	switch n := daysBetween(x.ActedAt, x.Answer.At, zone); n {
+	case 0:
+		return what + "the same day"
+	case 1:
+		return what + "the next day"
+	default:
+		return fmt.Sprintf("%s%d days later", what, n)
+	}
+}
+
+// daysBetween counts from one civil day to another.
+func daysBetween(a, b time.Time, zone *time.Location) int {
+	civil := func(t time.Time) time.Time {
+		y, m, d := t.In(zone).Date()
+		return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+	}
+	return int(civil(b).Sub(civil(a)) / (24 * time.Hour))
+}
+
+// writtenFor are the entries about a contact, the latest first.
+func (p *people) writtenFor(ctx context.Context, who planner.ContactID) (out []ledger.FollowUpRow, err error) {
+	for r, err := range p.FollowUps(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if r.Contact == who {
+			out = append(out, r)
+		}
+	}
+	slices.Reverse(out)
+	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -30,6 +29,8 @@ type rule struct {
 	find func(*pass, *person) []*candidate
 	// ended says what became of an open entry that find no longer gives.
 	ended func(*pass, *person, Open) End
+	// misses says what is missing where find gives nothing; "": what fires says.
+	misses func(*pass, *person) string
 }
 
 // touch is what a rule does about people in constant touch.
@@ -44,27 +45,27 @@ var rules = []rule{
 	{
 		fires: "someone wrote first, and nobody on your side has answered",
 		name:  ReplyOwed, priority: 1, touch: touchLater, lookBack: true,
-		find: findReplyOwed, ended: endReplyOwed,
+		find: findReplyOwed, ended: endReplyOwed, misses: missReplyOwed,
 	},
 	{
 		fires: "you met for the first time, or a new card came, and you have not written since",
 		name:  FirstMeeting, priority: 2, errand: true, lookBack: true,
-		find: findFirstMeeting, ended: endFirstMeeting,
+		find: findFirstMeeting, ended: endFirstMeeting, misses: missFirstMeeting,
 	},
 	{
 		fires: "your mail opened a thread with a question, and nobody has answered",
 		name:  Awaiting, priority: 2, touch: touchLater, lookBack: true, sameName: true,
-		find: findAwaiting, ended: endAwaiting,
+		find: findAwaiting, ended: endAwaiting, misses: missAwaiting,
 	},
 	{
 		fires: "a new contact began with at least two exchanges in 30 days, and then went quiet",
 		name:  Fade, priority: 3, rest: true, booked: true, errand: true, sameName: true,
-		find: findFade, ended: endFade,
+		find: findFade, ended: endFade, misses: missFade,
 	},
 	{
 		fires: "a contact with a circle has been quiet for the interval of that circle",
 		name:  Cadence, priority: 5, rest: true, booked: true, errand: true, patient: true, sameName: true,
-		find: findCadence, ended: endCadence,
+		find: findCadence, ended: endCadence, misses: missCadence,
 	},
 	{
 		fires: "more than ten cards came into the address book within a day",
@@ -73,17 +74,6 @@ var rules = []rule{
 		find:  func(*pass, *person) []*candidate { return nil },
 		ended: endFirstMeeting,
 	},
-}
-
-// Fires says, in rule order, on what each rule fires.
-func Fires() iter.Seq2[Rule, string] {
-	return func(yield func(Rule, string) bool) {
-		for _, r := range rules {
-			if !yield(r.name, r.fires) {
-				return
-			}
-		}
-	}
 }
 
 const touchDelay = 5 // business days, for rules marked T

@@ -1,0 +1,78 @@
+package planner_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/planner"
+)
+
+// TestUnfired asks of people in several situations why a rule has nothing for
+// them, and nothing of the rules that have.
+func TestUnfired(t *testing.T) {
+	meeting := func(id string, day int) planner.Encounter {
+		return planner.Encounter{Evidence: planner.Evidence{Type: planner.Meeting, ID: id, At: at(day, 10)}, End: at(day, 11), People: 2}
+	}
+	turn := func(id string, day int) planner.Turn {
+		return planner.Turn{Evidence: mailFrom(id, "ana@example.org", at(day, 9)), Recipients: 1}
+	}
+	nudged := turn("q@x", 4)
+	nudged.Nudges = []planner.Evidence{mailFrom("q2@x", "ana@example.org", at(5, 9)), mailFrom("q3@x", "ana@example.org", at(6, 9))}
+	ended := planner.Ended{
+		Key:        planner.Key{Rule: planner.ReplyOwed, Evidence: "asks@x", Who: "ana@example.org"},
+		Generation: 1, Outcome: planner.Dismissed, At: at(9, 12),
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*planner.Contact)
+		rule   planner.Rule
+		want   string // "": it has something
+	}{
+		{"nothing known", func(*planner.Contact) {}, planner.FirstMeeting, "no meeting with them is known, and no new card"},
+		{"ahead", func(c *planner.Contact) { c.Meetings = []planner.Encounter{meeting("m", 20)} }, planner.FirstMeeting, "you will meet them on 20 May 2026"},
+		{"wrote after it", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 4)}
+			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
+		}, planner.FirstMeeting, "you wrote to them on 5 May 2026, after the meeting on 4 May 2026"},
+		{"met twice", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 4), meeting("n", 6)}
+		}, planner.FirstMeeting, "you have met more than once, last on 6 May 2026"},
+		{"met, no word since", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 11)}
+			c.LastOut = planner.Evidence{}
+		}, planner.FirstMeeting, ""},
+		{"no thread", func(*planner.Contact) {}, planner.ReplyOwed, "no thread that they began waits for a word from your side"},
+		{"wrote elsewhere", func(c *planner.Contact) {
+			c.Unanswered = []planner.Turn{turn("u@x", 4)}
+			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
+		}, planner.ReplyOwed, "you wrote to them on 5 May 2026, after their mail of 4 May 2026"},
+		{"ended before", func(c *planner.Contact) {
+			c.Unanswered = []planner.Turn{turn("asks@x", 6)}
+			c.LastOut = planner.Evidence{}
+		}, planner.ReplyOwed, "that was in the calendar, and ended on 9 May 2026 as dismissed"},
+		{"asked thrice", func(c *planner.Contact) { c.Outstanding = []planner.Turn{nudged} }, planner.Awaiting, "you have asked 3 times, last on 6 May 2026"},
+		{"they wrote", func(c *planner.Contact) {
+			c.Outstanding = []planner.Turn{turn("q@x", 4)}
+			c.LastIn = mailFrom("i@x", "ana@example.org", at(7, 9))
+		}, planner.Awaiting, "they wrote on 7 May 2026, after your mail of 4 May 2026"},
+		{"one exchange", func(c *planner.Contact) {
+			c.Exchanges = planner.Exchanges{Count: 1, Early: 1, First: at(4, 9), Last: mailFrom("x@x", "ana@example.org", at(4, 9))}
+		}, planner.Fade, "the first 30 days saw 1 exchange, and it wants 2"},
+		{"no circle", func(*planner.Contact) {}, planner.Cadence, "they are in no circle"},
+		{"unknown circle", func(c *planner.Contact) { c.Circle = "pals" }, planner.Cadence, "the circle pals is not configured"},
+		{"no import", func(*planner.Contact) {}, planner.NewCards, "it does when more than ten cards came into the address book within a day"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ana := planner.Contact{ID: "ana", Name: "Ana Lima", Addresses: []string{"ana@example.org"}, Out: 1, Threads: 2}
+			c.change(&ana)
+			s := settled(ana)
+			s.Ended = []planner.Ended{ended}
+			got := maps.Collect(planner.Unfired(s, planner.DefaultPolicy(), at(12, 9), "ana"))
+			if diff := cmp.Diff(c.want, got[c.rule]); diff != "" {
+				t.Errorf("Unfired() of %s mismatch (-want +got):\n%s", c.rule, diff)
+			}
+		})
+	}
+}
