@@ -226,6 +226,9 @@ func TestExpiry(t *testing.T) {
 			if !tt.from.IsZero() {
 				check(t, planner.Plan(s, planner.DefaultPolicy(), tt.from), "expired reply-owed a-"+ana+` by ""`)
 			}
+			keep := planner.DefaultPolicy()
+			keep.Expire = 0
+			check(t, planner.Plan(s, keep, at(31, 9)), "open reply-owed a-"+ana)
 		})
 	}
 }

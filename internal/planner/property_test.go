@@ -540,6 +540,44 @@ func checkStates(t *rapid.T, w world, r planner.Result, contacts map[planner.Con
 	}
 }
 
+// TestEveryRuleIsAccountedFor asks of every contact about every rule: either it has
+// something for them, planned or held back with a reason, or Unfired says why
+// not, and never both.
+func TestEveryRuleIsAccountedFor(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t)
+		type about struct {
+			who  planner.ContactID
+			rule planner.Rule
+		}
+		has, over, many := map[about]bool{}, map[about]bool{}, false
+		r := planner.Plan(w.snapshot, w.policy, w.now)
+		for _, f := range r.FollowUps {
+			has[about{f.Contact, f.Rule}] = true
+			many = many || f.Contact == ""
+		}
+		for _, h := range r.Held {
+			has[about{h.Contact, h.Rule}] = true
+			over[about{h.Contact, h.Rule}] = over[about{h.Contact, h.Rule}] || h.End != nil
+			many = many || h.Contact == ""
+		}
+		for _, c := range w.snapshot.Contacts {
+			why := maps.Collect(planner.Unfired(w.snapshot, w.policy, w.now, c.ID))
+			for _, rule := range []planner.Rule{planner.FirstMeeting, planner.ReplyOwed, planner.Awaiting, planner.Fade, planner.Cadence} {
+				// One event may stand for several people, and one that ended in this
+				// pass for what is there or for what is not.
+				if rule == planner.FirstMeeting && many || over[about{c.ID, rule}] {
+					continue
+				}
+				if said := why[rule]; has[about{c.ID, rule}] == (said != "") {
+					t.Fatalf("%s: %s has something: %t, and why not: %q", c.ID, rule, has[about{c.ID, rule}], said)
+				}
+				lint(t, why[rule])
+			}
+		}
+	})
+}
+
 // unkind are words that urge, accuse, shame or count (SPEC I12).
 var unkind = []string{
 	"overdue", "late", "too long", "must", "should", "urgent", "asap", "hurry", "failed", "fail", "forgot", "forgotten", "neglected", "ignored",

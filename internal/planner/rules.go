@@ -48,7 +48,7 @@ var rules = []rule{
 		find: findReplyOwed, ended: endReplyOwed, misses: missReplyOwed,
 	},
 	{
-		fires: "you met for the first time, or a new card came, and you have not written since",
+		fires: "you met for the first time, or a new card came, with no word from you since",
 		name:  FirstMeeting, priority: 2, errand: true, lookBack: true,
 		find: findFirstMeeting, ended: endFirstMeeting, misses: missFirstMeeting,
 	},

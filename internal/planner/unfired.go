@@ -42,6 +42,8 @@ func (p *pass) unfired(r *rule, q *person) string {
 		c.rule = r
 		lapsed, forgotten := p.lapse(c)
 		switch {
+		case p.isOpen(c) || p.isShared(c):
+			return ""
 		case p.settled(c):
 			why = cmp.Or(p.endedBefore(c), "it has been in the calendar before")
 		case lapsed && forgotten:
