@@ -88,14 +88,17 @@ func makeLedger(ts *testscript.TestScript, _ bool, args []string) {
 	if slices.Contains(args, "said") {
 		ts.Check(d.Ledger().Decide(ctx, sayings(now)))
 	}
+	said := ledger.Decision{Type: ledger.DecideSnoozed, At: now, To: now.AddDate(0, 0, 3)}
 	for r, err := range d.Ledger().FollowUps(ctx) {
 		ts.Check(err)
-		name := "OPEN"
-		if !r.Open() {
-			name = "ENDED"
+		name := "ENDED"
+		if r.Open() {
+			name, said.UID = "OPEN", r.UID
 		}
 		ts.Setenv(name, r.Key.Code())
+		ts.Setenv("WHO", string(r.Contact))
 	}
+	ts.Check(d.Ledger().Decide(ctx, []ledger.Decision{said}))
 	ts.Check(errors.Join(d.Close(), stage.Close()))
 }
 

@@ -97,6 +97,9 @@ func TestPlacementsAsTheyWere(t *testing.T) {
 	if err := l.Decide(t.Context(), said); err != nil {
 		t.Fatal(err)
 	}
+	if got, err := l.Decisions(t.Context(), "b"); err != nil || !cmp.Equal(got, said[3:]) {
+		t.Errorf("Decisions() = %+v, %v, want %+v", got, err, said[3:])
+	}
 	type stands struct {
 		UID, Title string
 		Start      time.Time
