@@ -79,3 +79,43 @@ SELECT datetime(json_extract(d.starts, '$[0]'), 'unixepoch'), d.title, d.locatio
 	(SELECT group_concat(c.name || ' (' || c.code || ')', ', ') FROM adopted_contact AS n
 		JOIN contact AS c ON c.id = n.contact_id WHERE n.uid = d.uid AND n.sure = 0)
 FROM adopted AS d WHERE d.uid IN (SELECT uid FROM adopted_contact WHERE sure = 0);
+
+DROP VIEW outcomes;
+CREATE VIEW ending AS
+WITH ended AS (
+	SELECT p.uid, p.outcome, p.ended_at, json_extract(p.ended_by, '$.ID') AS evidence,
+		max(unixepoch(json_extract(p.ended_by, '$.At')), 0) AS at,
+		coalesce(nullif(json_extract(p.ended_by, '$.Address'), ''), replace(replace(
+			json_extract('[' || replace(json_quote(p.key), '|', '","') || ']', '$[2]'), '%7C', '|'), '%25', '%')) AS who
+	FROM placement AS p WHERE p.outcome <> ''
+), acted AS (
+	SELECT e.uid, e.outcome, e.evidence, e.who, CASE e.outcome
+		WHEN 'acted' THEN coalesce(nullif(e.at, 0), e.ended_at)
+		WHEN 'dismissed' THEN (SELECT i.at FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
+			CROSS JOIN participant AS p ON p.address_id = a.id
+			CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1 AND (i.direction = 'out'
+				OR i.stands IN ('yes', 'lonely') AND i.end_at <= (SELECT unixepoch(value) FROM meta WHERE key = 'clock_at'))
+			WHERE o.address IN (e.who, 'card:' || e.who) AND i.at BETWEEN e.ended_at - 86400 AND e.ended_at + 86400
+			ORDER BY abs(i.at - e.ended_at), i.at LIMIT 1) END AS acted_at
+	FROM ended AS e
+)
+SELECT x.uid, CASE WHEN x.acted_at IS NULL THEN x.outcome ELSE 'acted' END AS outcome, x.acted_at,
+	(SELECT id FROM (
+		SELECT i.id, i.at, i.evidence FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
+			CROSS JOIN participant AS p ON p.address_id = a.id
+			CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1
+				AND (i.direction = 'in' AND p.role = 'from' OR i.stands IN ('yes', 'lonely') AND p.status <> 'DECLINED'
+					AND i.end_at <= (SELECT unixepoch(value) FROM meta WHERE key = 'clock_at'))
+			WHERE o.address IN (x.who, 'card:' || x.who) AND i.at > x.acted_at AND i.at <= x.acted_at + 1209600
+		UNION ALL
+		SELECT i.id, i.at, i.evidence FROM thread_node AS n LEFT JOIN joined AS j ON j.thread_id = n.thread_id
+			CROSS JOIN interaction AS i ON i.thread_id = coalesce(j.head, n.thread_id) AND i.current = 1 AND i.ours = 0
+			WHERE n.message_id = x.evidence AND i.at > x.acted_at AND i.at <= x.acted_at + 1209600)
+		ORDER BY at, evidence LIMIT 1) AS answer_id
+FROM acted AS x;
+
+CREATE VIEW outcomes AS
+SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS rule, e.outcome,
+	datetime(p.created_at, 'unixepoch') AS written, datetime(p.ended_at, 'unixepoch') AS ended, p.end_why,
+	datetime(e.acted_at, 'unixepoch') AS acted, datetime(i.at, 'unixepoch') AS answered, i.evidence AS answer, p.uid
+FROM placement AS p JOIN ending AS e ON e.uid = p.uid LEFT JOIN interaction AS i ON i.id = e.answer_id;
