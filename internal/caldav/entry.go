@@ -44,10 +44,11 @@ func readEntry(v Version, data []byte, zone *time.Location) (e Entry, is bool, e
 		UID:     m.UID,
 		Shape: ledger.Shape{
 			Start: m.Start.In(zone), End: m.End.In(zone), AllDay: m.Start.IsDate(),
-			Summary: m.Summary, Description: m.Description, Status: m.Status, Alarm: m.Alarms > 0,
+			Summary: m.Summary, Description: description(m), Status: m.Status, Alarm: m.Alarms > 0,
 		},
 		Sequence: m.Sequence,
 		Marked:   marked(m.Description),
+		CopyOf:   copyOf(m),
 		Foreign:  foreign(events, m),
 		Raw:      data,
 	}, true, nil
@@ -192,6 +193,44 @@ func (s *Session) Rewrite(ctx context.Context, e Entry, d Draft) (Version, error
 		return Version{}, fmt.Errorf("rewrite entry: %w", err)
 	}
 	return v, nil
+}
+
+// Move gives an entry another start, that of the draft; its length and everything
+// else in the object stay as they are. It returns ErrChanged if the entry is not
+// as e says.
+func (s *Session) Move(ctx context.Context, e Entry, d Draft) (Version, error) {
+	start, end, err := moved(e, d)
+	if err != nil {
+		return Version{}, fmt.Errorf("move entry: %w", err)
+	}
+	set := ical.Fields{Start: &start, End: &end, Stamp: &d.Stamp, LastModified: &d.Stamp, Sequence: &d.Sequence}
+	v, err := s.edit(ctx, e, set)
+	if err != nil {
+		return Version{}, fmt.Errorf("move entry: %w", err)
+	}
+	return v, nil
+}
+
+// moved are the times of a draft on the clocks of the entry's own zones.
+func moved(e Entry, d Draft) (start, end ical.Time, err error) {
+	cal, err := ical.Parse(e.Raw)
+	if err != nil {
+		return start, end, err
+	}
+	events, err := eventsOf(cal)
+	if err != nil || len(events) == 0 {
+		return start, end, errors.Join(err, errNoEvent)
+	}
+	on := func(old ical.Time, t time.Time) ical.Time {
+		switch {
+		case old.IsDate():
+			return ical.OnDate(t.Date())
+		case old.IsFloating():
+			return ical.Floating(t)
+		}
+		return ical.At(t.In(old.Zone()))
+	}
+	return on(events[0].Start, d.Shape.Start), on(events[0].End, d.Shape.End), nil
 }
 
 // Tick puts a ✓ before the title, unless it bears one, and removes the alarms.

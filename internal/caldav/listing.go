@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"time"
 
 	"syncd/internal/ledger"
 	"syncd/internal/webdav"
@@ -116,6 +117,22 @@ func (s *Session) Find(ctx context.Context, c Collection, uid string) (Entry, er
 		return Entry{}, fmt.Errorf("find entry: %w", err)
 	}
 	return Entry{}, fmt.Errorf("find entry: %w", ErrGone)
+}
+
+// Copied reports whether any calendar holds an entry of ours, or a copy of it, in a
+// span of time: programs that move one to another calendar may give it another
+// UID.
+func (s *Session) Copied(ctx context.Context, c Collection, uid, code string, from, to time.Time) (bool, error) {
+	found := false
+	_, err := s.home.Report(ctx, c.URL, "1", askSpan(from, to), func(r webdav.Response) error {
+		e, is, err := readEntry(Version{Href: r.Href, ETag: strong(r.ETag())}, []byte(r.Raw(calData)), s.zone)
+		found = found || err == nil && is && (e.UID == uid || e.CopyOf == uid || e.CopyOf == code)
+		return nil
+	})
+	if !found && err != nil && (!webdav.IsAnswer(err) || webdav.Failed(err)) {
+		return false, fmt.Errorf("look for a copy: %w", err)
+	}
+	return found, nil
 }
 
 func withUID(list []Entry, uid string) int {

@@ -2,6 +2,7 @@ package caldav
 
 import (
 	"encoding/xml"
+	"time"
 
 	"syncd/internal/webdav"
 )
@@ -20,6 +21,15 @@ var service = webdav.Service{
 	Multiget:   xml.Name{Space: nsCalDAV, Local: "calendar-multiget"},
 	Data:       calData,
 	None:       ErrNotCalDAV,
+}
+
+// askSpan is a calendar-query report for the events of a time (RFC 4791 section
+// 7.8.1), the one query that every server knows.
+func askSpan(from, to time.Time) []byte {
+	const form = "20060102T150405Z"
+	return []byte(xml.Header + `<C:calendar-query xmlns:D="DAV:" xmlns:C="` + nsCalDAV + `"><D:prop><D:getetag/><C:calendar-data/></D:prop><C:filter>` +
+		`<C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"><C:time-range start="` + from.UTC().Format(form) + `" end="` + to.UTC().Format(form) +
+		`"/></C:comp-filter></C:comp-filter></C:filter></C:calendar-query>`)
 }
 
 // askUID is a calendar-query report for one event (RFC 4791 section 7.8.6).

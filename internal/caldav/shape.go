@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"syncd/internal/ical"
 	"syncd/internal/ledger"
 )
@@ -78,8 +80,11 @@ func status(s ledger.Shape) string {
 // turns & into &amp; even where it adds no tags; Xandikos turns a backslash
 // before an n into a line end.
 func meaning(s string) string {
-	return html.UnescapeString(Normal(brokenEscape.Replace(ical.Clean(s))))
+	return norm.NFC.String(html.UnescapeString(Normal(brokenEscape.Replace(ical.Clean(s)))))
 }
+
+// LineKey is a line as far as its meaning goes; "" for an empty one.
+func LineKey(line string) string { return oneLine(norm.NFC.String(html.UnescapeString(line))) }
 
 func oneLine(s string) string {
 	return strings.Join(strings.Fields(invisible.Replace(s)), " ")
@@ -89,7 +94,7 @@ var (
 	// The tags that calendar programs write. Anything else between angle
 	// brackets is text: an address, a Message-ID.
 	breakTag = regexp.MustCompile(`(?i)</?(br|p|div|li|tr|h[1-6]|ul|ol|table|blockquote|hr)(\s[^<>]*)?/?\s*>`)
-	otherTag = regexp.MustCompile(`(?i)</?(html-blob|html|head|body|meta|span|a|b|i|u|s|em|strong|font|td|th|tbody|thead|pre|code|small|sub|sup|img|wbr)(\s[^<>]*)?/?\s*>`)
+	otherTag = regexp.MustCompile(`(?i)</?(html-blob|html|head|body|meta|span|a|b|i|u|s|o:p|em|strong|font|td|th|tbody|thead|pre|code|small|sub|sup|img|wbr)(\s[^<>]*)?/?\s*>`)
 
 	invisible    = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u200b", "", "\ufeff", "", "\u2060", "")
 	lineEnds     = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n\n")
@@ -101,7 +106,7 @@ var (
 // line ends, plain spaces, no white space at the ends of lines, and at most one
 // empty line in a row.
 func Normal(description string) string {
-	s := lineEnds.Replace(description)
+	s := noText.ReplaceAllString(lineEnds.Replace(description), " ")
 	if breakTag.MatchString(s) || otherTag.MatchString(s) {
 		if !strings.Contains(s, "\n") || strings.Contains(strings.ToLower(s), "<html") {
 			// In HTML a line end is a space.

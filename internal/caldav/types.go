@@ -19,6 +19,7 @@ type Entry struct {
 	Shape    ledger.Shape
 	Sequence int
 	Marked   bool   // the description bears syncd's marker
+	CopyOf   string // the UID, or else the code, of the entry of syncd's that it is a copy of; "" if it is none or its own
 	Foreign  bool   // recurs or invites someone: the user made it theirs
 	Raw      []byte // the object as it was read, for Edit
 }

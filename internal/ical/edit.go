@@ -23,6 +23,9 @@ type Fields struct {
 	Sequence     *int
 	Stamp        *time.Time // DTSTAMP
 	LastModified *time.Time
+	// Start and End move the event. Each is written as the object has it, in the
+	// zone that is named there; an event without DTEND keeps its length anyway.
+	Start, End   *Time
 	RemoveAlarms bool
 }
 
@@ -60,6 +63,13 @@ func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 			}
 		}
 		added += text
+	}
+	for name, t := range map[string]*Time{"DTSTART": set.Start, "DTEND": set.End} {
+		for i, old := range event.Props {
+			if t != nil && old.Name == name {
+				changes = append(changes, change{d.props[event][i], string(fold(nil, timeLine(old, *t), eol))})
+			}
+		}
 	}
 	if set.RemoveAlarms {
 		for _, c := range event.Children {
@@ -126,6 +136,7 @@ func (f Fields) lines() []Prop {
 	}
 	if f.Description != nil {
 		add("DESCRIPTION", escape(*f.Description))
+		add("X-ALT-DESC", "") // it would go on saying what the description said
 	}
 	if f.Status != nil {
 		add("STATUS", escape(strings.ReplaceAll(*f.Status, "\n", "")))
@@ -134,6 +145,21 @@ func (f Fields) lines() []Prop {
 		add("URL", cleanURL(*f.URL))
 	}
 	return list
+}
+
+// timeLine is a DTSTART or DTEND in the form of the old one. A zone whose name
+// would have to be written in another way than it was read is left for UTC.
+func timeLine(old Prop, t Time) string {
+	tzid := old.Param("TZID")
+	switch {
+	case t.IsDate():
+		return old.Name + ";VALUE=DATE:" + t.String()
+	case t.IsFloating() || tzid == "" || strings.ContainsAny(tzid, "\"^\r\n"):
+		return old.Name + ":" + t.String()
+	case strings.ContainsAny(tzid, ":;,"):
+		tzid = `"` + tzid + `"`
+	}
+	return old.Name + ";TZID=" + tzid + ":" + t.wall.Format("20060102T150405")
 }
 
 // apply makes the changes, which do not overlap.
