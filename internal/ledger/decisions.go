@@ -216,6 +216,7 @@ func (p *Placement) heed(d Decision, retitled bool) {
 		}
 		p.Seen.Start = d.To
 		p.Theirs |= FieldTime
+		p.MoveTo = time.Time{} // theirs is the later word
 	case DecideEdited:
 		if retitled {
 			p.Theirs |= FieldSummary
@@ -225,6 +226,8 @@ func (p *Placement) heed(d Decision, retitled bool) {
 		} else {
 			p.Theirs |= FieldDescription
 		}
+	case DecideNoted:
+		p.Noted = d.Text
 	case DecideTaken:
 		p.State = TakenOver
 	}
@@ -364,7 +367,7 @@ var (
 		SELECT contact_id FROM address WHERE address IN (?1, 'card:' || ?1))`)
 	qSaid = query(`SELECT d.id, d.uid, d.type, d.at, d.to_at, d.text FROM json_each(?) AS w
 		CROSS JOIN decision AS d ON d.who = w.value AND d.who <> '' ORDER BY d.at, d.seq`)
-	qTakenBack = query(`SELECT max(at) FROM decision WHERE uid = ? AND type = 'undone'`)
+	qTakenBack = query(`SELECT max(at) FROM decision WHERE uid = ? AND type = 'undone' AND at <= ?`)
 )
 
 // said is what the user said of a person. Who said nothing has no evidence.
@@ -479,8 +482,7 @@ func silence(ctx context.Context, t *tx, cut time.Time) (time.Time, error) {
 // stands reports whether the user has not taken back what they reported by a
 // gesture.
 func (k *intake) stands(ctx context.Context, r *reading) (bool, error) {
-	var undone stamp
-	_, err := k.one(ctx, qTakenBack, []any{r.evidence}, &undone)
+	undone, err := takenBack(ctx, k.tx, r.evidence, planner.Forever)
 	return undone.IsZero() || undone.Unix() < r.at, err
 }
 
@@ -508,4 +510,28 @@ func decisionsOn(ctx context.Context, t *tx, uid string) (out []Decision, err er
 		return err
 	})
 	return out, err
+}
+
+// takenBack is when the user last took back the end of an entry's follow-up, as
+// said by cut; zero if they did not.
+func takenBack(ctx context.Context, t *tx, uid string, cut time.Time) (time.Time, error) {
+	var at stamp
+	_, err := t.one(ctx, qTakenBack, []any{uid, cut.Unix()}, &at)
+	return at.Time, err
+}
+
+var qMissing = query(`SELECT max(at) FROM decision WHERE type = 'missing'`)
+
+// Vanished is when the user last said that what had vanished from the calendar
+// by then was deleted by them; zero if they never did.
+func (l *Ledger) Vanished(ctx context.Context) (at time.Time, err error) {
+	var last stamp
+	err = l.read(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.one(ctx, qMissing, nil, &last)
+		return err
+	})
+	if err != nil {
+		return at, fmt.Errorf("read decisions: %w", err)
+	}
+	return last.Time, nil
 }

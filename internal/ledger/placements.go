@@ -14,7 +14,7 @@ import (
 const closedSpan = 60 * 24 * time.Hour
 
 const placementColumns = `uid, key, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs,
-	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why, move_to`
+	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why, move_to, noted`
 
 var (
 	qAllPlacements    = query(`SELECT ` + placementColumns + ` FROM placement ORDER BY created_at, uid`)
@@ -88,7 +88,7 @@ func scanPlacement(scan func(...any) error) (Placement, error) {
 	var due, slot, created, missing, again, ended, move stamp
 	var wrote, seen, because, evidence, by []byte
 	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &due, &slot, &created, &p.Sequence, &wrote, &seen,
-		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy, &move)
+		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy, &move, &p.Noted)
 	if err != nil {
 		return p, err
 	}
@@ -129,11 +129,11 @@ func (l *Ledger) Confirm(ctx context.Context, p Placement) error {
 }
 
 var qPutPlacement = query(`INSERT INTO placement (` + placementColumns + `, hash)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT DO UPDATE SET state = excluded.state, href = excluded.href, etag = excluded.etag, due_at = excluded.due_at, slot_at = excluded.slot_at,
 		created_at = excluded.created_at, sequence = excluded.sequence, wrote = excluded.wrote, seen = excluded.seen,
 		theirs = excluded.theirs, because = excluded.because, evidence = excluded.evidence, missing_at = excluded.missing_at,
-		missing_again_at = excluded.missing_again_at, move_to = excluded.move_to,
+		missing_again_at = excluded.missing_again_at, move_to = excluded.move_to, noted = excluded.noted,
 		ended_at = CASE WHEN outcome = '' THEN excluded.ended_at ELSE ended_at END,
 		ended_by = CASE WHEN outcome = '' THEN excluded.ended_by ELSE ended_by END,
 		end_why = CASE WHEN outcome = '' THEN excluded.end_why ELSE end_why END,
@@ -146,6 +146,12 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
 		before, err := placements(ctx, t, qPlacement, p.UID)
 		if err != nil {
 			return err
+		}
+		if len(before) > 0 { // a command may have asked for it since p was read
+			p.MoveTo = before[0].MoveTo
+			if p.arrived() {
+				p.MoveTo = time.Time{}
+			}
 		}
 		var lines []line
 		if len(before) == 0 {
@@ -167,6 +173,17 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
 	})
 }
 
+// arrived reports whether the entry lies where the user asked for it to be moved.
+func (p Placement) arrived() bool {
+	if p.Theirs&FieldTime == 0 || p.Seen.Start.IsZero() {
+		return false
+	}
+	if p.Seen.AllDay {
+		return p.Seen.Start.Format(time.DateOnly) == p.MoveTo.In(p.Seen.Start.Location()).Format(time.DateOnly)
+	}
+	return p.Seen.Start.Equal(p.MoveTo)
+}
+
 func putPlacement(ctx context.Context, t *tx, p Placement) error {
 	var text [5]string
 	for i, v := range []any{p.Wrote, p.Seen, p.Because, p.Evidence, p.EndedBy} {
@@ -177,7 +194,7 @@ func putPlacement(ctx context.Context, t *tx, p Placement) error {
 	}
 	_, err := t.exec(ctx, qPutPlacement, p.UID, p.Key.String(), p.Generation, p.State, p.Href, p.ETag, unix(p.Due), unix(p.Slot),
 		unix(p.CreatedAt), p.Sequence, text[0], text[1], p.Theirs, text[2], text[3], unix(p.MissingAt), unix(p.MissingAgainAt),
-		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, unix(p.MoveTo), p.Key.Hash())
+		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, unix(p.MoveTo), p.Noted, p.Key.Hash())
 	return err
 }
 

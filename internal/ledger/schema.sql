@@ -303,7 +303,8 @@ CREATE TABLE placement (
 	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
 	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON
 	end_why          TEXT NOT NULL DEFAULT '',
-	move_to          INTEGER                      -- where the user asked for it to be moved
+	move_to          INTEGER,                     -- where the user asked for it to be moved
+	noted            TEXT NOT NULL DEFAULT ''     -- the user's lines in it, as the latest decision about them says
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX placement_hash ON placement (hash);
 CREATE INDEX placement_ended ON placement (ended_at);

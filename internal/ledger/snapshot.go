@@ -279,6 +279,9 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 	if o.Title == "" {
 		o.Title = p.Wrote.Summary
 	}
+	if o.Again, err = takenBack(ctx, t, p.UID, v.cut); err != nil {
+		return o, err
+	}
 	e, err := restsOn(ctx, t, p)
 	if err != nil {
 		return o, err

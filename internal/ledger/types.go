@@ -273,6 +273,7 @@ type Placement struct {
 	Seen       Shape              // what it last saw
 	Theirs     Field              // the fields the user set
 	MoveTo     time.Time          // where the user asked for it to be moved; zero once it is there
+	Noted      string             // the user's lines in it, as they were recorded last
 	Because    []string           // the reasons, as written
 	Evidence   []planner.Evidence // what it rests on, the key's own first
 

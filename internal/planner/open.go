@@ -87,11 +87,14 @@ func (p *pass) byEvidence(o Open, q *person, c *candidate) (End, bool) {
 }
 
 // expired reports whether an entry was left alone for long enough, counted from
-// where it lies now. One that bears the user's words ends too, though it stays in
+// where it lies now, or from when its end was taken back. One that bears the user's words ends too, though it stays in
 // the calendar.
 func (p *pass) expired(o Open) bool {
 	if p.policy.Expire == 0 || o.Taken {
 		return false
+	}
+	if o.Again.After(o.Start) { // it was not left alone before
+		return p.clock.reached(p.cal.at(p.cal.add(p.cal.dayOf(o.Again), p.policy.Expire), p.cal.wall(o.Again)))
 	}
 	last := p.cal.add(p.cal.dayOf(o.Start), p.policy.Expire)
 	if o.AllDay {

@@ -299,6 +299,7 @@ func (p *pass) result() Result {
 		return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()), cmp.Compare(a.Generation, b.Generation))
 	})
 	p.out.Silent = p.silent()
+	p.out.Paused = !p.clock.reached(p.snapshot.Paused)
 	p.out.Next = p.clock.next
 	return p.out
 }

@@ -237,6 +237,7 @@ type Open struct {
 	Touched    bool // moved, retitled or annotated by the user, or taken
 	Taken      bool // made the user's own: it stays and counts for nothing
 	CreatedAt  time.Time
+	Again      time.Time // when the user took its end back; zero if they did not
 	EvidenceAt time.Time // of what it rests on; zero where only the journal knows of it
 	Title      string    // as the user sees it
 
@@ -401,4 +402,5 @@ type Result struct {
 	States    []State    // every contact with a circle or a first meeting
 	Next      time.Time  // the answer cannot change before; zero: never
 	Silent    string     // why nothing new may be written now, "" if it may
+	Paused    bool       // the user paused the writing: nothing at all may be written
 }
