@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"syncd/internal/caldav"
 	"syncd/internal/config"
@@ -195,28 +196,36 @@ func (c *calendar) mistaken(name string) bool {
 	})
 }
 
-// elsewhere looks in the account's other calendars for entries that are not in
-// the follow-up calendar: the user may have moved them there (SPEC section
-// 8.2). Where a calendar cannot be asked nothing is concluded: the entry counts
-// as one that could not be read.
+// elsewhere looks in the other calendars for entries that are not in the
+// follow-up calendar: the user may have moved them there (SPEC section 8.2).
+// Where one of the account's own cannot be asked nothing is concluded: the entry
+// counts as one that could not be read. Other accounts are asked as far as they
+// answer.
 func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Input) error {
 	listed := map[string]bool{}
 	for _, e := range in.Observed.Entries {
 		listed[e.UID] = true
 	}
 	in.Elsewhere = map[string]bool{}
+	var far []*calendar
 	var errs []error
 	for _, p := range in.Placed {
 		if listed[p.UID] || !p.Open() || p.State != ledger.Placed && p.State != ledger.Rewriting && p.State != ledger.Intended {
 			continue
 		}
-		there, err := cal.findElsewhere(ctx, p.UID)
+		there, err := cal.findElsewhere(ctx, p)
 		if err != nil {
 			in.Observed.Skipped = append(in.Observed.Skipped, ledger.Skip{Where: p.Href, Reason: err.Error()})
 			errs = append(errs, err)
 			continue
 		}
-		in.Elsewhere[p.UID] = there
+		if !there && far == nil {
+			far = d.farCalendars(ctx, cal)
+		}
+		in.Elsewhere[p.UID] = there || slices.ContainsFunc(far, func(c *calendar) bool {
+			there, err := c.findElsewhere(ctx, p)
+			return err == nil && there
+		})
 	}
 	if len(errs) > 0 {
 		return errs[0] // the others say the same
@@ -224,14 +233,45 @@ func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Inp
 	return nil
 }
 
-func (c *calendar) findElsewhere(ctx context.Context, uid string) (bool, error) {
+// farCalendars are those of other accounts that answer.
+func (d *Daemon) farCalendars(ctx context.Context, cal *calendar) []*calendar {
+	d.mu.Lock()
+	accounts := slices.Clone(d.accounts)
+	d.mu.Unlock()
+	far := []*calendar{}
+	for _, a := range accounts {
+		if a.CalDAV == nil || a.Name == cal.account {
+			continue
+		}
+		if s, all, err := d.calendars(ctx, a); err == nil {
+			far = append(far, &calendar{account: a.Name, session: s, others: all})
+		}
+	}
+	return far
+}
+
+// How far from where an entry lay a copy of it is looked for.
+const (
+	copiedBefore = 7 * 24 * time.Hour
+	copiedAfter  = 31 * 24 * time.Hour
+)
+
+func (c *calendar) findElsewhere(ctx context.Context, p ledger.Placement) (bool, error) {
+	at := p.Seen.Start
+	if at.IsZero() {
+		at = p.Slot
+	}
 	for _, other := range c.others {
-		_, err := c.session.Find(ctx, other, uid)
+		_, err := c.session.Find(ctx, other, p.UID)
+		there := err == nil
+		if errors.Is(err, caldav.ErrGone) {
+			there, err = c.session.Copied(ctx, other, p.UID, p.Key.Code(), at.Add(-copiedBefore), at.Add(copiedAfter))
+		}
 		switch {
-		case err == nil:
-			return true, nil
-		case !errors.Is(err, caldav.ErrGone):
+		case err != nil:
 			return false, fmt.Errorf("account %q: calendar %q: %w", c.account, other.Name, err)
+		case there:
+			return true, nil
 		}
 	}
 	return false, nil

@@ -54,7 +54,7 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (
 	}
 	in := reconcile.Input{
 		Now: d.now(), Instance: d.ledger.Instance(), Zone: cfg.Me.Zone, Policy: entryPolicy(cfg),
-		Wanted: result.FollowUps, Held: result.Held, Silent: result.Silent,
+		Wanted: result.FollowUps, Held: result.Held, Silent: result.Silent, Paused: result.Paused,
 	}
 	if in.Observed, err = cal.Entries(ctx); err != nil {
 		return false, cal.fail(fmt.Errorf("read it: %w", err))
@@ -92,8 +92,12 @@ func (d *Daemon) agree(ctx context.Context, cfg *config.Config, cal *calendar) (
 	return err != nil, err
 }
 
-// place fills in what the ledger knows of the entries.
+// place fills in what the ledger knows of the entries, and of the user's word on
+// those that vanished.
 func (d *Daemon) place(ctx context.Context, in *reconcile.Input) (err error) {
+	if in.Vanished, err = d.ledger.Vanished(ctx); err != nil {
+		return err
+	}
 	if in.Placed, err = d.ledger.Placements(ctx); err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (a *applier) read(ctx context.Context, href, uid string) (caldav.Entry, err
 
 func (a *applier) run(ctx context.Context, ops []Operation) error {
 	for _, op := range ops {
-		if a.readOnly && !op.onlyBook() {
+		if !op.onlyBook() && (a.readOnly || a.rests(op.Placement)) {
 			continue
 		}
 		if err := a.operation(ctx, op); err != nil {
@@ -145,6 +145,9 @@ func (a *applier) run(ctx context.Context, ops []Operation) error {
 func (a *applier) operation(ctx context.Context, op Operation) error {
 	switch op.Type {
 	case Record, Miss, Adopt, Close:
+		if op.Type == Record && op.Entry == nil {
+			return a.taken(ctx, op)
+		}
 		return a.settle(ctx, op)
 	case Gone:
 		return a.gone(ctx, op)
@@ -152,7 +155,7 @@ func (a *applier) operation(ctx context.Context, op Operation) error {
 		return a.dismiss(ctx, op)
 	case Delete:
 		return a.remove(ctx, op)
-	case Tick, Quiet, Rewrite:
+	case Tick, Quiet, Move, Rewrite:
 		return a.change(ctx, op)
 	case Create:
 		return a.create(ctx, op)
@@ -260,6 +263,16 @@ func (a *applier) dismiss(ctx context.Context, op Operation) error {
 	return a.settle(ctx, op)
 }
 
+// taken records that the user moved an entry elsewhere. A copy is no move: the
+// listing that lacks the entry may be late.
+func (a *applier) taken(ctx context.Context, op Operation) error {
+	_, there, err := a.find(ctx, op)
+	if err != nil || there {
+		return err
+	}
+	return a.settle(ctx, op)
+}
+
 // remove deletes an entry. The deletion is believed once the server does not
 // hold it any more.
 func (a *applier) remove(ctx context.Context, op Operation) error {
@@ -278,9 +291,7 @@ func (a *applier) remove(ctx context.Context, op Operation) error {
 	case !errors.Is(err, caldav.ErrGone):
 		return err
 	}
-	p := op.Placement
-	p.State = ledger.Closed
-	return a.confirm(ctx, p)
+	return a.confirm(ctx, closed(op.Placement))
 }
 
 func (a *applier) intend(ctx context.Context, p ledger.Placement) error {
@@ -301,9 +312,12 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 	}
 	var v caldav.Version
 	var err error
-	if op.Type == Tick {
+	switch op.Type { //nolint:exhaustive // the others change no entry
+	case Tick:
 		v, err = a.cal.Tick(ctx, *op.Entry, op.Entry.Shape.Summary)
-	} else {
+	case Move:
+		v, err = a.cal.Move(ctx, *op.Entry, op.Draft)
+	default:
 		v, err = a.cal.Rewrite(ctx, *op.Entry, op.Draft)
 	}
 	if errors.Is(err, caldav.ErrGone) {
@@ -321,7 +335,10 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 	}
 	p := op.Placement
 	p.State = ledger.Placed
-	if op.Type != Rewrite {
+	switch op.Type { //nolint:exhaustive // the others change no entry
+	case Move:
+		p.MoveTo = time.Time{}
+	case Tick, Quiet:
 		p.State = ledger.Closed
 	}
 	return a.confirm(ctx, seen(p, e))

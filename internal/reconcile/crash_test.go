@@ -200,6 +200,11 @@ func (l *losing) Rewrite(ctx context.Context, e caldav.Entry, d caldav.Draft) (c
 	return v, l.answer(err)
 }
 
+func (l *losing) Move(ctx context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error) {
+	v, err := l.calendar.Move(ctx, e, d)
+	return v, l.answer(err)
+}
+
 func (l *losing) Tick(ctx context.Context, e caldav.Entry, summary string) (caldav.Version, error) {
 	v, err := l.calendar.Tick(ctx, e, summary)
 	return v, l.answer(err)

@@ -27,11 +27,12 @@ const (
 	Delete  Type = "delete"
 	Tick    Type = "tick"
 	Quiet   Type = "quiet" // only take the alarm away
+	Move    Type = "move"  // the user asked for it by a command
 	Rewrite Type = "rewrite"
 	Create  Type = "create"
 )
 
-var order = []Type{Record, Miss, Adopt, Close, Gone, Dismiss, Delete, Tick, Quiet, Rewrite, Create}
+var order = []Type{Record, Miss, Adopt, Close, Gone, Dismiss, Delete, Tick, Quiet, Move, Rewrite, Create}
 
 // Operation is one step towards a calendar that agrees. Decisions and End are
 // put into the Book before anything else.
@@ -44,7 +45,7 @@ type Operation struct {
 	Decisions []ledger.Decision
 	End       *planner.End
 	Placement ledger.Placement // as it is to be remembered once done
-	Draft     caldav.Draft     // Create, Rewrite, Quiet
+	Draft     caldav.Draft     // Create, Rewrite, Move, Quiet
 	Entry     *caldav.Entry    // as it was observed; nil if it was not
 }
 
@@ -90,10 +91,15 @@ func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 //	any     deleting    gone           Gone: the answer to our DELETE was lost, not a dismissal
 //	silent  yes         as placed      nothing: what the plan does not name has not ended (SPEC I15)
 //	any     taken over  any            nothing, ever again; Close in the Book alone when it ends
-//	any     closed      any            nothing: a UID is never used again (SPEC I7)
+//	any     closed      any            nothing but the user's word; a UID is never used again (SPEC I7)
 //	no      no          ours by UID    Stop: a copy of our state writes here
 //	–       –           another's UID  Stop: another instance writes here
 //	–       –           not ours       never looked at
+//
+//	yes     asked to move as placed    Move, by the user's word alone; theirs wins if they moved it since
+//	any     ended by the user, unmarked or back  Record: taken back, for 30 days; then as placed
+//	any     yes         gone, a copy   Record: taken over; the copy is the user's as well
+//	any     paused      any            what the user says is recorded, nothing is sent but what a purge removes
 //
 // Ended means that the plan holds it back with an End.
 func Diff(in Input) Delta {
@@ -115,7 +121,7 @@ func Diff(in Input) Delta {
 	slices.SortStableFunc(groups, func(a, b []Operation) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, g := range groups {
 		for _, op := range g {
-			if delta.Stop == nil || op.onlyBook() {
+			if op.onlyBook() || delta.Stop == nil && !d.rests(op.Placement) {
 				delta.Operations = append(delta.Operations, op)
 			}
 		}
@@ -143,6 +149,7 @@ type differ struct {
 	open    map[planner.Key]bool        // has a placement that is open
 	seen    map[string]caldav.Entry     // by UID
 	skipped map[string]bool             // hrefs
+	copied  map[string]bool             // UIDs and codes of entries that others are copies of
 	mass    map[string]bool             // UIDs that vanished too many at once
 	notices []string
 }
@@ -151,7 +158,7 @@ func newDiffer(in Input) *differ {
 	d := &differ{
 		in: in, wanted: map[planner.Key]planner.FollowUp{}, ends: map[planner.Key]planner.End{},
 		placed: map[string]ledger.Placement{}, open: map[planner.Key]bool{},
-		seen: map[string]caldav.Entry{}, skipped: map[string]bool{}, mass: map[string]bool{},
+		seen: map[string]caldav.Entry{}, copied: map[string]bool{}, skipped: map[string]bool{}, mass: map[string]bool{},
 	}
 	if d.in.Zone == nil {
 		d.in.Zone = time.UTC
@@ -175,6 +182,9 @@ func newDiffer(in Input) *differ {
 	for _, e := range in.Observed.Entries {
 		// DAViCal accepts a second object with the same UID: ours is the one
 		// we know the name of, else the first.
+		if e.CopyOf != "" {
+			d.copied[e.CopyOf] = true
+		}
 		old, twice := d.seen[e.UID]
 		known := d.placed[e.UID].Href
 		if !twice || e.Href == known || old.Href != known && e.Href < old.Href {
@@ -200,7 +210,10 @@ func (d *differ) entry(uid string) *caldav.Entry {
 func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	switch p.State {
 	case ledger.Closed:
-		return nil
+		if e == nil {
+			return nil
+		}
+		return d.after(p, *e)
 	case ledger.TakenOver:
 		end, over := d.ends[p.Key]
 		if !over || !p.Open() {
@@ -209,8 +222,11 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 		return []Operation{d.close(Close, p, end)}
 	case ledger.Intended, ledger.Placed, ledger.Rewriting, ledger.Deleting:
 	}
-	if e == nil {
+	switch {
+	case e == nil:
 		return d.missing(p)
+	case rebuilt(p) && !p.Open() && !e.Shape.Alarm && !e.Foreign:
+		return d.settledBefore(p, *e)
 	}
 	var ops []Operation
 	p, op := d.observe(p, *e)
@@ -223,35 +239,15 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	if end, over := d.end(p); over {
 		return append(ops, d.resolve(p, *e, end))
 	}
+	if !p.MoveTo.IsZero() && !rebuilt(p) {
+		return append(ops, d.move(p, *e))
+	}
 	if f, ok := d.wanted[p.Key]; ok && f.Text != "" {
 		if op := d.rewrite(p, *e, f); op.Type != "" {
 			ops = append(ops, op)
 		}
 	}
 	return ops
-}
-
-// complete fills in what was written where only the UID is known, after the
-// ledger was rebuilt from its journal. Whatever differs from what we would write
-// now may be the user's, and is taken to be. While the plan does not know our
-// words yet, nothing can be told apart, and known is false.
-func (d *differ) complete(p ledger.Placement, e caldav.Entry) (_ ledger.Placement, known bool) {
-	if !rebuilt(p) {
-		return p, true
-	}
-	f := d.wanted[p.Key]
-	if _, over := d.end(p); !over && f.Text == "" {
-		return p, false
-	}
-	p.Wrote = e.Shape
-	if f.Text != "" {
-		p = because(p, f)
-		p.Due, p.Wrote.Summary, p.Wrote.Description = f.Due, summary(f.Title), compose(f.Text, "")
-	} else {
-		p.Theirs |= ledger.FieldSummary | ledger.FieldDescription
-	}
-	p.Seen = p.Wrote
-	return p, true
 }
 
 // write is what follows for a wanted follow-up that has no placement.
@@ -300,6 +296,9 @@ func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp)
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
 	send, wrote, changed := rewritten(p, e.Shape, f)
 	switch {
+	case changed && caldav.Same(send, e.Shape): // by whomever
+		op.Type, op.Reason = Adopt, "the calendar says so already"
+		p.Wrote, p.State = wrote, ledger.Placed
 	case changed:
 		op.Type, op.Reason, op.Title = Rewrite, "the facts changed", send.Summary
 		p.Wrote = wrote
@@ -314,6 +313,54 @@ func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp)
 	}
 	op.Placement = p
 	return op
+}
+
+// move takes an entry where the user asked for it, by a command. Nothing else ever
+// re-dates one (SPEC I6).
+func (d *differ) move(p ledger.Placement, e caldav.Entry) Operation {
+	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
+	to := d.target(e.Shape, p.MoveTo)
+	p.Theirs |= ledger.FieldTime
+	p.Wrote.AllDay, p.Wrote.Start, p.Wrote.End = to.AllDay, to.Start, to.End
+	if d.arrived(p, e.Shape) {
+		op.Type, op.Reason = Adopt, "it lies where you asked for it"
+		p.State, p.MoveTo = ledger.Placed, time.Time{}
+	} else {
+		op.Type, op.Reason = Move, "you asked for it on "+d.when(to)
+		p.State = ledger.Rewriting
+		p.Sequence++
+		op.Draft = d.draft(p.UID, to, p.Evidence, p.Sequence)
+	}
+	op.Placement = p
+	return op
+}
+
+// target is an entry at another time: its length stays, and a day stays a day.
+func (d *differ) target(s ledger.Shape, at time.Time) ledger.Shape {
+	length := s.End.Sub(s.Start)
+	if !s.AllDay {
+		s.Start, s.End = at, at.Add(length)
+		return s
+	}
+	y, m, day := at.In(d.in.Zone).Date()
+	days := int((length + 12*time.Hour) / (24 * time.Hour))
+	s.Start = time.Date(y, m, day, 0, 0, 0, 0, d.in.Zone)
+	s.End = time.Date(y, m, day+days, 0, 0, 0, 0, d.in.Zone)
+	return s
+}
+
+// arrived reports whether an entry lies where the user asked for it.
+func (d *differ) arrived(p ledger.Placement, s ledger.Shape) bool {
+	return !p.MoveTo.IsZero() && caldav.Differ(d.target(s, p.MoveTo), s)&ledger.FieldTime == 0
+}
+
+// purged is what the evidence of an end says that removes all entries.
+const purged = "purge"
+
+// rests reports whether an entry is to be left as it is: the user paused the
+// writing. What they asked to be removed is removed all the same.
+func (d *differ) rests(p ledger.Placement) bool {
+	return d.in.Paused && (p.EndedBy.Type != planner.Gesture || p.EndedBy.ID != purged)
 }
 
 // end says whether the follow-up of a placement has ended, and how.
@@ -368,6 +415,9 @@ func (d *differ) resolve(p ledger.Placement, e caldav.Entry, end planner.End) Op
 		op.Draft = d.draft(p.UID, s, p.Evidence, p.Sequence)
 		// Our lines stay what they were: they tell which are the user's.
 		s.Description = p.Wrote.Description
+		if op.Type == Quiet {
+			s.Summary = p.Wrote.Summary
+		}
 		p.Wrote = s
 	}
 	op.Placement = p

@@ -120,7 +120,7 @@ func TestDiffTable(t *testing.T) {
 		{
 			"placed, annotated", func(w *world) { w.cal.user(uid("ana"), noted) },
 			"record Follow up with ana",
-			[]ledger.DecisionType{ledger.DecideEdited},
+			[]ledger.DecisionType{ledger.DecideEdited, ledger.DecideNoted},
 		},
 		{"placed, marked done", func(w *world) {
 			w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Summary += " done" })
@@ -201,7 +201,7 @@ func TestDiffTable(t *testing.T) {
 		{"ended, placed, in the future, annotated", func(w *world) {
 			w.end("ana", planner.Acted)
 			w.cal.user(uid("ana"), noted)
-		}, "record Follow up with ana, tick Follow up with ana", []ledger.DecisionType{ledger.DecideEdited}},
+		}, "record Follow up with ana, tick Follow up with ana", []ledger.DecisionType{ledger.DecideEdited, ledger.DecideNoted}},
 		{"expired, placed, past", func(w *world) {
 			w.end("ana", planner.Expired)
 			w.now = monday.Add(240 * time.Hour)
@@ -210,7 +210,7 @@ func TestDiffTable(t *testing.T) {
 			w.end("ana", planner.Expired)
 			w.now = monday.Add(240 * time.Hour)
 			w.cal.user(uid("ana"), noted)
-		}, "record Follow up with ana, quiet Follow up with ana", []ledger.DecisionType{ledger.DecideEdited}},
+		}, "record Follow up with ana, quiet Follow up with ana", []ledger.DecisionType{ledger.DecideEdited, ledger.DecideNoted}},
 		{"ended, ticked, the answer was lost", func(w *world) {
 			w.now = monday.Add(time.Hour)
 			w.place("ana", func(p *ledger.Placement) {

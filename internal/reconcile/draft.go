@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"html"
 	"net/url"
 	"slices"
 	"strings"
@@ -104,109 +103,6 @@ func plain(text string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-// written is what a description holds that is not ours.
-type written struct {
-	notes  string // every line syncd didn't write
-	intact bool   // all our lines are still there
-}
-
-// readNotes divides a description into our lines and the user's (SPEC section
-// 8.1): every line that we did not write is theirs, wherever it stands.
-func readNotes(p ledger.Placement, description string) written {
-	ours, _, _ := caldav.SplitNotes(p.Wrote.Description)
-	own := countLines(ours)
-	above, below, _ := caldav.SplitNotes(description)
-	there := countLines(above + "\n" + below)
-	w := written{intact: contains(there, own)}
-	if old := previousLines(p, own); old != nil { // what stood there before was ours as well
-		w.intact = w.intact || contains(there, old)
-		for line, n := range old {
-			own[line] = max(own[line], n)
-		}
-	}
-	var notes []string
-	for line := range strings.SplitSeq(above, "\n") {
-		if k := lineKey(line); k == "" {
-			continue
-		} else if own[k] > 0 {
-			own[k]--
-		} else {
-			notes = append(notes, line)
-		}
-	}
-	if below != "" {
-		notes = append(notes, below)
-	}
-	w.notes = strings.Join(notes, "\n")
-	return w
-}
-
-// previousLines are our lines in what was seen before a rewrite of the text whose
-// answer is not known; nil if there was none. The notes among them are in what
-// was to be written.
-func previousLines(p ledger.Placement, own map[string]int) map[string]int {
-	if !rewriting(p) {
-		return nil
-	}
-	above, below, _ := caldav.SplitNotes(p.Seen.Description)
-	if contains(countLines(above+"\n"+below), own) { // only the title was to change
-		return nil
-	}
-	_, kept, _ := caldav.SplitNotes(p.Wrote.Description)
-	old := countLines(above + "\n" + below)
-	for line, n := range countLines(kept) {
-		if old[line] -= n; old[line] <= 0 {
-			delete(old, line)
-		}
-	}
-	return old
-}
-
-// rewriting reports whether a request that may change the text is under way. A
-// tick keeps it.
-func rewriting(p ledger.Placement) bool {
-	return p.State == ledger.Rewriting && (p.Open() || p.Wrote.Alarm)
-}
-
-// withNotes is the description a rewrite under way was to write, with all that
-// the user has written by now: what else was there before is known to be ours.
-func withNotes(p ledger.Placement, description string) string {
-	ours, _, _ := caldav.SplitNotes(p.Wrote.Description)
-	notes := readNotes(p, description).notes
-	if notes == "" {
-		return p.Wrote.Description
-	}
-	return ours + "\n\n" + caldav.Marker + "\n" + notes
-}
-
-func countLines(text string) map[string]int {
-	n := map[string]int{}
-	for line := range strings.SplitSeq(text, "\n") {
-		if k := lineKey(line); k != "" {
-			n[k]++
-		}
-	}
-	return n
-}
-
-func contains(all, some map[string]int) bool {
-	for line, n := range some {
-		if all[line] < n {
-			return false
-		}
-	}
-	return true
-}
-
-// lineKey is a line as far as its meaning goes; "" for an empty one.
-func lineKey(line string) string { return oneLine(html.UnescapeString(line)) }
-
-// annotated reports whether the description holds words of the user's.
-func annotated(p ledger.Placement, description string) bool {
-	w := readNotes(p, description)
-	return w.notes != "" && (w.intact || p.Theirs&ledger.FieldDescription != 0)
 }
 
 // rewritten is what an entry should say now that the facts may have changed,

@@ -1,107 +1,14 @@
 package reconcile
 
 import (
-	_ "embed"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"syncd/internal/caldav"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
-
-// tick is the mark that syncd itself sets in front of a title.
-const tick = "✓"
-
-//go:embed words/en.txt
-var english string
-
-// marks are the marks of completion, in lower case.
-var marks = words(english)
-
-// words reads a data file: one word per line, # begins a comment.
-func words(file string) []string {
-	var all []string
-	for line := range strings.Lines(file) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			all = append(all, strings.ToLower(line))
-		}
-	}
-	return all
-}
-
-// ends says at which ends a title bears a mark of completion, and what is left
-// of it without them.
-type ends struct {
-	front, back bool
-	rest        string
-}
-
-func markedEnds(title string) ends {
-	m := ends{rest: strings.TrimSpace(title)}
-	for _, mark := range marks {
-		if !m.front {
-			if rest, ok := cutMark(m.rest, mark, true); ok {
-				m.front, m.rest = true, rest
-			}
-		}
-		if !m.back {
-			if rest, ok := cutMark(m.rest, mark, false); ok {
-				m.back, m.rest = true, rest
-			}
-		}
-	}
-	return m
-}
-
-// cutMark takes a mark off one end of a title. Beside a letter there must be
-// something that is no letter or digit: "doner" is not done. A single letter
-// wants a space: "x-ray" is not done either.
-func cutMark(title, mark string, front bool) (string, bool) {
-	if utf8.RuneCountInString(title) < utf8.RuneCountInString(mark) {
-		return title, false
-	}
-	r := []rune(title)
-	n := utf8.RuneCountInString(mark)
-	head, rest := r[:n], r[n:]
-	if !front {
-		head, rest = r[len(r)-n:], r[:len(r)-n]
-	}
-	if strings.ToLower(string(head)) != mark {
-		return title, false
-	}
-	if first, _ := utf8.DecodeRuneInString(mark); unicode.IsLetter(first) && len(rest) > 0 {
-		next := rest[0]
-		if !front {
-			next = rest[len(rest)-1]
-		}
-		if n == 1 && !unicode.IsSpace(next) || unicode.IsLetter(next) || unicode.IsDigit(next) {
-			return title, false
-		}
-	}
-	return strings.TrimFunc(string(rest), func(c rune) bool {
-		return unicode.IsSpace(c) || strings.ContainsRune(":,;-–—", c)
-	}), true
-}
-
-// nowDone reports whether title says that it is done where was did not. A mark
-// that our own title happens to end with says nothing.
-func nowDone(title, was string) bool {
-	now, before := markedEnds(title), markedEnds(was)
-	if now.front && !before.front || now.back && !before.back {
-		return true
-	}
-	return (now.front || now.back) && oneLine(now.rest) == oneLine(was)
-}
-
-// bearsMark reports whether a title is marked as done already.
-func bearsMark(title string) bool {
-	m := markedEnds(title)
-	return m.front || m.back
-}
 
 // observe compares an entry with what it is known to be and records what the
 // user did to it. What is observed becomes what was seen last. The operation
@@ -121,9 +28,7 @@ func (d *differ) observe(p ledger.Placement, e caldav.Entry) (ledger.Placement, 
 	if rewriting(p) {
 		p.Wrote.Description = withNotes(p, e.Shape.Description)
 	}
-	p.Seen, p.Href, p.ETag = e.Shape, e.Href, e.ETag
-	p.Sequence = max(p.Sequence, e.Sequence)
-	p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+	p = asObserved(p, e)
 	if before.State == ledger.Intended && p.State == ledger.Intended {
 		p.State = ledger.Placed
 		if op.Type == "" {
@@ -144,50 +49,118 @@ func (d *differ) seenAlike(p ledger.Placement, e caldav.Entry) bool {
 		p.Href == e.Href && p.MissingAt.IsZero()
 }
 
-// gestures reads the user's changes off an entry that is still ours.
+// gestures reads the user's changes off an entry that is still ours. Where the
+// follow-up has ended for good, only what takes that back, asks for quiet or is a
+// note says anything.
 func (d *differ) gestures(p *ledger.Placement, op *Operation, e caldav.Entry) {
 	was := d.baselines(*p)
-	changed := edits(was, e.Shape)
-	say := func(t ledger.DecisionType, reason string) {
-		op.Type = Record
-		op.Reason = joinReasons(op.Reason, reason)
-		op.Decisions = append(op.Decisions, ledger.Decision{Type: t, UID: p.UID, At: d.in.Now})
+	now := read(*p, e.Shape)
+	g := gesture{differ: d, p: p, op: op, e: e, now: now, changed: edits(was, e.Shape)}
+	for _, s := range was {
+		g.was = append(g.was, read(*p, s))
 	}
-	done := cancelled(e.Shape) && !slices.ContainsFunc(was, cancelled)
-	if changed&ledger.FieldSummary != 0 {
-		done = done || !slices.ContainsFunc(was, func(s ledger.Shape) bool { return !nowDone(e.Shape.Summary, s.Summary) })
-		kept := slices.ContainsFunc(was, func(s ledger.Shape) bool {
-			rest := oneLine(markedEnds(e.Shape.Summary).rest)
-			return rest == oneLine(s.Summary) || rest == oneLine(markedEnds(s.Summary).rest)
-		})
-		if !kept || !done {
-			say(ledger.DecideEdited, "the user retitled it: their words stay")
-			op.Decisions[len(op.Decisions)-1].Text = e.Shape.Summary
-			p.Theirs |= ledger.FieldSummary
+	if d.revocable(*p) && g.takesBack() {
+		d.reopen(p, op, "the user took the mark away: what it said is taken back")
+	}
+	if p.State != ledger.Closed {
+		g.edited()
+		g.moved()
+		g.done(was)
+	}
+	g.mute()
+	d.notes(p, op, e)
+}
+
+// gesture is what the user may have done to one entry.
+type gesture struct {
+	*differ
+	p       *ledger.Placement
+	op      *Operation
+	e       caldav.Entry
+	was     []reading // of each baseline
+	now     reading
+	changed ledger.Field
+}
+
+// say adds a decision to an operation, with its reason.
+func (d *differ) say(op *Operation, l ledger.Decision, reason string) {
+	op.Type = Record
+	op.Reason = joinReasons(op.Reason, reason)
+	l.UID, l.At = op.UID, d.in.Now
+	op.Decisions = append(op.Decisions, l)
+}
+
+// edited hears the user's own words.
+func (g *gesture) edited() {
+	title := g.changed&ledger.FieldSummary != 0
+	if title && !slices.ContainsFunc(g.was, func(r reading) bool { return sameTitle(r.bare, g.now.bare) }) {
+		g.say(g.op, ledger.Decision{Type: ledger.DecideEdited, Text: g.e.Shape.Summary}, "the user retitled it: their words stay")
+		g.p.Theirs |= ledger.FieldSummary
+	}
+	if g.changed&ledger.FieldDescription != 0 && g.p.Theirs&ledger.FieldDescription == 0 {
+		g.say(g.op, ledger.Decision{Type: ledger.DecideEdited}, "the user wrote in the description: their lines stay")
+		g.p.Theirs |= ledger.FieldDescription
+	}
+}
+
+// moved hears another time. That of a command counts as the user's too, and gives
+// way to where they put the entry themselves.
+func (g *gesture) moved() {
+	if g.changed&ledger.FieldTime == 0 || g.arrived(*g.p, g.e.Shape) {
+		return
+	}
+	g.p.Theirs |= ledger.FieldTime
+	g.p.MoveTo = time.Time{}
+	if g.p.Open() {
+		g.say(g.op, ledger.Decision{Type: ledger.DecideSnoozed, To: g.e.Shape.Start}, "the user moved it to "+g.when(g.e.Shape))
+	}
+}
+
+// done hears that the user did it. A mark on what has ended already says nothing
+// new.
+func (g *gesture) done(was []ledger.Shape) {
+	now := g.e.Shape
+	done := cancelled(now) && !slices.ContainsFunc(was, cancelled) ||
+		g.changed&ledger.FieldSummary != 0 && !slices.ContainsFunc(was, func(s ledger.Shape) bool { return !nowDone(now.Summary, s.Summary) })
+	if !done || !g.p.Open() || g.endedByEvidence(*g.p) {
+		return
+	}
+	g.say(g.op, ledger.Decision{Type: ledger.DecideDone}, "the user marked it as done")
+	g.finish(g.p, g.op, planner.Done, "you marked it as done")
+}
+
+// mute hears that the person is to be left alone, and that this was taken back. An
+// event about several people has nobody to be silent about: it is let go alone.
+func (g *gesture) mute() {
+	one := g.p.Key.Who != ""
+	was := slices.ContainsFunc(g.was, func(r reading) bool { return r.mute })
+	switch {
+	case g.now.mute && !was && one:
+		g.say(g.op, ledger.Decision{Type: ledger.DecideMuted, Who: g.p.Key.Who}, "the user asked for quiet about them")
+		if g.p.Open() {
+			g.finish(g.p, g.op, planner.Withdrawn, "you asked for quiet about them")
 		}
+	case g.now.mute && !was && g.p.Open():
+		g.say(g.op, ledger.Decision{Type: ledger.DecideDismissed}, "the user let it go")
+		g.finish(g.p, g.op, planner.Dismissed, "you let it go")
+	case was && !g.now.mute && one && !g.p.Open() && !byUser(*g.p) && g.recent(*g.p):
+		g.say(g.op, ledger.Decision{Type: ledger.DecideUnmuted, Who: g.p.Key.Who}, "the user took the mark away")
 	}
-	if changed&ledger.FieldDescription != 0 {
-		say(ledger.DecideEdited, "the user wrote in the description: their lines stay")
-		p.Theirs |= ledger.FieldDescription
+}
+
+// finish ends a follow-up by a gesture.
+func (d *differ) finish(p *ledger.Placement, op *Operation, o planner.Outcome, why string) {
+	title := p.Seen.Summary
+	if op.Entry != nil {
+		title = op.Entry.Shape.Summary
 	}
-	if changed&ledger.FieldTime != 0 {
-		p.Theirs |= ledger.FieldTime
-		if p.Open() {
-			say(ledger.DecideSnoozed, "the user moved it to "+d.when(e.Shape))
-			op.Decisions[len(op.Decisions)-1].To = e.Shape.Start
-		}
+	end := planner.End{
+		Outcome:  o,
+		Evidence: planner.Evidence{Type: planner.Gesture, ID: p.UID, At: d.in.Now, Subject: title, Address: p.Key.Who},
+		Why:      why,
 	}
-	// A mark on what has ended already says nothing new.
-	if done && p.Open() && !d.endedByEvidence(*p) {
-		say(ledger.DecideDone, "the user marked it as done")
-		end := planner.End{
-			Outcome:  planner.Done,
-			Evidence: planner.Evidence{Type: planner.Gesture, ID: p.UID, At: d.in.Now, Subject: e.Shape.Summary, Address: p.Key.Who},
-			Why:      "you marked it as done",
-		}
-		op.End = &end
-		*p = ended(*p, end, d.in.Now)
-	}
+	op.End = &end
+	*p = ended(*p, end, d.in.Now)
 }
 
 // baselines are the states of an entry that are not of the user's making.
@@ -225,8 +198,8 @@ func (d *differ) when(s ledger.Shape) string {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func joinReasons(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }

@@ -28,14 +28,14 @@ func (d *differ) missing(p ledger.Placement) []Operation {
 		return []Operation{d.close(Close, p, end)}
 	}
 	op := Operation{UID: p.UID, Title: title(p), Placement: p}
+	moved := d.in.Elsewhere[p.UID] || d.copied[p.UID] || d.copied[p.Key.Code()]
 	switch {
-	case p.State == ledger.Intended && !d.in.Elsewhere[p.UID]:
+	case p.State == ledger.Intended && !moved:
 		return d.unwritten(p, op)
 	case over && d.endsWhenGone(p, end):
 		return []Operation{d.gone(p, end)}
-	case d.in.Elsewhere[p.UID]:
-		op.Type, op.Reason = Record, "the user moved it to another calendar: it is theirs now"
-		op.Decisions = []ledger.Decision{{Type: ledger.DecideTaken, UID: p.UID, At: d.in.Now}}
+	case moved:
+		d.say(&op, ledger.Decision{Type: ledger.DecideTaken}, "the user moved it elsewhere: it is theirs now")
 		op.Placement.State = ledger.TakenOver
 		return []Operation{op}
 	}
@@ -62,8 +62,15 @@ func (d *differ) close(t Type, p ledger.Placement, end planner.End) Operation {
 // gone closes a placement whose entry is not there.
 func (d *differ) gone(p ledger.Placement, end planner.End) Operation {
 	op := d.close(Gone, p, end)
-	op.Placement.State = ledger.Closed
+	op.Placement = closed(op.Placement)
 	return op
+}
+
+// closed is a placement whose entry has left the calendar. Without an href, what
+// turns up under its UID is known to have come back.
+func closed(p ledger.Placement) ledger.Placement {
+	p.State, p.Href, p.ETag = ledger.Closed, "", ""
+	return p
 }
 
 // unwritten is about an entry whose first request seems not to have arrived. It
@@ -128,16 +135,9 @@ func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 	if d.mass[p.UID] {
 		return nil
 	}
-	end := planner.End{
-		Outcome:  planner.Dismissed,
-		Evidence: planner.Evidence{Type: planner.Gesture, ID: p.UID, At: d.in.Now, Subject: title(p), Address: p.Key.Who},
-		Why:      "you deleted it",
-	}
-	op.Type, op.Reason = Dismiss, "the user deleted it"
-	op.Decisions = []ledger.Decision{{Type: ledger.DecideDismissed, UID: p.UID, At: d.in.Now}}
-	op.End = &end
-	op.Placement = ended(p, end, d.in.Now)
-	op.Placement.State = ledger.Closed
+	d.say(&op, ledger.Decision{Type: ledger.DecideDismissed}, "the user deleted it")
+	d.finish(&p, &op, planner.Dismissed, "you deleted it")
+	op.Type, op.Placement = Dismiss, closed(p)
 	return []Operation{op}
 }
 
@@ -165,7 +165,8 @@ func (d *differ) vanishedTogether() {
 			continue
 		}
 		for _, p := range window {
-			if t := p.MissingAt.Add(massWait); p.Open() && t.After(d.in.Now) {
+			believed := !p.MissingAt.After(d.in.Vanished)
+			if t := p.MissingAt.Add(massWait); p.Open() && !believed && t.After(d.in.Now) {
 				d.mass[p.UID] = true
 				until = later(until, t)
 			}
@@ -173,7 +174,7 @@ func (d *differ) vanishedTogether() {
 		most = max(most, len(window))
 	}
 	if len(d.mass) > 0 {
-		d.notices = append(d.notices, fmt.Sprintf("%d events vanished from the calendar within an hour; unless they come back they count as deleted from %s",
+		d.notices = append(d.notices, fmt.Sprintf("%d events vanished from the calendar within an hour; unless they come back they count as deleted from %s; syncd dismiss --missing believes it now",
 			most, until.In(d.in.Zone).Format("2 January 15:04")))
 	}
 }
@@ -213,7 +214,3 @@ func later(a, b time.Time) time.Time {
 func (d *differ) mayVanish(p ledger.Placement) bool {
 	return p.Open() && (p.State == ledger.Placed || p.State == ledger.Rewriting)
 }
-
-// rebuilt reports whether only the journal knows of the placement: not what it
-// says.
-func rebuilt(p ledger.Placement) bool { return p.Wrote.Start.IsZero() }

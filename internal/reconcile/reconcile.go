@@ -34,6 +34,8 @@ type Calendar interface {
 	// away if d has none. Times stay. caldav.ErrChanged if the server holds
 	// something else than e.
 	Rewrite(ctx context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error)
+	// Move gives e the start of d. Its length and all else stay.
+	Move(ctx context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error)
 	// Tick puts a ✓ before the summary and takes the alarms away.
 	Tick(ctx context.Context, e caldav.Entry, summary string) (caldav.Version, error)
 	// Delete removes an entry.
@@ -85,6 +87,12 @@ type Input struct {
 	// Silent is why nothing new may be written now, "" if it may (see
 	// planner.Result).
 	Silent string
+	// Paused says that the user paused the writing: what they say is recorded, and
+	// nothing is sent.
+	Paused bool
+	// Vanished is when the user last said that what was missing by then was
+	// deleted by them; zero if they did not.
+	Vanished time.Time
 	// Placed is all the ledger and the journal know, ended ones included as far
 	// as the calendar may still hold them (see Unplaced).
 	Placed []ledger.Placement

@@ -465,6 +465,11 @@ func (c cutCalendar) Rewrite(ctx context.Context, e caldav.Entry, d caldav.Draft
 	return v, err
 }
 
+func (c cutCalendar) Move(ctx context.Context, e caldav.Entry, d caldav.Draft) (v caldav.Version, err error) {
+	err = c.around(func() (err error) { v, err = c.Calendar.Move(ctx, e, d); return err })
+	return v, err
+}
+
 func (c cutCalendar) Tick(ctx context.Context, e caldav.Entry, summary string) (v caldav.Version, err error) {
 	err = c.around(func() (err error) { v, err = c.Calendar.Tick(ctx, e, summary); return err })
 	return v, err

@@ -176,6 +176,13 @@ func (c *calendar) Rewrite(_ context.Context, e caldav.Entry, d caldav.Draft) (c
 	})
 }
 
+func (c *calendar) Move(_ context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error) {
+	return c.edit(e, func(now *caldav.Entry) {
+		now.Shape.Start, now.Shape.End = d.Shape.Start, d.Shape.End
+		now.Sequence = d.Sequence
+	})
+}
+
 func (c *calendar) Tick(_ context.Context, e caldav.Entry, summary string) (caldav.Version, error) {
 	return c.edit(e, func(now *caldav.Entry) {
 		now.Shape.Summary, now.Shape.Alarm = "✓ "+strings.TrimSpace(summary), false
@@ -235,9 +242,45 @@ func (b *book) Decide(_ context.Context, ds []ledger.Decision) error {
 	return b.around(func() error {
 		for _, d := range ds {
 			b.decisions[fmt.Sprintf("%s %s %s %q", d.Type, d.UID, d.To.UTC().Format(time.RFC3339), d.Text)] = true
+			b.decide(d)
 		}
 		return nil
 	})
+}
+
+// decide is what a ledger does with a decision beyond keeping it.
+func (b *book) decide(d ledger.Decision) {
+	p, known := b.placed[d.UID]
+	if !known {
+		return
+	}
+	end := func(o planner.Outcome, why string) {
+		if p.Open() {
+			p.Outcome, p.EndedAt, p.EndWhy = o, d.At, why
+			p.EndedBy = planner.Evidence{Type: planner.Gesture, ID: p.UID, At: d.At, Address: p.Key.Who}
+		}
+	}
+	switch d.Type { //nolint:exhaustive // reconcile puts the others into the placement itself
+	case ledger.DecideDone:
+		end(planner.Done, "you marked it as done")
+	case ledger.DecideDismissed:
+		end(planner.Dismissed, "you deleted it")
+	case ledger.DecideMuted:
+		end(planner.Withdrawn, "you asked for quiet about them")
+	case ledger.DecideUndone:
+		p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
+		p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+		if p.State == ledger.Closed {
+			p.State = ledger.Placed
+		}
+	case ledger.DecideNoted:
+		p.Noted = d.Text
+	case ledger.DecideMove:
+		p.MoveTo = d.To
+	case ledger.DecideSnoozed:
+		p.MoveTo = time.Time{}
+	}
+	b.placed[d.UID] = p
 }
 
 func (b *book) End(_ context.Context, uid string, end planner.End, at time.Time) error {
@@ -264,14 +307,16 @@ type fact struct {
 
 // world is a person's calendar, their ledger and what the planner would say.
 type world struct {
-	cal    *calendar
-	book   *book
-	now    time.Time
-	policy reconcile.Policy
-	facts  map[string]*fact
-	other  map[string]bool // UIDs seen in other calendars
-	silent string          // why nothing new is written
-	kept   bool            // the plan does not know our words yet
+	cal      *calendar
+	book     *book
+	now      time.Time
+	policy   reconcile.Policy
+	facts    map[string]*fact
+	other    map[string]bool // UIDs seen in other calendars
+	silent   string          // why nothing new is written
+	paused   bool            // the user paused the writing
+	vanished time.Time       // when they said that what is missing was deleted
+	kept     bool            // the plan does not know our words yet
 }
 
 func newWorld() *world {
@@ -311,7 +356,7 @@ func (w *world) input(l caldav.Listing) reconcile.Input { return w.inputAs(insta
 
 func (w *world) inputAs(instance string, l caldav.Listing) reconcile.Input {
 	in := reconcile.Input{
-		Now: w.now, Instance: instance, Zone: zone, Policy: w.policy, Observed: l, Elsewhere: w.other, Silent: w.silent,
+		Now: w.now, Instance: instance, Zone: zone, Policy: w.policy, Observed: l, Elsewhere: w.other, Silent: w.silent, Paused: w.paused, Vanished: w.vanished,
 		Placed: slices.Collect(maps.Values(w.book.placed)),
 	}
 	for _, f := range w.facts {

@@ -1,0 +1,90 @@
+package reconcile
+
+import (
+	"time"
+
+	"syncd/internal/caldav"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// revokeFor is how long the user may take back what they said.
+const revokeFor = 30 * 24 * time.Hour
+
+// after is about an entry that the calendar holds although its follow-up has ended
+// for good. One that had left the calendar before (it has no href any longer) is
+// the user's now, unless it was they who had let it go.
+func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
+	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
+	switch {
+	case e.Foreign:
+		return nil
+	case p.Href != "":
+	case !d.revocable(p):
+		return nil
+	default:
+		p.Seen = e.Shape // what it says was said before
+		d.reopen(&p, &op, "the user brought it back: its end is taken back")
+	}
+	d.gestures(&p, &op, e)
+	if op.Type == "" {
+		return nil
+	}
+	op.Placement = asObserved(p, e)
+	return []Operation{op}
+}
+
+// revocable reports whether the end of a follow-up is the user's to take back.
+func (d *differ) revocable(p ledger.Placement) bool {
+	return !p.Open() && byUser(p) && d.recent(p)
+}
+
+func (d *differ) recent(p ledger.Placement) bool {
+	return !d.in.Now.After(p.EndedAt.Add(revokeFor))
+}
+
+// byUser reports whether the user ended a follow-up by what they said of it.
+func byUser(p ledger.Placement) bool {
+	return p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == p.UID
+}
+
+// takesBack reports whether the mark that ended a follow-up is away. The ✓ that
+// syncd set itself is no mark of the user's.
+func (g *gesture) takesBack() bool {
+	if g.now.mute || len(g.was) == 0 {
+		return false
+	}
+	was := g.was[0] // as it was seen last
+	switch g.p.Outcome {
+	case planner.Done:
+		lifted := cancelled(g.p.Seen) && !cancelled(g.e.Shape) && unticked(g.p.Wrote.Summary) != g.p.Wrote.Summary
+		return was.done && !g.now.done || lifted
+	case planner.Withdrawn, planner.Dismissed:
+		return was.mute
+	case planner.Acted, planner.Answered, planner.Expired:
+	}
+	return false
+}
+
+// reopen takes back the end of a follow-up, and with it the quiet that the same
+// word asked for. Its entry stays as it is.
+func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
+	d.say(op, ledger.Decision{Type: ledger.DecideUndone}, reason)
+	if p.Outcome == planner.Withdrawn && p.Key.Who != "" {
+		d.say(op, ledger.Decision{Type: ledger.DecideUnmuted, Who: p.Key.Who}, "")
+	}
+	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
+	p.State = ledger.Placed
+	if unticked(op.Title) == op.Title { // our tick is away
+		p.Wrote.Summary = unticked(p.Wrote.Summary)
+	}
+	d.open[p.Key] = true
+}
+
+// asObserved is p with the entry as it was observed.
+func asObserved(p ledger.Placement, e caldav.Entry) ledger.Placement {
+	p.Seen, p.Href, p.ETag = e.Shape, e.Href, e.ETag
+	p.Sequence = max(p.Sequence, e.Sequence)
+	p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+	return p
+}
