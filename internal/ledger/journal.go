@@ -25,6 +25,7 @@ const (
 	lineInstance     lineType = "instance"
 	lineUID          lineType = "uid"
 	linePlaced       lineType = "placed" // the calendar held the entry
+	lineGone         lineType = "gone"   // its follow-up has ended, and the calendar holds it no longer
 	lineEnd          lineType = "end"
 	lineDecision     lineType = "decision"
 	lineFirstRun     lineType = "first-run"
@@ -267,8 +268,8 @@ func (l *Ledger) settleInstance(ctx context.Context, t *tx) error {
 	return setMeta(ctx, t, metaInstance, l.instance)
 }
 
-// standing leaves out the ends that the user took back later: the ledger may know
-// that already, and none of them is to end anything again.
+// standing leaves out the ends that the user took back later, with what became of
+// the entry: the ledger may know that already, and none is to end anything again.
 func standing(lines []line) []line {
 	undone := map[string]int{}
 	for i, n := range lines {
@@ -278,7 +279,7 @@ func standing(lines []line) []line {
 	}
 	var kept []line
 	for i, n := range lines {
-		if n.Type == lineEnd && i < undone[n.UID] {
+		if (n.Type == lineEnd || n.Type == lineGone) && i < undone[n.UID] {
 			continue
 		}
 		kept = append(kept, n)
@@ -295,6 +296,9 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		return replayUID(ctx, t, n)
 	case linePlaced:
 		return replayPlaced(ctx, t, n)
+	case lineGone:
+		_, err := t.exec(ctx, qReplayGone, n.UID)
+		return err
 	case lineEnd:
 		e := planner.End{Outcome: n.Outcome}
 		if n.By != nil {

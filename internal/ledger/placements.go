@@ -165,6 +165,9 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
 		if p.Outcome != "" && (len(before) == 0 || before[0].Open()) {
 			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy}, p.EndedAt))
 		}
+		if p.gone() && (len(before) == 0 || !before[0].gone()) {
+			lines = append(lines, line{Type: lineGone, UID: p.UID})
+		}
 		if err := l.journal.append(lines...); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
@@ -218,6 +221,12 @@ func replayUID(ctx context.Context, t *tx, n line) error {
 	}
 	return putPlacement(ctx, t, p)
 }
+
+// gone reports whether the entry of a follow-up that has ended is known to have
+// left the calendar.
+func (p Placement) gone() bool { return p.State == Closed && p.Href == "" && !p.Open() }
+
+var qReplayGone = query(`UPDATE placement SET state = 'closed', href = '', etag = '' WHERE uid = ? AND outcome <> ''`)
 
 // replayPlaced notes that the calendar held an entry, where the ledger knows
 // only that it was to be written.

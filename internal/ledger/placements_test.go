@@ -414,7 +414,7 @@ func TestPlacedSurvivesALostLedger(t *testing.T) {
 	}{
 		{"intended", nil, false, ledger.Intended},
 		{"placed", placed, false, ledger.Placed},
-		{"never arrived", closed, false, ledger.Intended},
+		{"never arrived", closed, false, ledger.Closed},
 		{"intended, of an older journal", nil, true, ledger.Placed},
 	}
 	for _, tt := range tests {

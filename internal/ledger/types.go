@@ -263,7 +263,7 @@ type Placement struct {
 	Key        planner.Key
 	Generation int
 	State      PlacementState
-	Href       string    // as the server spells it; "" before the first answer
+	Href       string    // as the server spells it; "" before the first answer, and once a closed one has left the calendar
 	ETag       string    // "" where unknown or weak
 	Due        time.Time // as known when it was written; zero after a wiped ledger
 	Slot       time.Time
