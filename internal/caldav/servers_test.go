@@ -300,6 +300,8 @@ func TestServers(t *testing.T) {
 		{"rewrite keeps what others wrote", testRewriteKeeps},
 		{"stale rewrite", testStaleRewrite},
 		{"tick", testTick},
+		{"move", testMove},
+		{"copied", testCopied},
 		{"delete", testDelete},
 		{"stale delete", testStaleDelete},
 		{"gone", testGone},
@@ -581,6 +583,46 @@ func testStaleRewrite(p *peer) {
 	wantError(t, "Rewrite()", err, caldav.ErrChanged)
 	if after := p.get(t, p.work+uid1+".ics"); after != before {
 		t.Errorf("the user's edit was overwritten:\n%s", after)
+	}
+}
+
+func testMove(p *peer) {
+	t := p.t
+	s, c := p.open(t)
+	e := create(t, s, c, draft(uid1))
+	d := draft(uid1)
+	d.Shape.Start, d.Shape.End, d.Sequence = slot.AddDate(0, 6, 0), slot.AddDate(0, 6, 0).Add(e.Shape.End.Sub(e.Shape.Start)), 1
+	v, err := s.Move(t.Context(), e, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Read(t.Context(), v.Href)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := e.Shape
+	want.Start, want.End = d.Shape.Start, d.Shape.End
+	if !caldav.Same(want, got.Shape) || got.Shape.Alarm != e.Shape.Alarm || got.Sequence != 1 {
+		t.Errorf("after Move() = %+v, want %+v", got.Shape, want)
+	}
+	_, err = s.Move(t.Context(), e, d)
+	wantError(t, "Move()", err, caldav.ErrChanged)
+}
+
+func testCopied(p *peer) {
+	t := p.t
+	s, c := p.open(t)
+	create(t, s, c, draft(uid1))
+	week := 7 * 24 * time.Hour
+	for _, tt := range []struct {
+		uid  string
+		at   time.Time
+		want bool
+	}{{uid1, slot, true}, {"syncd-k3v9-abcdefghijkmnpqr-2", slot, false}, {uid1, slot.Add(5 * week), false}} {
+		got, err := s.Copied(t.Context(), c, tt.uid, "zzzzzz", tt.at.Add(-week), tt.at.Add(week))
+		if err != nil || got != tt.want {
+			t.Errorf("Copied(%s around %s) = %t, %v, want %t", tt.uid, tt.at.Format(time.DateOnly), got, err, tt.want)
+		}
 	}
 }
 
