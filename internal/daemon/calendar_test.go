@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +150,91 @@ func TestMovedToAnotherCalendar(t *testing.T) {
 	}
 	if byHand(t, r.stage, http.MethodGet, to, "") != body {
 		t.Error("the moved event was touched")
+	}
+}
+
+// TestMovedUnderAnotherUID moves an event to another calendar with a program that
+// gives it another UID, and keeps X-SYNCD or the text alone.
+func TestMovedUnderAnotherUID(t *testing.T) {
+	for _, keeps := range []string{"X-SYNCD", "text"} {
+		t.Run(keeps, func(t *testing.T) {
+			r := newTrial(t)
+			moved := r.placements(t)[0]
+			body := strings.Replace(byHand(t, r.stage, http.MethodGet, moved.Href, ""), "UID:"+moved.UID, "UID:new@example.net", 1)
+			if keeps == "text" {
+				body = regexp.MustCompile(`X-SYNCD:[^\r]*\r\n( [^\r]*\r\n)*`).ReplaceAllString(body, "")
+			}
+			byHand(t, r.stage, http.MethodDelete, moved.Href, "")
+			byHand(t, r.stage, http.MethodPut, path.Join(path.Dir(path.Dir(moved.Href)), "work", "new.ics"), body)
+			r.later(t)
+			for _, p := range r.placements(t) {
+				if p.UID == moved.UID && (p.State != ledger.TakenOver || p.Outcome != "") {
+					t.Errorf("the moved event is %s, %q; want that it was taken over", p.State, p.Outcome)
+				}
+			}
+		})
+	}
+}
+
+// TestPaused pauses the writing: nothing is sent, what the user does is heard, and
+// after the pause it goes on.
+func TestPaused(t *testing.T) {
+	r := newTrial(t)
+	all := r.placements(t)
+	decide := func(d ledger.DecisionType) {
+		t.Helper()
+		if err := r.Ledger().Decide(t.Context(), []ledger.Decision{{Type: d, At: r.clock}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decide(ledger.DecidePaused)
+	body := byHand(t, r.stage, http.MethodGet, all[0].Href, "")
+	byHand(t, r.stage, http.MethodPut, all[0].Href, strings.Replace(body, "SUMMARY:", "SUMMARY:done ", 1))
+	writes := len(r.stage.Writes())
+	r.clock = r.clock.AddDate(0, 0, 1)
+	r.later(t)
+	if w := r.stage.Writes()[writes:]; len(w) != 0 {
+		t.Errorf("written in a pause: %q", w)
+	}
+	if got := outcomes(r.placements(t)); got[planner.Done] != 1 || len(r.placements(t)) != len(all) {
+		t.Errorf("outcomes %v of %d", got, len(r.placements(t)))
+	}
+	r.clock = r.clock.Add(time.Minute)
+	decide(ledger.DecideResumed)
+	r.later(t)
+	if w := r.stage.Writes()[writes:]; len(w) == 0 {
+		t.Error("nothing was written after the pause")
+	}
+}
+
+// TestCalendarComesBack takes the calendar away and brings it back as it was:
+// nothing was decided, and the writing goes on.
+func TestCalendarComesBack(t *testing.T) {
+	r := newTrial(t)
+	before := outcomes(r.placements(t))
+	held := map[string]string{}
+	for _, p := range r.placements(t) {
+		held[p.Href] = byHand(t, r.stage, http.MethodGet, p.Href, "")
+	}
+	r.stage.RemoveCalendar("follow-ups")
+	for range 3 {
+		r.clock = r.clock.Add(15 * time.Minute)
+		if err := r.Pass(t.Context()); err == nil {
+			t.Error("Pass = nil without the calendar")
+		}
+	}
+	makeByHand(t, r.stage, "follow-ups", "Follow-ups")
+	for href, body := range held {
+		byHand(t, r.stage, http.MethodPut, href, body)
+	}
+	r.later(t)
+	if got := outcomes(r.placements(t)); len(got) != 1 || got[""] != before[""] {
+		t.Errorf("outcomes %v, want %v", got, before)
+	}
+	r.clock = r.clock.AddDate(0, 0, 1)
+	r.later(t)
+	if got := outcomes(r.placements(t)); got[planner.Dismissed] != 0 || got[""] <= before[""] {
+		t.Errorf("a day later: outcomes %v, were %v", got, before)
 	}
 }
 
@@ -304,7 +390,7 @@ func TestMissingCalendarInStatus(t *testing.T) {
 }
 
 // TestWaitInStatus deletes all events at once: that is believed after a day, and
-// status says so until then.
+// status says so until then; and at once on the user's word.
 func TestWaitInStatus(t *testing.T) {
 	r := newTrial(t)
 	for outcomes(r.placements(t))[""] < 4 {
@@ -322,5 +408,13 @@ func TestWaitInStatus(t *testing.T) {
 	h := r.followUpsHealth(t)
 	if h.Error != "" || len(h.Notices) != 1 || !strings.Contains(h.Notices[0], "vanished from the calendar within an hour") {
 		t.Errorf("error %q, notices %q", h.Error, h.Notices)
+	}
+	open := outcomes(r.placements(t))[""]
+	if err := r.Ledger().Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideMissing, At: r.clock}}); err != nil {
+		t.Fatal(err)
+	}
+	r.later(t)
+	if got := outcomes(r.placements(t)); got[planner.Dismissed] < open || len(r.followUpsHealth(t).Notices) != 0 {
+		t.Errorf("after dismiss --missing: outcomes %v, notices %q", got, r.followUpsHealth(t).Notices)
 	}
 }

@@ -17,12 +17,18 @@ import (
 )
 
 // everything is a world in which one pass creates, adopts, rewrites, ticks,
-// quiets, deletes, dismisses and records every gesture.
+// quiets, moves, deletes, dismisses and records every gesture.
 func everything(t *testing.T) *world {
 	t.Helper()
 	w := newWorld()
-	w.ask("adopt", "rewrite", "merge", "tick", "noted", "quiet", "delete", "done", "moved", "dismissed", "retitled", "taken", "gone")
+	w.ask("adopt", "rewrite", "merge", "tick", "noted", "quiet", "delete", "done", "moved", "dismissed", "retitled", "taken", "gone",
+		"muted", "unmarked", "restored", "byhand", "copied", "command", "snooze")
 	w.settle(t)
+	w.cal.user(uid("unmarked"), func(e *caldav.Entry) { noted(e); e.Shape.Summary = "done " + e.Shape.Summary })
+	restored := w.entry(t, "restored")
+	w.cal.user(uid("restored"), func(e *caldav.Entry) { e.Shape.Summary = "never " + e.Shape.Summary })
+	w.settle(t)
+	w.cal.entries[restored.Href] = restored
 	w.cal.userDeletes(uid("dismissed"))
 	w.settle(t)
 	w.now = monday.Add(20 * time.Minute) // tick and quiet are past
@@ -40,10 +46,20 @@ func everything(t *testing.T) *world {
 	w.cal.user(uid("taken"), func(e *caldav.Entry) { e.Foreign = true })
 	w.cal.user(uid("done"), func(e *caldav.Entry) { e.Shape.Summary = "x " + e.Shape.Summary })
 	w.cal.userDeletes(uid("gone"))
+	w.cal.user(uid("muted"), func(e *caldav.Entry) { e.Shape.Summary = "mute " + e.Shape.Summary })
+	w.cal.user(uid("unmarked"), func(e *caldav.Entry) { e.Shape.Summary = strings.TrimPrefix(e.Shape.Summary, "done ") })
+	theirs := w.entry(t, "copied")
+	theirs.UID, theirs.Href, theirs.CopyOf = "copy@example.net", "/cal/copy.ics", uid("copied")
+	w.cal.entries[theirs.Href] = theirs
+	w.cal.userDeletes(uid("copied"))
+	w.command(t, ledger.Decision{Type: ledger.DecideDismissed, UID: uid("command"), At: w.now})
+	w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("snooze"), At: w.now, To: monday.Add(75 * time.Hour)})
+	w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("byhand"), At: w.now, To: monday.Add(75 * time.Hour)})
 	later := func(e *caldav.Entry) {
 		e.Shape.Start, e.Shape.End = e.Shape.Start.Add(24*time.Hour), e.Shape.End.Add(24*time.Hour)
 	}
 	w.cal.user(uid("moved"), later)
+	w.cal.user(uid("byhand"), later)
 	w.cal.user(uid("delete"), later)
 	for n, o := range map[string]planner.Outcome{
 		"noted": planner.Acted, "tick": planner.Answered, "delete": planner.Acted, "quiet": planner.Expired, "gone": planner.Acted,

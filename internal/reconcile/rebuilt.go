@@ -120,15 +120,23 @@ func bareOf(p ledger.Placement, title string) string {
 
 // settledBefore is about an entry without alarm whose follow-up had ended before
 // the ledger was lost: it was ticked or quieted then, and nothing is left to do.
-// Where the user had said that they did it, it bore a mark.
+// What the user had said of it by a mark, it bore.
 func (d *differ) settledBefore(p ledger.Placement, e caldav.Entry) []Operation {
+	before := p
 	p, _ = d.complete(p, e)
-	if p.Outcome == planner.Done && byUser(p) && !read(p, e.Shape).done {
-		p.Seen.Summary = tick + " " + p.Seen.Summary
+	switch now := read(p, e.Shape); {
+	case !byUser(p):
+	case p.Outcome == planner.Done && !now.done:
+		p.Seen.Summary = tick + " " + p.Wrote.Summary
+	case p.Outcome == planner.Withdrawn && !now.mute:
+		p.Seen.Summary = mutes[0] + " " + p.Wrote.Summary
 	}
 	p.State, p.Href = ledger.Closed, e.Href
 	op := Operation{Type: Close, UID: p.UID, Title: e.Shape.Summary, Reason: p.EndWhy, Entry: &e}
 	if ops := d.after(p, e); len(ops) > 0 {
+		if again := &ops[0].Placement; again.Open() { // what it says can be told again
+			again.Wrote, again.Seen, again.Theirs = before.Wrote, before.Seen, before.Theirs
+		}
 		return ops
 	}
 	op.Reason = cmp.Or(op.Reason, "it ended before the ledger was lost")

@@ -31,6 +31,7 @@ type system struct {
 	ledger *ledger.Ledger
 	cal    reconcile.Calendar
 	cut    *cutter
+	bin    string // the object that the user deleted
 }
 
 // image is a system at rest.
@@ -180,14 +181,17 @@ func (s *system) state(t *testing.T) map[string]string {
 	return got
 }
 
-// busy is a system in which one pass creates, adopts, rewrites, ticks, deletes,
+// busy is a system in which one pass creates, adopts, rewrites, moves, ticks, deletes,
 // dismisses and takes the user's gestures.
 func busy(t *testing.T, from image) *system {
 	t.Helper()
 	s := startSystem(t, from)
-	s.ask("rewrite", "tick", "delete", "done", "moved", "noted", "dismissed", "adopt")
+	s.ask("rewrite", "tick", "delete", "done", "moved", "noted", "dismissed", "adopt", "muted", "unmarked", "snooze")
 	if len(from.files) == 0 {
 		s.facts["adopt"].mute = true
+		s.settle(t)
+		s.edit("unmarked", "notes below this line stay ---", `notes below this line stay ---\nwants: a flat`)
+		s.edit("unmarked", "SUMMARY:", "SUMMARY:done ")
 		s.settle(t)
 		s.facts["adopt"].mute = false
 		s.server.Set(caldavtest.Faults{LoseAnswer: true})
@@ -202,6 +206,12 @@ func busy(t *testing.T, from image) *system {
 		s.edit("done", "SUMMARY:", "SUMMARY:[x] ")
 		s.edit("moved", "20260511T", "20260513T")
 		s.edit("delete", "20260511T", "20260513T")
+		s.edit("muted", "SUMMARY:", "SUMMARY:let go: ")
+		s.edit("unmarked", "SUMMARY:done ", "SUMMARY:")
+		move := ledger.Decision{Type: ledger.DecideMove, UID: s.uid("snooze"), At: s.now, To: monday.Add(75 * time.Hour)}
+		if err := s.ledger.Decide(t.Context(), []ledger.Decision{move}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.now = monday.Add(16 * time.Minute)
 	s.ask("create")
@@ -240,7 +250,7 @@ func TestCutEverywhereForReal(t *testing.T) {
 		types = append(types, string(op.Type))
 	}
 	slices.Sort(types)
-	for _, want := range []reconcile.Type{reconcile.Create, reconcile.Adopt, reconcile.Rewrite, reconcile.Tick, reconcile.Delete, reconcile.Dismiss, reconcile.Record} {
+	for _, want := range []reconcile.Type{reconcile.Create, reconcile.Adopt, reconcile.Rewrite, reconcile.Move, reconcile.Tick, reconcile.Delete, reconcile.Dismiss, reconcile.Record} {
 		if !slices.Contains(types, string(want)) {
 			t.Fatalf("the scenario has no %s: %v", want, types)
 		}

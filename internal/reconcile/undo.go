@@ -23,8 +23,12 @@ func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
 	case !d.revocable(p):
 		return nil
 	default:
-		p.Seen = e.Shape // what it says was said before
 		d.reopen(&p, &op, "the user brought it back: its end is taken back")
+		if rebuilt(p) { // what it says is told from the plan, once that has it again
+			p.Href = e.Href
+			op.Placement = p
+			return []Operation{op}
+		}
 	}
 	d.gestures(&p, &op, e)
 	if op.Type == "" {
@@ -74,7 +78,7 @@ func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
 		d.say(op, ledger.Decision{Type: ledger.DecideUnmuted, Who: p.Key.Who}, "")
 	}
 	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
-	p.State = ledger.Placed
+	p.State, p.MoveTo = ledger.Placed, time.Time{}
 	if unticked(op.Title) == op.Title { // our tick is away
 		p.Wrote.Summary = unticked(p.Wrote.Summary)
 	}
