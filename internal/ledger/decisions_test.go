@@ -162,3 +162,87 @@ func TestPaused(t *testing.T) {
 		l = lost(t, l, dir, me)
 	}
 }
+
+// A command asks for a move while reconcile confirms what it read before: the move
+// is still asked for. It is done once the entry lies there, and given up where the
+// user moved the entry themselves.
+func TestMoveIsKeptUntilItIsDone(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	p.State, p.Href, p.Seen = ledger.Placed, "/f/1.ics", p.Wrote
+	confirm := func(p ledger.Placement) {
+		t.Helper()
+		if err := l.Confirm(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := func(when string, want time.Time) {
+		t.Helper()
+		if got := onlyPlacement(t, l).MoveTo; !got.Equal(want) {
+			t.Errorf("%s: to be moved to %v, want %v", when, got, want)
+		}
+	}
+	confirm(p)
+	decide(t, l, ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(2), To: day(4)})
+	p.ETag = `"2"`
+	confirm(p)
+	asked("after another answer", day(4))
+	there := p
+	there.Seen.Start, there.Theirs = day(4), ledger.FieldTime
+	confirm(there)
+	asked("once it is there", time.Time{})
+	decide(t, l, ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(5), To: day(8)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideSnoozed, UID: p.UID, At: day(6), To: day(9)})
+	asked("moved by hand", time.Time{})
+	l = lost(t, l, dir, me)
+	asked("moved by hand, after the loss of the database", time.Time{})
+}
+
+// The lines of an entry are those of the latest decision, none included, after the
+// loss of the database too.
+func TestNotedIsTheLatest(t *testing.T) {
+	for n, want := range []string{"", "wants: a flat", "", "her dog is Max"} {
+		dir := t.TempDir()
+		l := openLedger(t, dir, me)
+		p := placement(l, "a@x")
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range []string{"wants: a flat", "", "her dog is Max"}[:n] {
+			decide(t, l, ledger.Decision{Type: ledger.DecideNoted, UID: p.UID, Who: "ana@example.org", At: day(float64(i)), Text: text})
+		}
+		for range 2 {
+			if got := onlyPlacement(t, l).Noted; got != want {
+				t.Errorf("after %d decisions: noted %q, want %q", n, got, want)
+			}
+			l = lost(t, l, dir, me)
+		}
+	}
+}
+
+func TestVanished(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	for _, want := range []time.Time{{}, day(2), day(3)} {
+		if !want.IsZero() {
+			decide(t, l, ledger.Decision{Type: ledger.DecideMissing, At: want})
+		}
+		if got, err := l.Vanished(t.Context()); err != nil || !got.Equal(want) {
+			t.Errorf("Vanished() = %v, %v, want %v", got, err, want)
+		}
+	}
+}
+
+// An entry that was let go by the user before is opened again by them: from then
+// on it has its time.
+func TestOpenedAgain(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, l, ledger.Decision{Type: ledger.DecideDone, UID: p.UID, At: day(2)}, ledger.Decision{Type: ledger.DecideUndone, UID: p.UID, At: day(9)})
+	if open := snapshot(t, l, time.Time{}).Open; len(open) != 1 || !open[0].Again.Equal(day(9)) {
+		t.Errorf("open: %+v", open)
+	}
+}
