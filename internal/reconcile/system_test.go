@@ -335,19 +335,7 @@ func TestWipedLedger(t *testing.T) {
 	s := busy(t, busy(t, image{}).image(t))
 	s.settle(t)
 	want, says := s.server.Objects(followups), s.descriptions(t)
-	if err := s.ledger.Close(); err != nil {
-		t.Fatal(err)
-	}
-	files, err := filepath.Glob(filepath.Join(s.dir, "ledger.db*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no ledger: %v", err)
-	}
-	for _, f := range files {
-		if err := os.Remove(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.open(t)
+	s.wipe(t)
 	for _, s.kept = range []bool{true, false} {
 		s.settle(t)
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(s.server.Objects(followups)))); diff != "" {
