@@ -201,7 +201,7 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 		return takeBack(ctx, t, p)
 	case DecideMove:
 		p.MoveTo = d.To
-	case DecideSnoozed, DecideEdited, DecideTaken:
+	case DecideSnoozed, DecideEdited, DecideNoted, DecideTaken:
 		p.heed(d, retitled)
 	}
 	return putPlacement(ctx, t, p)
