@@ -220,11 +220,18 @@ func (b *backend) PutCalendarObject(_ context.Context, path string, cal *ical.Ca
 	case b.s.taken(c, name, uid):
 		return nil, gocaldav.NewPreconditionError(gocaldav.PreconditionNoUIDConflict)
 	}
+	if _, deleted := c.bin[uid]; deleted && f.KeepDeleted && !exists {
+		return nil, gowebdav.NewHTTPError(http.StatusForbidden, errBinned)
+	}
 	if f.RenameHrefs && !exists {
 		sum := sha256.Sum256([]byte(name))
 		name = hex.EncodeToString(sum[:8]) + ".ics"
 	}
-	c.put(name, without(b.body, f.Drop))
+	data := without(b.body, f.Drop)
+	if f.Stored != nil {
+		data = f.Stored(data)
+	}
+	c.put(name, data, b.s.clock())
 	var stored gocaldav.CalendarObject // without a path: the answer has no Location
 	if !f.NoETagOnPut && !f.NoETags && !f.RenameHrefs {
 		stored.ETag = f.tag(c.objects[name])
@@ -244,10 +251,13 @@ func (b *backend) DeleteCalendarObject(_ context.Context, path string) error {
 	case name == "":
 		delete(b.s.calendars, c.Name)
 	default:
-		c.remove(name)
+		c.remove(name, b.s.clock())
 	}
 	return nil
 }
+
+// errBinned is told apart from other refusals by put.
+var errBinned = errors.New("deleted calendar object with this UID already exists")
 
 // allows checks If-Match and If-None-Match (RFC 9110 section 13.2.2).
 func (f Faults) allows(match, none gowebdav.ConditionalMatch, o object, exists bool) bool {

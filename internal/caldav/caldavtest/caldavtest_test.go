@@ -369,3 +369,120 @@ func TestClock(t *testing.T) {
 		t.Errorf("Date = %q, want %q", got, want)
 	}
 }
+
+// clocked starts a server whose clock the test moves.
+func clocked(t *testing.T) (s *caldavtest.Server, now *time.Time) {
+	t.Helper()
+	clock := time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
+	s, err := caldavtest.Start(t.Context(), caldavtest.Options{
+		Calendars: []caldavtest.Calendar{{Name: "work"}}, Now: func() time.Time { return clock },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, &clock
+}
+
+func TestLateListing(t *testing.T) {
+	s, clock := clocked(t)
+	s.Set(caldavtest.Faults{LateListing: 3 * time.Minute})
+	listed := func() bool {
+		return strings.Contains(do(t, s, "PROPFIND", s.Path("work", ""), "", "Depth", "1").body, "a.ics")
+	}
+	path := s.Path("work", "a.ics")
+	wantStatus(t, "PUT", do(t, s, "PUT", path, event), 201)
+	*clock = clock.Add(3*time.Minute - time.Second)
+	if listed() || strings.Contains(sync(t, s, "").body, "a.ics") {
+		t.Error("listed before three minutes")
+	}
+	wantStatus(t, "GET of what is not listed yet", do(t, s, "GET", path, ""), 200)
+	*clock = clock.Add(time.Second)
+	if !listed() || !strings.Contains(sync(t, s, "").body, "a.ics") {
+		t.Error("not listed after three minutes")
+	}
+	wantStatus(t, "DELETE", do(t, s, "DELETE", path, ""), 204)
+	*clock = clock.Add(2 * time.Minute)
+	if !listed() {
+		t.Error("a deletion shows before three minutes")
+	}
+	*clock = clock.Add(time.Minute)
+	if listed() {
+		t.Error("a deletion does not show after three minutes")
+	}
+}
+
+func TestBin(t *testing.T) {
+	s := start(t)
+	s.Set(caldavtest.Faults{KeepDeleted: true})
+	path := s.Path("work", "a.ics")
+	wantStatus(t, "PUT", do(t, s, "PUT", path, event), 201)
+	wantStatus(t, "DELETE", do(t, s, "DELETE", path, ""), 204)
+	for _, name := range []string{"a.ics", "b.ics"} {
+		wantStatus(t, "PUT of a deleted UID", do(t, s, "PUT", s.Path("work", name), event), 400)
+	}
+	if !s.Restore("work", "u1@example.com", "restored.ics") || s.Restore("work", "u1@example.com", "again.ics") {
+		t.Error("Restore() did not give the object back once")
+	}
+	if a := do(t, s, "GET", s.Path("work", "restored.ics"), ""); a.body != event {
+		t.Errorf("restored: %d %s", a.status, a.body)
+	}
+	wantStatus(t, "PUT of what was restored", do(t, s, "PUT", s.Path("work", "restored.ics"), event), 204)
+}
+
+func TestResetMultiget(t *testing.T) {
+	s := start(t)
+	s.Store("work", "a.ics", event)
+	body := `<C:calendar-multiget xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop><href>` +
+		s.Path("work", "a.ics") + `</href></C:calendar-multiget>`
+	whole := do(t, s, "REPORT", s.Path("work", ""), body)
+	s.Set(caldavtest.Faults{ResetMultiget: true})
+	if a, err := try(t, s, "REPORT", s.Path("work", ""), body); err == nil || len(a.body) >= len(whole.body) {
+		t.Errorf("multiget = %d octets of %d, %v", len(a.body), len(whole.body), err)
+	}
+	wantStatus(t, "GET", do(t, s, "GET", s.Path("work", "a.ics"), ""), 200)
+}
+
+func TestLosesOneAnswer(t *testing.T) {
+	s := start(t)
+	path := s.Path("work", "a.ics")
+	s.Set(caldavtest.Faults{LoseOnly: "DELETE"})
+	wantStatus(t, "PUT", do(t, s, "PUT", path, event), 201)
+	if _, err := try(t, s, "DELETE", path, ""); err == nil || len(s.Objects("work")) != 0 {
+		t.Errorf("DELETE: %v, %d objects", err, len(s.Objects("work")))
+	}
+	s.Set(caldavtest.Faults{LoseOnly: "PUT"})
+	if _, err := try(t, s, "PUT", path, event); err == nil || len(s.Objects("work")) != 1 {
+		t.Errorf("PUT: %v, %d objects", err, len(s.Objects("work")))
+	}
+	wantStatus(t, "DELETE", do(t, s, "DELETE", path, ""), 204)
+}
+
+// Two objects of which one was deleted and made anew bear one ETag.
+func TestCountersRestart(t *testing.T) {
+	s := start(t)
+	s.Set(caldavtest.Faults{CounterETags: true})
+	path := s.Path("work", "a.ics")
+	first := do(t, s, "PUT", path, event).header.Get("ETag")
+	wantStatus(t, "DELETE", do(t, s, "DELETE", path, "", "If-Match", first), 204)
+	if second := do(t, s, "PUT", path, strings.Replace(event, "Lunch", "Dinner", 1)).header.Get("ETag"); second != first {
+		t.Errorf("ETag of other content = %s, want %s again", second, first)
+	}
+}
+
+func TestStoredAsGoogleDoes(t *testing.T) {
+	s := start(t)
+	at := time.Date(2026, 5, 12, 9, 0, 0, 0, time.UTC)
+	s.Set(caldavtest.Faults{Stored: func(object string) string { return caldavtest.Google.Save(object, at) }})
+	path := s.Path("work", "a.ics")
+	do(t, s, "PUT", path, strings.Replace(event, "SUMMARY", "URL:http://example.org\r\nDESCRIPTION:a & b\\nc\r\nSUMMARY", 1))
+	got := do(t, s, "GET", path, "").body
+	for _, want := range []string{"DTSTAMP:20260512T090000Z\r\n", `DESCRIPTION:a &amp\; b<br>c` + "\r\n", "SUMMARY:Lunch\r\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("stored object lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "URL") {
+		t.Errorf("stored object has a URL:\n%s", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	}
 	a := s.answer(r, body)
-	lost := s.faults.LoseAnswer && (r.Method == http.MethodPut || r.Method == http.MethodDelete)
+	lost := s.faults.LoseAnswer && (r.Method == http.MethodPut || r.Method == http.MethodDelete) || s.faults.LoseOnly == r.Method
 	entry := Request{
 		Method: r.Method, Path: r.URL.EscapedPath(), Depth: r.Header.Get("Depth"),
 		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
@@ -52,11 +53,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.status == http.StatusMultiStatus && s.faults.HalfMultistatus {
 		a.body.Truncate(a.body.Len() / 2)
 	}
+	if s.faults.ResetMultiget && bytes.Contains(body, []byte("-multiget")) {
+		a.reset(w)
+		return
+	}
 	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {
 		_, _ = a.body.WriteTo(w) // a client that is gone needs no answer
 	}
+}
+
+// reset sends half of the answer and resets the connection.
+func (a *reply) reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	// The client may be gone at any of these, which is as good.
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d Multi-Status\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		a.status, a.header.Get("Content-Type"), a.body.Len(), a.body.Bytes()[:a.body.Len()/2])
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // so Close resets
+	}
+	_ = conn.Close()
 }
 
 func reads(method string) bool {
@@ -257,6 +277,8 @@ func (s *Server) put(r *http.Request, path string, body []byte) *reply {
 	switch {
 	case a.status == http.StatusCreated && existed:
 		a.status = http.StatusNoContent
+	case bytes.Contains(a.body.Bytes(), []byte(errBinned.Error())):
+		a.status = http.StatusBadRequest
 	case a.status == http.StatusBadRequest:
 		return refusal(`<C:valid-calendar-data/>`)
 	case a.status == http.StatusConflict && bytes.Contains(a.body.Bytes(), []byte("-calendar-")):

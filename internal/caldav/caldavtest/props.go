@@ -205,7 +205,12 @@ func (f Faults) ofObject(c *calendar, name string, o object) properties {
 }
 
 // seen is the version of a calendar that listings show.
-func (s *Server) seen(c *calendar) int { return max(0, len(c.changes)-s.faults.StaleListing) }
+func (s *Server) seen(c *calendar) int {
+	if s.faults.LateListing > 0 {
+		return c.version(s.clock().Add(-s.faults.LateListing))
+	}
+	return max(0, len(c.changes)-s.faults.StaleListing)
+}
 
 func (s *Server) listed(c *calendar) map[string]object {
 	if c == nil || s.faults.EmptyListing {

@@ -28,7 +28,8 @@ type Options struct {
 	User, Password string // "me" and "secret" if empty
 	Calendars      []Calendar
 	AddressBooks   []AddressBook
-	// Now is the clock behind the Date header. Nil: the system's.
+	// Now is the clock behind the Date header and Faults.LateListing. Nil: the
+	// system's.
 	Now func() time.Time
 }
 
@@ -105,6 +106,13 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+func (s *Server) clock() time.Time {
+	if s.now == nil {
+		return time.Now()
+	}
+	return s.now()
+}
+
 // Close stops the server and waits until nothing of it runs.
 func (s *Server) Close() error {
 	err := s.http.Close()
@@ -157,14 +165,29 @@ func (s *Server) RemoveCalendar(name string) {
 func (s *Server) Store(calendar, object, data string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calendars[calendar].put(object, data)
+	s.calendars[calendar].put(object, data, s.clock())
 }
 
 // Remove removes an object as another program would.
 func (s *Server) Remove(calendar, object string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.calendars[calendar].remove(object)
+	s.calendars[calendar].remove(object, s.clock())
+}
+
+// Restore takes what was deleted last with that UID out of the bin of a calendar
+// and puts it back under a name, as the user would in the server's own pages. It
+// reports whether there was such an object.
+func (s *Server) Restore(calendar, uid, object string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.calendars[calendar]
+	o, ok := c.bin[uid]
+	if ok {
+		delete(c.bin, uid)
+		c.put(object, o.data, s.clock())
+	}
+	return ok
 }
 
 // Objects returns what a calendar or an address book holds: data by name.

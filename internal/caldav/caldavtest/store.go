@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 )
 
 type calendar struct {
@@ -13,7 +14,8 @@ type calendar struct {
 	cards   bool // it is an address book
 	hidden  bool // and may not be read
 	objects map[string]object
-	changes []change // their count is the version of the calendar
+	changes []change          // their count is the version of the calendar
+	bin     map[string]object // what was deleted last, by UID
 }
 
 type object struct {
@@ -24,12 +26,13 @@ type object struct {
 // change remembers what a name held before, so that the past can be listed.
 type change struct {
 	name   string
+	at     time.Time
 	before *object
 }
 
-func (c *calendar) put(name, data string) {
+func (c *calendar) put(name, data string, at time.Time) {
 	old, had := c.objects[name]
-	c.note(name)
+	c.note(name, at)
 	version := 1
 	if had {
 		version = old.version + 1
@@ -37,20 +40,34 @@ func (c *calendar) put(name, data string) {
 	c.objects[name] = object{data: data, version: version}
 }
 
-func (c *calendar) remove(name string) {
-	if _, ok := c.objects[name]; !ok {
+func (c *calendar) remove(name string, at time.Time) {
+	o, ok := c.objects[name]
+	if !ok {
 		return
 	}
-	c.note(name)
+	c.note(name, at)
+	if c.bin == nil {
+		c.bin = map[string]object{}
+	}
+	c.bin[property(o.data, "UID")] = o
 	delete(c.objects, name)
 }
 
-func (c *calendar) note(name string) {
-	ch := change{name: name}
+func (c *calendar) note(name string, at time.Time) {
+	ch := change{name: name, at: at}
 	if o, ok := c.objects[name]; ok {
 		ch.before = &o
 	}
 	c.changes = append(c.changes, ch)
+}
+
+// version is the version that the calendar had at that time.
+func (c *calendar) version(at time.Time) int {
+	v := len(c.changes)
+	for v > 0 && c.changes[v-1].at.After(at) {
+		v--
+	}
+	return v
 }
 
 // asOf returns the objects at an earlier version.
