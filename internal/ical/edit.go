@@ -29,6 +29,9 @@ type Fields struct {
 	RemoveAlarms bool
 }
 
+// twins are the properties that hold the description a second time, in HTML.
+var twins = []string{"X-ALT-DESC", "STYLED-DESCRIPTION"}
+
 // change replaces octets of the object.
 type change struct {
 	at   extent
@@ -38,7 +41,7 @@ type change struct {
 // Edit sets properties of the event with that UID (the master of a series) in
 // an object that may have been written by anybody. Every other line stays as it
 // is, octet for octet: the alarms, colours and X- properties of people and
-// their programs.
+// their programs. A new description takes the HTML twins of the old one away.
 func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 	d, err := parse(raw)
 	if err != nil {
@@ -136,7 +139,9 @@ func (f Fields) lines() []Prop {
 	}
 	if f.Description != nil {
 		add("DESCRIPTION", escape(*f.Description))
-		add("X-ALT-DESC", "") // it would go on saying what the description said
+		for _, twin := range twins {
+			add(twin, "") // it would go on saying what the text was
+		}
 	}
 	if f.Status != nil {
 		add("STATUS", escape(strings.ReplaceAll(*f.Status, "\n", "")))

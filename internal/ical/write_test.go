@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,7 +221,7 @@ func TestWriteTimezone(t *testing.T) {
 }
 
 const foreign = "BEGIN:VCALENDAR\r\nPRODID:-//Example//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY;LANGUAGE=en:Old\r\n  title\r\nDTSTART:20240101T100000Z\r\n" +
-	"X-APPLE-SORT:1\r\nCOLOR:red\r\nDESCRIPTION:first\r\nSUMMARY:second\r\nBEGIN:VALARM\r\nTRIGGER:-PT5M\r\nDESCRIPTION:mine\r\nEND:VALARM\r\nEND:VEVENT\r\n" +
+	"X-APPLE-SORT:1\r\nCOLOR:red\r\nX-ALT-DESC;FMTTYPE=text/html:<b>first</b>\r\nDESCRIPTION:first\r\nSUMMARY:second\r\nBEGIN:VALARM\r\nTRIGGER:-PT5M\r\nDESCRIPTION:mine\r\nEND:VALARM\r\nEND:VEVENT\r\n" +
 	"BEGIN:VEVENT\r\nUID:1\r\nRECURRENCE-ID:20240102T100000Z\r\nDTSTART:20240102T100000Z\r\nSUMMARY:other\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 
 func TestEdit(t *testing.T) {
@@ -239,7 +240,7 @@ func TestEdit(t *testing.T) {
 		},
 		"alarms and description": {
 			ical.Fields{Description: text(""), RemoveAlarms: true, URL: text("https://example.com/")},
-			[][2]string{{"DESCRIPTION:first\r\n", ""}, {"BEGIN:VALARM\r\nTRIGGER:-PT5M\r\nDESCRIPTION:mine\r\nEND:VALARM\r\n", "URL:https://example.com/\r\n"}},
+			[][2]string{{"X-ALT-DESC;FMTTYPE=text/html:<b>first</b>\r\nDESCRIPTION:first\r\n", ""}, {"BEGIN:VALARM\r\nTRIGGER:-PT5M\r\nDESCRIPTION:mine\r\nEND:VALARM\r\n", "URL:https://example.com/\r\n"}},
 		},
 	}
 	for name, test := range tests {
@@ -265,7 +266,8 @@ func TestEdit(t *testing.T) {
 	}
 }
 
-// Edit sets what it is told in any object, and changes no other property.
+// Edit sets what it is told in any object, and changes no other property but the
+// twins of a description.
 func FuzzEdit(f *testing.F) {
 	f.Add([]byte(foreign), "x\r\nATTENDEE:y", "z")
 	f.Add([]byte("BEGIN:VEVENT\nUID:1\nDTSTART:20240101\nSUMMARY:a\n\n b"), "", "z\u2028")
@@ -305,7 +307,7 @@ func firstEvent(t *testing.T, raw []byte) *ical.Component {
 func rest(c *ical.Component) []ical.Prop {
 	var list []ical.Prop
 	for _, p := range c.Props {
-		if p.Name != "SUMMARY" && p.Name != "DESCRIPTION" {
+		if !slices.Contains([]string{"SUMMARY", "DESCRIPTION", "X-ALT-DESC", "STYLED-DESCRIPTION"}, p.Name) {
 			list = append(list, p)
 		}
 	}
