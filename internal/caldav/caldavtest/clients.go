@@ -78,6 +78,13 @@ func (c Client) Save(object string, now time.Time, edits ...func(*Object)) strin
 	return o.String()
 }
 
+// Edit is an object with a change that no program adds anything to.
+func Edit(object string, edit func(*Object)) string {
+	o := read(object)
+	edit(o)
+	return o.String()
+}
+
 // Object is the content lines of an object with one event, unfolded.
 type Object struct{ lines []string }
 
