@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -118,26 +119,48 @@ func TestGesturesOfClients(t *testing.T) {
 			if g.of != nil && !slices.ContainsFunc(g.of, func(o caldavtest.Client) bool { return o.Name == c.Name }) {
 				continue
 			}
-			t.Run(c.Name+"/"+g.name, func(t *testing.T) { g.by(t, c) })
+			t.Run(c.Name+"/"+g.name, func(t *testing.T) {
+				t.Parallel()
+				g.by(t, newRig(t), c)
+			})
 		}
 	}
 }
 
+// TestGesturesOnRealServers makes those of Thunderbird on Radicale and Xandikos,
+// which write anew what they are given.
+func TestGesturesOnRealServers(t *testing.T) {
+	for name, start := range realServers {
+		t.Run(name, func(t *testing.T) {
+			dav := start(t)
+			for _, g := range gestures {
+				if g.of != nil && g.of[0].Name != caldavtest.Thunderbird.Name {
+					continue
+				}
+				t.Run(g.name, func(t *testing.T) {
+					t.Parallel()
+					g.by(t, newRealRig(t, dav), caldavtest.Thunderbird)
+				})
+			}
+		})
+	}
+}
+
 // by has the user make a gesture in a program.
-func (g gesture) by(t *testing.T, c caldavtest.Client) {
+func (g gesture) by(t *testing.T, r *rig, c caldavtest.Client) {
 	t.Helper()
-	r := newRig(t)
 	p := r.reply(t)
 	var edits []func(*caldavtest.Object)
 	if g.edit != nil {
 		edits = append(edits, g.edit)
 	}
-	edited := c.Save(r.object(p), now.Add(time.Minute), edits...)
+	edited := c.Save(r.object(t, p), now.Add(time.Minute), edits...)
 	if g.late != nil {
 		edited = caldavtest.Edit(edited, g.late)
 	}
 	r.put(t, p.Href, edited)
-	r.server.Forget()
+	edited = r.object(t, p) // as the server wrote it
+	writes := len(r.writes())
 	r.calm(t)
 	if got := r.meaning(t, p); got != g.want {
 		t.Fatalf("understood as %q, want %q; written:\n%s", got, g.want, edited)
@@ -146,10 +169,10 @@ func (g gesture) by(t *testing.T, c caldavtest.Client) {
 		g.resolved(t, r, p, edited)
 		return
 	}
-	for _, w := range r.server.Writes() {
+	for _, w := range r.writes()[writes:] {
 		t.Errorf("written after it: %s", w)
 	}
-	if got := r.object(p); got != edited {
+	if got := r.object(t, p); got != edited {
 		t.Errorf("the object was touched:\n%s\nwas\n%s", got, edited)
 	}
 	if g.want == "nothing" && len(r.decisions(t)) > 0 {
@@ -158,7 +181,7 @@ func (g gesture) by(t *testing.T, c caldavtest.Client) {
 	r.restart(t, rename(p))
 	r.calm(t)
 	if g.want == "taken" {
-		if got := r.object(p); got != edited {
+		if got := r.object(t, p); got != edited {
 			t.Errorf("what was taken over was touched:\n%s", got)
 		}
 		return
@@ -166,10 +189,10 @@ func (g gesture) by(t *testing.T, c caldavtest.Client) {
 	if got := r.meaning(t, p); got != g.want {
 		t.Errorf("after a rewrite understood as %q, want %q", got, g.want)
 	}
-	g.kept(t, edited, r.object(p), r.placement(t, p))
-	writes := len(r.server.Writes())
+	g.kept(t, edited, r.object(t, p), r.placement(t, p))
+	writes = len(r.writes())
 	r.calm(t)
-	if again := r.server.Writes(); len(again) != writes {
+	if again := r.writes(); len(again) != writes {
 		t.Errorf("a pass with nothing new wrote %v", again[writes:])
 	}
 }
@@ -178,7 +201,7 @@ func (g gesture) by(t *testing.T, c caldavtest.Client) {
 // deleted unless a title of the user's is in it, which gets no second mark.
 func (g gesture) resolved(t *testing.T, r *rig, p ledger.Placement, edited string) {
 	t.Helper()
-	object := r.object(p)
+	object := r.object(t, p)
 	if g.title == "" {
 		if object != "" {
 			t.Errorf("still in the calendar:\n%s", object)
@@ -227,7 +250,8 @@ func (g gesture) kept(t *testing.T, edited, object string, p ledger.Placement) {
 }
 
 func propertiesOf(object string) []string {
-	return strings.Split(strings.ReplaceAll(object, "\r\n ", ""), "\r\n")
+	object = strings.ReplaceAll(object, "\r\n", "\n")
+	return strings.Split(strings.ReplaceAll(object, "\n ", ""), "\n")
 }
 
 func propertyOf(object, name string) string {
@@ -267,13 +291,33 @@ func (r *rig) placement(t *testing.T, p ledger.Placement) ledger.Placement {
 }
 
 // object is what the calendar holds of a placement, "" if nothing.
-func (r *rig) object(p ledger.Placement) string {
+func (r *rig) object(t *testing.T, p ledger.Placement) string {
+	t.Helper()
+	if r.user != nil {
+		body, _ := r.user.Get(t, r.origin+p.Href)
+		return body
+	}
 	return r.server.Objects(own)[strings.TrimPrefix(p.Href, r.server.Path(own, ""))]
+}
+
+// writes are the requests so far that could change a calendar.
+func (r *rig) writes() (all []string) {
+	if r.user != nil {
+		return r.user.Writes()
+	}
+	for _, w := range r.server.Writes() {
+		all = append(all, w.String())
+	}
+	return all
 }
 
 // put stores an object as a program does.
 func (r *rig) put(t *testing.T, href, body string) {
 	t.Helper()
+	if r.user != nil {
+		r.user.Put(t, r.origin+href, body)
+		return
+	}
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, r.server.URL+href, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -316,23 +360,23 @@ func (r *rig) meaning(t *testing.T, p ledger.Placement) string {
 func TestGesturesWithoutPut(t *testing.T) {
 	tests := []struct {
 		name string
-		do   func(*rig, ledger.Placement)
+		do   func(r *rig, p ledger.Placement, object string)
 		want string
 	}{
-		{"deleted", func(r *rig, p ledger.Placement) { r.server.Remove(own, p.UID+".ics") }, "dismissed"},
-		{"moved to another calendar", func(r *rig, p ledger.Placement) {
-			r.server.Store(other, "moved.ics", caldavtest.Apple.Save(r.object(p), now.Add(time.Minute)))
+		{"deleted", func(r *rig, p ledger.Placement, _ string) { r.server.Remove(own, p.UID+".ics") }, "dismissed"},
+		{"moved to another calendar", func(r *rig, p ledger.Placement, object string) {
+			r.server.Store(other, "moved.ics", caldavtest.Apple.Save(object, now.Add(time.Minute)))
 			r.server.Remove(own, p.UID+".ics")
 		}, "taken"},
-		{"deleted and restored under another name", func(r *rig, p ledger.Placement) {
+		{"deleted and restored under another name", func(r *rig, p ledger.Placement, _ string) {
 			r.server.Remove(own, p.UID+".ics")
 			r.server.Restore(own, p.UID, "restored.ics")
 		}, "nothing"},
-		{"copied", func(r *rig, p ledger.Placement) {
-			r.server.Store(own, "copy.ics", strings.ReplaceAll(r.object(p), "UID:"+p.UID, "UID:copy@example.org"))
+		{"copied", func(r *rig, p ledger.Placement, object string) {
+			r.server.Store(own, "copy.ics", strings.ReplaceAll(object, "UID:"+p.UID, "UID:copy@example.org"))
 		}, "nothing"},
-		{"copied to another calendar", func(r *rig, p ledger.Placement) {
-			r.server.Store(other, "copy.ics", r.object(p))
+		{"copied to another calendar", func(r *rig, _ ledger.Placement, object string) {
+			r.server.Store(other, "copy.ics", object)
 		}, "nothing"},
 	}
 	for _, test := range tests {
@@ -344,7 +388,7 @@ func TestGesturesWithoutPut(t *testing.T) {
 				p := r.reply(t)
 				r.at(now.Add(5 * time.Minute))
 				r.server.Set(f)
-				test.do(r, p)
+				test.do(r, p, r.object(t, p))
 				r.server.Forget()
 				r.calm(t)
 				r.calm(t)
@@ -354,6 +398,40 @@ func TestGesturesWithoutPut(t *testing.T) {
 				for _, w := range r.server.Writes() {
 					if strings.Contains(w.Path, p.UID) || w.Method == http.MethodDelete {
 						t.Errorf("written after it: %s", w)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestRestoredOnRealServers deletes an event and stores it again with its UID under
+// another name, before the deletion is believed and after: it is there once, and
+// the passes go on.
+func TestRestoredOnRealServers(t *testing.T) {
+	for name, start := range realServers {
+		for _, believed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/believed %t", name, believed), func(t *testing.T) {
+				r := newRealRig(t, start(t))
+				p := r.reply(t)
+				object := r.object(t, p)
+				r.user.Delete(t, r.origin+p.Href)
+				if believed {
+					r.calm(t)
+				}
+				again := path.Dir(p.Href) + "/restored.ics"
+				r.put(t, again, object)
+				r.calm(t)
+				if got := r.meaning(t, p); !believed && got != "nothing" {
+					t.Errorf("understood as %q, want nothing", got)
+				}
+				p.Href = again
+				if !strings.Contains(r.object(t, p), "UID:"+p.UID) {
+					t.Error("what was restored is not there")
+				}
+				for _, w := range r.writes() {
+					if strings.HasPrefix(w, "DELETE") {
+						t.Errorf("syncd: %s", w)
 					}
 				}
 			})

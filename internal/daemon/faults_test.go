@@ -21,6 +21,7 @@ import (
 	"syncd/internal/daemon"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
+	"syncd/internal/servertest"
 )
 
 // rig is the whole of syncd on the demo's mail and a calendar server that can
@@ -28,9 +29,13 @@ import (
 type rig struct {
 	*daemon.Daemon
 	server *caldavtest.Server
-	cfg    *config.Config
-	state  string
-	now    atomic.Pointer[time.Time]
+	// In place of server there may be a user of a real one, with a breaker before it.
+	user    *servertest.DAVUser
+	origin  string // of user's
+	breaker *breaker
+	cfg     *config.Config
+	state   string
+	now     atomic.Pointer[time.Time]
 }
 
 const own, other = "follow-ups", "private"
@@ -282,6 +287,7 @@ func TestEveryFault(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(everyFault)) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if diff := gocmp.Diff(want, underFault(t, everyFault[name])); diff != "" {
 				t.Errorf("mismatch (-decent server +this one):\n%s", diff)
 			}
