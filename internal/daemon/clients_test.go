@@ -97,6 +97,17 @@ var gestures = []gesture{
 		name: "a note, with a twin", edit: write(func(s string) string { return s + "\n" + note }), late: func(o *caldavtest.Object) { o.Twin(true) },
 		of: []caldavtest.Client{caldavtest.Thunderbird}, want: "noted", holds: note,
 	},
+	{name: "written with a duration", late: func(o *caldavtest.Object) {
+		o.Drop("DTEND")
+		o.Set("DURATION", "DURATION:PT15M")
+	}, want: "nothing"},
+	{name: "written in another zone", late: func(o *caldavtest.Object) {
+		o.Set("DTSTART", "DTSTART;TZID=Europe/Vienna:20260513T110000")
+		o.Set("DTEND", "DTEND;TZID=Europe/Vienna:20260513T111500")
+	}, want: "nothing"},
+	{name: "written without its status", late: func(o *caldavtest.Object) { o.Drop("STATUS", "TRANSP") }, want: "nothing"},
+	{name: "made tentative", edit: set("STATUS", "STATUS:TENTATIVE"), want: "nothing"},
+	{name: "shown as busy", edit: set("TRANSP", "TRANSP:OPAQUE"), want: "nothing"},
 	{name: "made recurring", edit: set("RRULE", "RRULE:FREQ=MONTHLY"), want: "taken"},
 	{name: "invited someone", edit: func(o *caldavtest.Object) {
 		o.Set("ORGANIZER", "ORGANIZER:mailto:robin@valedesign.example")

@@ -19,6 +19,7 @@ import (
 	"syncd/internal/caldav/caldavtest"
 	"syncd/internal/config"
 	"syncd/internal/daemon"
+	"syncd/internal/demo"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 	"syncd/internal/servertest"
@@ -54,10 +55,17 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.server.Close() })
+	r.calendars(t, s, r.server.URL+"/", config.Login{User: s.User, Password: config.Hidden(s.Password)})
+	return r
+}
+
+// calendars opens the ledger with the demo's mail, and with calendars elsewhere.
+func (r *rig) calendars(t *testing.T, s *demo.Stage, at string, login config.Login) {
+	t.Helper()
 	cfg := *s.Config
 	cfg.Accounts = slices.Clone(cfg.Accounts)
 	dav := *cfg.Accounts[0].CalDAV
-	dav.URL = config.URL(r.server.URL + "/")
+	dav.URL, dav.Login = config.URL(at), login
 	cfg.Accounts[0].CalDAV = &dav
 	r.cfg = &cfg
 	r.open(t, r.cfg)
@@ -66,7 +74,6 @@ func newRig(t *testing.T) *rig {
 			t.Error(err)
 		}
 	})
-	return r
 }
 
 func (r *rig) at(now time.Time) { r.now.Store(&now) }

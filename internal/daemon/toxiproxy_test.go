@@ -308,19 +308,7 @@ func newRealRig(t *testing.T, dav *servertest.DAV) *rig {
 	user.MakeCalendar(t, "Follow-ups")
 	r := &rig{state: s.StateDir, user: user, origin: at.Scheme + "://" + at.Host, breaker: startBreaker(t, &url.URL{Scheme: at.Scheme, Host: at.Host})}
 	r.at(now)
-	cfg := *s.Config
-	cfg.Accounts = slices.Clone(cfg.Accounts)
-	c := *cfg.Accounts[0].CalDAV
-	c.URL = config.URL(r.breaker.server.URL + at.Path)
-	c.Login = config.Login{User: user.Name, Password: config.Hidden(user.Password)}
-	cfg.Accounts[0].CalDAV = &c
-	r.cfg = &cfg
-	r.open(t, r.cfg)
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r.calendars(t, s, r.breaker.server.URL+at.Path, config.Login{User: user.Name, Password: config.Hidden(user.Password)})
 	return r
 }
 
