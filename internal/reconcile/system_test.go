@@ -65,11 +65,7 @@ func startSystem(t *testing.T, from image) *system {
 // open opens the ledger and dials the server, as a process does that starts.
 func (s *system) open(t *testing.T) {
 	t.Helper()
-	var err error
-	s.ledger, err = ledger.Open(t.Context(), ledger.Options{Dir: s.dir, Me: ledger.Me{Addresses: []string{"me@example.com"}, Zone: zone}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.openLedger(t)
 	url := s.server.URL + s.server.Path(followups, "")
 	session, err := caldav.Dial(t.Context(), caldav.Account{
 		Name: "test", URL: url, User: s.server.User, Zone: zone,
@@ -85,6 +81,15 @@ func (s *system) open(t *testing.T) {
 	}
 	session.Own(all[0])
 	s.cal = reconcile.In(session, all[0])
+}
+
+func (s *system) openLedger(t *testing.T) {
+	t.Helper()
+	var err error
+	s.ledger, err = ledger.Open(t.Context(), ledger.Options{Dir: s.dir, Me: ledger.Me{Addresses: []string{"me@example.com"}, Zone: zone}})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // reopen is a restart of the process.
