@@ -1,0 +1,422 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"syncd/internal/caldav/caldavtest"
+	"syncd/internal/config"
+	"syncd/internal/daemon"
+	"syncd/internal/ledger"
+	"syncd/internal/mail"
+	"syncd/internal/planner"
+)
+
+// Random histories of a user, their mail, a calendar server and a daemon: the
+// invariants I2, I3 and I5 to I9 of SPEC section 1 hold after every step, and in
+// the end the calendar is as it should be (machine_check_test.go). What can
+// happen is in machine_steps_test.go, one function each.
+//
+// There are 200 histories; with SYNCD_SOAK as many as that time allows.
+func TestMachine(t *testing.T) {
+	until := time.Time{}
+	if soak := os.Getenv("SYNCD_SOAK"); soak != "" {
+		d, err := time.ParseDuration(soak)
+		if err != nil {
+			t.Fatalf("SYNCD_SOAK: %v", err)
+		}
+		until = time.Now().Add(d)
+	}
+	var all tally
+	t.Run("histories", func(t *testing.T) {
+		for _, side := range []string{"a", "b"} {
+			t.Run(side, func(t *testing.T) {
+				t.Parallel()
+				for again := true; again && !t.Failed(); again = time.Now().Before(until) {
+					rapid.Check(t, func(r *rapid.T) { history(r, &all) })
+				}
+			})
+		}
+	})
+	t.Log(all.String())
+	if !t.Failed() {
+		all.demand(t)
+	}
+}
+
+// history is one of them.
+func history(r *rapid.T, all *tally) {
+	m := newMachine(r)
+	defer m.stop()
+	if err := m.pass(); err != nil {
+		r.Fatalf("first pass: %v", err)
+	}
+	r.Repeat(m.actions())
+	m.end()
+	all.add(m)
+}
+
+// machine is the world of one history.
+type machine struct {
+	*rapid.T
+	*daemon.Daemon
+	dir    string
+	server *caldavtest.Server
+	front  *front
+	http   *httptest.Server
+	cfg    *config.Config
+	clock  time.Time
+
+	kind    caldavtest.Faults // what sort of server it is
+	trouble bool              // the server fails on top of that
+
+	mail   map[string][]ledger.Mail // by mailbox, as it was appended
+	last   map[string]string        // by person: the Message-ID of the latest mail
+	number int                      // of what was made so far
+
+	user
+	known
+	count map[string]int // of steps, and of what syncd did
+}
+
+// user is what the user did, to be demanded back. By UID.
+type user struct {
+	notes, titles map[string][]string // the lines they wrote; their title is the last
+	starts        map[string]time.Time
+	deleted       map[string]bool
+	rings         map[string]bool              // they gave it an alarm when it had ended
+	mine          map[string]stored            // as they left it
+	foreign       map[string]map[string]string // objects that are not syncd's: calendar, name, data
+	final         map[string]bool              // hashes of keys that are never to come back
+}
+
+// stored is where an object lies.
+type stored struct{ calendar, name, data string }
+
+// known is what has been seen of syncd.
+type known struct {
+	created map[string]time.Time // by UID: when it was asked for first
+	existed map[string]bool
+	days    map[string]int // created by local date
+}
+
+// front lies between syncd and the server, and lets syncd die at a request.
+type front struct {
+	server *caldavtest.Server
+	mu     sync.Mutex
+	left   int // requests until it dies; 0: it does not
+	after  bool
+	die    func()
+	dead   bool
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	now := false
+	if f.left > 0 {
+		f.left--
+		now = f.left == 0
+	}
+	dead, after, die := f.dead, f.after, f.die
+	f.dead = f.dead || now
+	f.mu.Unlock()
+	if now && after {
+		f.server.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if now {
+		die()
+	}
+	if now || dead {
+		panic(http.ErrAbortHandler)
+	}
+	f.server.ServeHTTP(w, r)
+}
+
+// cut has syncd die at its nth request, before or after the server has acted.
+func (f *front) cut(n int, after bool, die func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left, f.after, f.die, f.dead = n, after, die, false
+}
+
+const (
+	machineMe = "me@example.com"
+	follow    = "follow-ups" // the follow-up calendar
+	work      = "work"       // another one of the user's
+	perDay    = 3
+	openAhead = 4
+)
+
+var berlin = func() *time.Location {
+	z, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	return z
+}()
+
+// people are whom the user knows. The first have written before.
+var people = []string{"Ana Silva", "Ben Okoro", "Chloe Martin", "Dev Patel", "Eva Novak", "Finn Berg", "Gita Rao", "Hugo Lind"}
+
+const acquainted = 6
+
+func addressOf(person string) string {
+	return strings.ToLower(strings.Replace(person, " ", ".", 1)) + "@" + strings.ToLower(strings.Fields(person)[1]) + ".example.org"
+}
+
+func newMachine(r *rapid.T) *machine {
+	m := &machine{
+		T: r, clock: time.Date(2026, 5, 4, 8, 30, 0, 0, berlin),
+		mail: map[string][]ledger.Mail{}, last: map[string]string{}, count: map[string]int{},
+		user: user{
+			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, rings: map[string]bool{},
+			mine: map[string]stored{}, foreign: map[string]map[string]string{follow: {}, work: {}}, final: map[string]bool{},
+		},
+		known: known{created: map[string]time.Time{}, existed: map[string]bool{}, days: map[string]int{}},
+	}
+	var err error
+	if m.dir, err = os.MkdirTemp(memory(), "syncd-machine-"); err != nil {
+		r.Fatal(err)
+	}
+	m.server, err = caldavtest.Start(m.Context(), caldavtest.Options{Calendars: []caldavtest.Calendar{{Name: work}, {Name: follow}}})
+	if err != nil {
+		r.Fatal(err)
+	}
+	m.front = &front{server: m.server}
+	m.http = httptest.NewServer(m.front)
+	m.configure()
+	m.kind = kinds[rapid.SampledFrom(kindNames).Draw(r, "server")]
+	m.server.Set(m.kind)
+	m.open()
+	m.past()
+	return m
+}
+
+// memory is a directory that needs no disk, "" where there is none.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+func (m *machine) configure() {
+	text := fmt.Sprintf(`[me]
+name = "Max Example"
+addresses = [%q]
+timezone = "Europe/Berlin"
+
+[[account]]
+name = "test"
+user = %q
+password = %q
+caldav = { url = %q }
+
+[followups]
+account = "test"
+calendar = %q
+per_day = %d
+open = %d
+`, machineMe, m.server.User, m.server.Password, m.http.URL+"/", follow, perDay, openAhead)
+	var err error
+	if m.cfg, err = config.Parse("config.toml", []byte(text), true); err != nil {
+		m.Fatal(err)
+	}
+}
+
+func (m *machine) open() {
+	var err error
+	m.Daemon, err = daemon.Open(m.Context(), daemon.Options{
+		Config: m.cfg, StateDir: m.dir, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return m.clock },
+	})
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+func (m *machine) stop() {
+	_ = m.Close()
+	m.http.CloseClientConnections()
+	m.http.Close()
+	_ = m.server.Close()
+	_ = os.RemoveAll(m.dir)
+}
+
+// restart closes the ledger and opens it again.
+func (m *machine) restart() {
+	if err := m.Close(); err != nil {
+		m.Fatal(err)
+	}
+	m.open()
+}
+
+// lose deletes the ledger and keeps the journal; the mailboxes are read anew.
+func (m *machine) lose() {
+	if err := m.Close(); err != nil {
+		m.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(m.dir, "ledger.db*"))
+	if err != nil || len(files) == 0 {
+		m.Fatalf("no ledger: %v", err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			m.Fatal(err)
+		}
+	}
+	m.open()
+	for _, box := range []string{inbox, sent} {
+		m.append(box, m.mail[box])
+	}
+}
+
+const (
+	inbox = "INBOX"
+	sent  = "Sent"
+)
+
+// past is what happened before the history begins: mail with those who are
+// known, and some of it waits for an answer.
+func (m *machine) past() {
+	begin := m.clock
+	for i, p := range people[:acquainted] {
+		m.clock = begin.AddDate(0, -3, i)
+		m.deliver(sent, p, "Your talk", "")
+		m.clock = m.clock.Add(26 * time.Hour)
+		m.deliver(inbox, p, "Re: Your talk", m.last[p])
+	}
+	m.clock = begin.AddDate(0, 0, -5)
+	for _, p := range people[:acquainted-1] {
+		m.deliver(inbox, p, "The draft", "")
+	}
+	m.clock = begin
+}
+
+// deliver puts a message into a mailbox, now.
+func (m *machine) deliver(box, person, subject, answers string) {
+	m.number++
+	id := fmt.Sprintf("m%d@example.com", m.number)
+	me := ledger.Participant{Address: machineMe, Name: "Max Example", Role: ledger.RoleFrom}
+	them := ledger.Participant{Address: addressOf(person), Name: person, Role: ledger.RoleTo}
+	if box == inbox {
+		me.Role, them.Role = ledger.RoleTo, ledger.RoleFrom
+	}
+	topic, reply := mail.Topic(subject)
+	letter := ledger.Mail{
+		UID: uint32(len(m.mail[box]) + 1), ID: id, At: m.clock.Add(-time.Minute).UTC(), Subject: subject, Topic: topic, Reply: reply,
+		People: []ledger.Participant{them, me}, Fingerprint: id, Delivered: box == inbox,
+	}
+	if answers != "" {
+		letter.Refs = []string{answers}
+	}
+	m.last[person] = id
+	m.mail[box] = append(m.mail[box], letter)
+	m.append(box, []ledger.Mail{letter})
+}
+
+func (m *machine) append(box string, letters []ledger.Mail) {
+	err := m.Ledger().Append(m.Context(), ledger.Batch{
+		Source: ledger.SourceID{Account: "test", Type: ledger.Mailbox, Name: box}, At: m.clock, Mail: letters, Sent: box == sent,
+		Cursor: ledger.Cursor{UIDValidity: 1, Highest: uint32(len(m.mail[box])), Lowest: 1, Complete: true},
+	})
+	if err != nil {
+		m.Fatal(err)
+	}
+}
+
+// pass lets syncd work, and judges what it asked of the server.
+func (m *machine) pass() error {
+	m.count["passes"]++
+	return m.judged(m.Context())
+}
+
+func (m *machine) judged(ctx context.Context) error {
+	before := m.server.Objects(follow)
+	err := m.Pass(ctx)
+	m.judge(before)
+	if err != nil && ctx.Err() == nil && !m.trouble {
+		m.Fatalf("a pass without a fault failed: %v", err)
+	}
+	return err
+}
+
+// die is a pass in which the process is killed at a request.
+func (m *machine) die(n int, after bool) {
+	ctx, cancel := context.WithCancel(m.Context())
+	defer cancel()
+	m.front.cut(n, after, cancel)
+	trouble := m.trouble
+	m.trouble = true
+	_ = m.judged(ctx) // it may end before
+	m.trouble = trouble
+	m.front.cut(0, false, nil)
+	m.restart()
+}
+
+// placements are all entries the ledger knows, by UID.
+func (m *machine) placements() map[string]ledger.FollowUpRow {
+	all := map[string]ledger.FollowUpRow{}
+	for p, err := range m.Ledger().FollowUps(m.Context()) {
+		if err != nil {
+			m.Fatal(err)
+		}
+		all[p.UID] = p
+	}
+	return all
+}
+
+// tally counts over all histories.
+type tally struct {
+	mu        sync.Mutex
+	histories int
+	counts    map[string]int
+}
+
+func (a *tally) add(m *machine) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.counts == nil {
+		a.counts = map[string]int{}
+	}
+	a.histories++
+	for what, n := range m.count {
+		a.counts[what] += n
+	}
+	for _, p := range m.placements() {
+		a.counts["ended "+string(p.Outcome)]++
+	}
+}
+
+func (a *tally) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d histories", a.histories)
+	for _, what := range sortedNames(maps.Keys(a.counts)) {
+		fmt.Fprintf(&b, "; %s: %d", what, a.counts[what])
+	}
+	return b.String()
+}
+
+// demand fails where the histories did not get to what they are to show.
+func (a *tally) demand(t *testing.T) {
+	t.Helper()
+	if a.histories < 200 {
+		return // somebody asked for fewer
+	}
+	for _, o := range []planner.Outcome{planner.Acted, planner.Answered, planner.Done, planner.Dismissed, planner.Expired, planner.Withdrawn} {
+		if a.counts["ended "+string(o)] == 0 {
+			t.Errorf("no follow-up ended as %q in %d histories", o, a.histories)
+		}
+	}
+}
