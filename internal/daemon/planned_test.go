@@ -34,8 +34,6 @@ END:VCALENDAR
 `, title, stamp(start), stamp(start.Add(15*time.Minute)), stamp(now.Add(-time.Hour)), uid), "\n", "\r\n")
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
-
 // ownCalendar is a follow-up calendar that the user writes to as well.
 type ownCalendar struct {
 	*trial

@@ -334,15 +334,16 @@ func addNoteAt(ctx context.Context, t *tx, kind Kind, e planner.Evidence, known 
 	return k.sumUp(ctx)
 }
 
-// present gives the address of the one a key names: a card stands for who has
-// none. It is "" for a key of several people.
+// present gives the address of the one a key names: a card, or the name the user
+// gave, stands for who has none. It is "" for a key of several people.
 func present(ctx context.Context, t *tx, who string) (string, error) {
 	var one int
 	seen, err := t.one(ctx, qCardSeen, []any{who}, &one)
+	_, spoken := namedPerson(who)
 	switch {
 	case err != nil:
 		return "", err
-	case seen:
+	case seen || spoken:
 		return cardNode(who), nil
 	case !strings.Contains(who, "@"):
 		return "", nil

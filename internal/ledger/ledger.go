@@ -52,6 +52,7 @@ type Ledger struct {
 	readers  *sql.DB
 	journal  *journal
 	lock     *os.File
+	beside   bool // without the lock, beside a daemon or instead of it
 
 	mu      sync.Mutex // one writer at a time, so that journal and commits keep their order
 	changed chan struct{}
@@ -273,6 +274,10 @@ func (s *stamp) Scan(v any) error {
 func toJSON(v any) (string, error) {
 	b, err := json.Marshal(v)
 	return string(b), err
+}
+
+func fromJSON(text string, v any) error {
+	return json.Unmarshal([]byte(text), v)
 }
 
 // loadZone finds a zone by the name it was stored under.

@@ -43,9 +43,11 @@ func (l *Ledger) write(ctx context.Context, fn func(context.Context, *tx) error)
 	}
 	changed := false
 	err := transact(ctx, l.writer, nil, func(ctx context.Context, t *tx) error {
-		err := fn(ctx, t)
+		if err := fn(ctx, t); err != nil {
+			return err
+		}
 		changed = t.changed
-		return err
+		return l.countBeside(ctx, t)
 	})
 	if err == nil && changed {
 		l.announce()

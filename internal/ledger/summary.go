@@ -104,6 +104,7 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err := p.cards(ctx, uids); err != nil {
 		return summary{}, err
 	}
+	spoken := p.spokenOf(uids)
 	if err := p.read(ctx); err != nil {
 		return summary{}, err
 	}
@@ -127,7 +128,7 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	if err := p.turns(ctx); err != nil {
 		return summary{}, err
 	}
-	nobody := who.Ignored || p.all(n.ignored) || len(c.Addresses) == 0 && !c.Carded // their only card is gone
+	nobody := who.Ignored || p.all(n.ignored) || len(c.Addresses) == 0 && !c.Carded && !spoken // their only card is gone
 	p.out.contact = (configured || said.circle != "" || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !nobody
 	if nobody {
 		p.out.seen = 0
