@@ -104,6 +104,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.runCommand(), a.syncCommand(), a.planCommand(), a.checkCommand(), a.statusCommand(),
 		a.contactsCommand(), a.contactCommand(), a.whyCommand(), a.exportCommand(),
+		a.doneCommand(), a.snoozeCommand(), a.dismissCommand(), a.muteCommand(), a.unmuteCommand(), a.circleCommand(),
+		a.logCommand(), a.pauseCommand(), a.resumeCommand(), a.purgeCommand(),
 		a.demoCommand(), a.configCommand(), a.versionCommand(),
 	)
 	root.SetUsageTemplate(examplesLast(root.UsageTemplate()))

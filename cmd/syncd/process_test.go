@@ -135,10 +135,10 @@ func TestRunAsAProcess(t *testing.T) {
 		t.Fatal("it never looked at the calendar")
 	}
 
-	out, err := p.command(t, "sync").CombinedOutput()
+	out, err := p.command(t, "run").CombinedOutput()
 	want := fmt.Sprintf("syncd: syncd run is at work on this ledger (process %d); it reads by itself, or stop it first\n", p.cmd.Process.Pid)
 	if string(out) != want || p.cmd.ProcessState != nil || exitCode(err) != 1 {
-		t.Errorf("sync beside run: %v\n%swant %s", err, out, want)
+		t.Errorf("run beside run: %v\n%swant %s", err, out, want)
 	}
 
 	right, err := os.ReadFile(p.config)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -76,9 +75,18 @@ func (a *app) open(ctx context.Context, cfg *config.Config, o daemon.Options) (*
 	o.Config = cfg
 	d, err := daemon.Open(ctx, o)
 	if errors.Is(err, ledger.ErrLocked) {
-		return nil, fmt.Errorf("syncd run is at work on this ledger%s; it reads by itself, or stop it first", holder(err))
+		return nil, inUse{err}
 	}
 	return d, err
+}
+
+// inUse says that another process has the ledger, in the words of a user.
+type inUse struct{ error }
+
+func (e inUse) Unwrap() error { return e.error }
+
+func (e inUse) Error() string {
+	return fmt.Sprintf("syncd run is at work on this ledger%s; it reads by itself, or stop it first", holder(e.error))
 }
 
 // holder names the process that has the ledger, as far as the error does.
@@ -125,19 +133,22 @@ func (a *app) sync(ctx context.Context, at string, dry bool) error {
 		o.Now = func() time.Time { return t }
 	}
 	d, err := a.open(ctx, cfg, o)
+	if errors.Is(err, ledger.ErrLocked) && at == "" && !dry {
+		return a.syncBeside(ctx, cfg)
+	}
 	if err != nil {
 		return err
 	}
-	pass, summary := d.Pass, a.summary
+	pass, summary := d.Pass, func() error { return a.summary(ctx, d.Ledger(), cfg) }
 	if dry {
-		pass, summary = d.Read, a.drySummary
+		pass, summary = d.Read, func() error { return a.drySummary(ctx, d, cfg) }
 	}
 	err = pass(ctx)
 	a.endProgress()
 	if ctx.Err() != nil {
-		return errors.Join(errors.New("stopped before the end; the next pass goes on from here"), d.Close())
+		return errors.Join(errStopped, d.Close())
 	}
-	if err := errors.Join(err, summary(ctx, d, cfg), d.Close()); err != nil {
+	if err := errors.Join(err, summary(), d.Close()); err != nil {
 		return a.named(err)
 	}
 	return nil
@@ -145,36 +156,20 @@ func (a *app) sync(ctx context.Context, at string, dry bool) error {
 
 // named prints joined errors a line each.
 func (a *app) named(err error) error {
-	for _, e := range flatten(err) {
+	for _, e := range daemon.Flatten(err) {
 		fmt.Fprintf(a.stderr, "syncd: %v\n", e)
 	}
 	return errNamed
 }
 
-var joined = reflect.TypeOf(errors.Join(io.EOF))
-
-// flatten takes apart what errors.Join has put together, and nothing else that
-// wraps several errors in one line.
-func flatten(err error) []error {
-	parts, ok := err.(interface{ Unwrap() []error })
-	if !ok || reflect.TypeOf(err) != joined {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range parts.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
-}
-
 // summary says in a line what the ledger holds after a pass.
-func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config) error {
-	t, err := d.Ledger().Totals(ctx)
+func (a *app) summary(ctx context.Context, l *ledger.Ledger, cfg *config.Config) error {
+	t, err := l.Totals(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "%s; %s in the calendar %q.\n", known(t), count(t.Open, "follow-up", "follow-ups"), cfg.Followups.Calendar)
-	health, err := d.Ledger().Health(ctx)
+	health, err := l.Health(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,7 +178,11 @@ func (a *app) summary(ctx context.Context, d *daemon.Daemon, cfg *config.Config)
 			fmt.Fprintln(a.stdout, n)
 		}
 	}
-	return nil
+	until, err := l.Paused(ctx, a.now())
+	if text := pausedText(until, cfg.Me.Zone); text != "" {
+		fmt.Fprintln(a.stdout, text)
+	}
+	return err
 }
 
 // drySummary says what a pass would do now.

@@ -200,7 +200,7 @@ func keys(ts *testscript.TestScript, _ bool, args []string) {
 func TestFlatten(t *testing.T) {
 	two := fmt.Errorf("%w: %w", errors.New("refused"), io.EOF)
 	var got []string
-	for _, err := range flatten(errors.Join(errors.Join(io.ErrUnexpectedEOF, two), io.ErrClosedPipe)) {
+	for _, err := range daemon.Flatten(errors.Join(errors.Join(io.ErrUnexpectedEOF, two), io.ErrClosedPipe)) {
 		got = append(got, err.Error())
 	}
 	want := []string{"unexpected EOF", "refused: EOF", "io: read/write on closed pipe"}

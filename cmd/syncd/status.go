@@ -43,9 +43,10 @@ type skipJSON struct {
 }
 
 type statusJSON struct {
-	FirstRun *time.Time    `json:"first_run"`
-	Sources  []sourceJSON  `json:"sources"`
-	Totals   ledger.Totals `json:"totals"`
+	FirstRun    *time.Time    `json:"first_run"`
+	PausedUntil *time.Time    `json:"paused_until"` // year 9999: until resume
+	Sources     []sourceJSON  `json:"sources"`
+	Totals      ledger.Totals `json:"totals"`
 
 	covered    bool // all is in that the first run waits for
 	configured bool // there is a configuration that says what that is
@@ -99,6 +100,11 @@ func (a *app) collect(ctx context.Context, l *ledger.Ledger, cfg *config.Config)
 		return s, false, err
 	}
 	s.FirstRun = utc(first)
+	until, err := l.Paused(ctx, a.now())
+	if err != nil {
+		return s, false, err
+	}
+	s.PausedUntil = utc(until)
 	health, err := l.Health(ctx)
 	s.configured = cfg != nil
 	s.covered = s.configured && daemon.Covered(cfg, health, a.now())
@@ -128,6 +134,9 @@ func (a *app) source(h ledger.SourceHealth, configured bool) sourceJSON {
 }
 
 func (a *app) printStatus(s statusJSON, zone *time.Location) {
+	if s.PausedUntil != nil {
+		fmt.Fprintln(a.stdout, pausedText(*s.PausedUntil, zone))
+	}
 	switch {
 	case s.FirstRun == nil && s.covered:
 		fmt.Fprintln(a.stdout, "The first scan is complete; the next pass writes to the calendar.")

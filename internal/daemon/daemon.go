@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -49,6 +51,7 @@ type Daemon struct {
 	now      func() time.Time
 	shifted  bool
 	progress func(Progress)
+	wanted   chan struct{} // another process asked for a pass
 
 	mu       sync.Mutex // guards what a reload replaces
 	cfg      *config.Config
@@ -73,7 +76,7 @@ func (a *account) close() {
 // Open opens the ledger for writing. It fails with ledger.ErrLocked while
 // another process does the same.
 func Open(ctx context.Context, o Options) (*Daemon, error) {
-	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress, asked: map[planner.Key]time.Time{}}
+	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress, wanted: make(chan struct{}, 1), asked: map[planner.Key]time.Time{}}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -271,4 +274,23 @@ func Side(t ledger.SourceType) string {
 	case ledger.FollowUps:
 	}
 	return "follow-ups"
+}
+
+var joined = reflect.TypeOf(errors.Join(io.EOF))
+
+// Flatten takes apart what errors.Join has put together, and nothing else that
+// wraps several errors in one line.
+func Flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	parts, ok := err.(interface{ Unwrap() []error })
+	if !ok || reflect.TypeOf(err) != joined {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range parts.Unwrap() {
+		all = append(all, Flatten(e)...)
+	}
+	return all
 }

@@ -17,24 +17,72 @@ const (
 	stopWithin = 5 * time.Second // SPEC section 12
 	settle     = 2 * time.Second // a burst of changes is one look
 	atLeast    = time.Hour       // the calendar is looked at this often
+	glance     = 2 * time.Second // so often for what other processes wrote
 )
 
 // Run keeps reading and writing until ctx is done. reload gives the
 // configuration anew each time it is asked for; a wrong one is logged and the
 // old one kept.
+//
+// A pass that another process asks for is a whole one, as Pass does it: the loops
+// end for it and start anew after it.
 func (d *Daemon) Run(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) error {
+	watching, quiet := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { d.watchOthers(watching) })
+	defer watch.Wait()
+	defer quiet()
 	for {
 		c, err := d.generation(ctx, reload, load)
-		if err != nil || ctx.Err() != nil {
+		switch {
+		case err != nil || ctx.Err() != nil:
 			return err
+		case c == nil:
+			d.answer(ctx)
+		default:
+			d.adopt(ctx, c)
 		}
-		d.adopt(ctx, c)
+	}
+}
+
+// watchOthers notices what other processes write to the ledger.
+func (d *Daemon) watchOthers(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := d.ledger.Watch(ctx, glance, func() {
+			select {
+			case d.wanted <- struct{}{}:
+			default: // it is known already
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "ledger not watched", "error", err)
+			sleep(ctx, longPause)
+		}
+	}
+}
+
+// answer does a pass that was asked for and says how it went.
+func (d *Daemon) answer(ctx context.Context) {
+	n, err := d.ledger.Asked(ctx)
+	if err == nil {
+		var failed []string
+		for _, e := range Flatten(d.Pass(ctx)) {
+			failed = append(failed, e.Error())
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		err = d.ledger.Answer(ctx, n, failed)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.ErrorContext(ctx, "pass not answered", "error", err)
 	}
 }
 
 // generation runs every loop on the present configuration until there is a new
-// one, which it returns, or ctx is done. The loops have ended then: none of them
-// holds what adopt replaces, or still asks a server of the old configuration.
+// one, which it returns, until a pass is asked for, or ctx is done. The loops have
+// ended then: none of them holds what adopt replaces, or still asks a server of
+// the old configuration.
 func (d *Daemon) generation(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) (*config.Config, error) {
 	gen, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,11 +102,13 @@ func (d *Daemon) generation(ctx context.Context, reload <-chan struct{}, load fu
 }
 
 // waitReload returns the new configuration when there is one, nil when ctx is
-// done.
+// done or a pass is asked for.
 func (d *Daemon) waitReload(ctx context.Context, reload <-chan struct{}, load func() (*config.Config, error)) *config.Config {
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-d.wanted:
 			return nil
 		case <-reload:
 		}

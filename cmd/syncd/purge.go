@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"syncd/internal/ledger"
+)
+
+func (a *app) purgeCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "purge",
+		Short: "take syncd's events out of the calendar, and pause",
+		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words, and past ones, stay with a tick. After syncd resume what still\nholds may come back.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.purge(cmd.Context(), yes)
+		},
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+func (a *app) purge(ctx context.Context, yes bool) error {
+	l, err := a.beside(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.close(l)
+	t, err := l.Totals(ctx)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		sure, err := a.confirm(fmt.Sprintf("Remove %s from the calendar %q and pause?", count(t.Open, "follow-up", "follow-ups"), l.cfg.Followups.Calendar))
+		if err != nil || !sure {
+			return err
+		}
+	}
+	open, err := l.Purge(ctx, l.now)
+	if err != nil {
+		return err
+	}
+	if err := a.ask(ctx, l.cfg, l.Ledger); err != nil {
+		return fmt.Errorf("%s withdrawn and syncd paused, but the calendar is not up to date yet: %w", count(len(open), "follow-up is", "follow-ups are"), err)
+	}
+	return a.printPurged(ctx, l, open)
+}
+
+// confirm asks on a terminal. Elsewhere nobody could answer.
+func (a *app) confirm(question string) (bool, error) {
+	if !isTerminal(a.stdout) {
+		return false, usageError{errors.New("purge removes events: say --yes where nobody can be asked")}
+	}
+	fmt.Fprintf(a.stdout, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if err != nil && answer == "" {
+		return false, nil // no answer is a no
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	if answer != "y" && answer != "yes" {
+		fmt.Fprintln(a.stdout, "Nothing was done.")
+		return false, nil
+	}
+	return true, nil
+}
+
+// printPurged says what became of what was open.
+func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement) error {
+	gone, rest := 0, []string{}
+	for _, p := range open {
+		now, err := l.FindPlacements(ctx, p.UID)
+		if err != nil {
+			return err
+		}
+		for _, n := range now {
+			switch {
+			case n.UID != p.UID:
+			case n.State == ledger.Closed && n.Theirs == 0:
+				gone++
+			default:
+				rest = append(rest, n.Seen.Summary)
+			}
+		}
+	}
+	fmt.Fprintf(a.stdout, "Withdrawn: %s; %d removed from the calendar %q.\n", count(len(open), "follow-up", "follow-ups"), gone, l.cfg.Followups.Calendar)
+	for _, title := range rest {
+		fmt.Fprintf(a.stdout, "Stays, with a tick where it is over or bears your words: %s\n", title)
+	}
+	fmt.Fprintln(a.stdout, "Paused: nothing is written until syncd resume.")
+	return nil
+}

@@ -1,0 +1,467 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"syncd/internal/config"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// said is a ledger that a command writes to, beside a daemon or without one.
+type said struct {
+	*ledger.Ledger
+	cfg *config.Config
+	now time.Time
+}
+
+// beside opens the ledger for what the user says in a command.
+func (a *app) beside(ctx context.Context) (*said, error) {
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := a.state()
+	if err != nil {
+		return nil, err
+	}
+	l, err := ledger.OpenBeside(ctx, dir)
+	if err != nil {
+		if errors.Is(err, ledger.ErrNone) {
+			err = fmt.Errorf("%w (with --dry-run it only reads)", err)
+		}
+		return nil, err
+	}
+	return &said{l, cfg, a.now()}, nil
+}
+
+// saying is a command that writes what the user said.
+func (a *app) saying(c *cobra.Command, do func(ctx context.Context, l *said, args []string) error) *cobra.Command {
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		l, err := a.beside(cmd.Context())
+		if err != nil {
+			return err
+		}
+		defer a.close(l)
+		return do(cmd.Context(), l, args)
+	}
+	return c
+}
+
+// aboutCode explains CODE in help texts.
+const aboutCode = "CODE is the six characters at the end of an event's description."
+
+// aboutWho explains WHO in help texts.
+const aboutWho = "WHO is an address, a name, a part of one or a nickname, or the UID of a card."
+
+// event finds the open follow-up with a code.
+func (s *said) event(ctx context.Context, code string) (ledger.FollowUpRow, error) {
+	code = strings.ToLower(strings.TrimSpace(code))
+	if len(code) < 6 {
+		return ledger.FollowUpRow{}, usageError{fmt.Errorf("%q is too short: a code has six characters", code)}
+	}
+	found, err := s.FindFollowUps(ctx, code)
+	if err != nil {
+		return ledger.FollowUpRow{}, err
+	}
+	open := slices.DeleteFunc(slices.Clone(found), func(r ledger.FollowUpRow) bool { return !r.Open() })
+	switch {
+	case len(open) == 1:
+		return open[0], nil
+	case len(open) > 1:
+		return ledger.FollowUpRow{}, fmt.Errorf("%q is the code of %d open events; their whole UID tells them apart", code, len(open))
+	case len(found) > 0:
+		last := found[len(found)-1]
+		return last, fmt.Errorf("%s has ended already: %s on %s", code, last.Outcome, day(last.EndedAt, s.cfg.Me.Zone))
+	}
+	return ledger.FollowUpRow{}, fmt.Errorf("there is no event %q in the calendar; one that only syncd plan shows can be acted on once it is written", code)
+}
+
+// entry is a decision about an event.
+func (s *said) entry(ctx context.Context, r ledger.FollowUpRow, t ledger.DecisionType, to time.Time) error {
+	return s.Decide(ctx, []ledger.Decision{{Type: t, UID: r.UID, Who: r.Key.Who, At: s.now, To: to}})
+}
+
+// title names an event.
+func title(r ledger.FollowUpRow) string { return cmp.Or(r.Title(), r.Name, r.Key.Code()) }
+
+func (a *app) doneCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "done CODE",
+		Short:   "you did it: the event goes, and you were in touch",
+		Long:    aboutCode + "\nAs putting \"done\" into the title does.",
+		Args:    cobra.ExactArgs(1),
+		Example: "  syncd done b4k7mq",
+	}, func(ctx context.Context, l *said, args []string) error {
+		r, err := l.event(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if err := l.entry(ctx, r, ledger.DecideDone, time.Time{}); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "Done: %s. It leaves the calendar with the next look.\n", title(r))
+		return nil
+	})
+}
+
+func (a *app) dismissCommand() *cobra.Command {
+	var missing bool
+	c := a.saying(&cobra.Command{
+		Use:     "dismiss CODE",
+		Short:   "not wanted: the event goes and does not come back",
+		Long:    aboutCode + "\nAs deleting the event does. With --missing, events that vanished from the\ncalendar together count as deleted now, without the wait of a day.",
+		Example: "  syncd dismiss b4k7mq\n  syncd dismiss --missing",
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case missing && len(args) > 0:
+				return errors.New("either CODE or --missing")
+			case !missing && len(args) != 1:
+				return errors.New("one CODE is needed, or --missing")
+			}
+			return nil
+		},
+	}, func(ctx context.Context, l *said, args []string) error {
+		if missing {
+			return a.dismissMissing(ctx, l)
+		}
+		r, err := l.event(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if err := l.entry(ctx, r, ledger.DecideDismissed, time.Time{}); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "Dismissed: %s. It leaves the calendar with the next look.\n", title(r))
+		return nil
+	})
+	c.Flags().BoolVar(&missing, "missing", false, "what vanished from the calendar together counts as deleted")
+	return c
+}
+
+func (a *app) dismissMissing(ctx context.Context, l *said) error {
+	all, err := l.Placements(ctx)
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, p := range all {
+		if p.Open() && !p.MissingAt.IsZero() {
+			n++
+		}
+	}
+	if n == 0 {
+		fmt.Fprintln(a.stdout, "No event is missing from the calendar; nothing was done.")
+		return nil
+	}
+	if err := l.Decide(ctx, []ledger.Decision{{Type: ledger.DecideMissing, At: l.now}}); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "The wait is over: %s from the calendar will count as deleted, unless found there again.\n", count(n, "event missing", "events missing"))
+	return nil
+}
+
+func (a *app) snoozeCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "snooze CODE WHEN",
+		Short:   "later: the event moves",
+		Long:    aboutCode + "\nWHEN is a date, a date and time, 3d, 2w, tomorrow or a day of the week. Without\na time the event keeps its own.",
+		Args:    cobra.MinimumNArgs(2),
+		Example: "  syncd snooze b4k7mq 2w\n  syncd snooze b4k7mq monday\n  syncd snooze b4k7mq 2026-05-12 18:30",
+	}, func(ctx context.Context, l *said, args []string) error {
+		r, err := l.event(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		start := r.Seen.Start
+		for _, t := range []time.Time{r.Wrote.Start, r.Slot, r.Due} {
+			if start.IsZero() {
+				start = t
+			}
+		}
+		to, err := parseWhen(strings.Join(args[1:], " "), l.now, start, l.cfg.Me.Zone)
+		if err != nil {
+			return err
+		}
+		if err := l.entry(ctx, r, ledger.DecideMove, to); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "Snoozed: %s. It moves to %s with the next look.\n", title(r), to.In(l.cfg.Me.Zone).Format("Mon 2 Jan 2006 15:04"))
+		return nil
+	})
+}
+
+// parseWhen reads what a user types as a later time: see snooze. start is when
+// the event is now.
+func parseWhen(s string, now, start time.Time, zone *time.Location) (time.Time, error) {
+	now, start = now.In(zone), start.In(zone)
+	on := func(days int) time.Time {
+		return time.Date(now.Year(), now.Month(), now.Day()+days, start.Hour(), start.Minute(), 0, 0, zone)
+	}
+	to, err := time.Time{}, error(nil)
+	word := strings.ToLower(strings.TrimSpace(s))
+	if days, ok := parseDays(word, now.Weekday()); ok {
+		to = on(days)
+	} else if d, e := time.ParseInLocation(time.DateOnly, word, zone); e == nil {
+		to = time.Date(d.Year(), d.Month(), d.Day(), start.Hour(), start.Minute(), 0, 0, zone)
+	} else if to, err = parseTime(strings.TrimSpace(s), zone); err != nil {
+		return to, usageError{fmt.Errorf("%q is no time: write 2026-05-12, 2026-05-12 18:30, 3d, 2w, tomorrow or monday", s)}
+	}
+	if !to.After(now) {
+		return to, usageError{fmt.Errorf("%s is over; snooze needs a time to come", to.In(zone).Format("2 January 2006 15:04"))}
+	}
+	return to, nil
+}
+
+// parseDays reads how many days from now a word means.
+func parseDays(word string, today time.Weekday) (days int, ok bool) {
+	if word == "tomorrow" {
+		return 1, true
+	}
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		if name := strings.ToLower(d.String()); word == name || word == name[:3] {
+			return cmp.Or((int(d-today)+7)%7, 7), true
+		}
+	}
+	for unit, n := range map[string]int{"d": 1, "w": 7} {
+		if digits, found := strings.CutSuffix(word, unit); found {
+			k, err := strconv.Atoi(digits)
+			return k * n, err == nil && k > 0 && k < 10000
+		}
+	}
+	return 0, false
+}
+
+// person finds whom a command is about. who is as a Decision names them.
+func (s *said) person(ctx context.Context, name string) (d ledger.ContactDetail, who string, err error) {
+	if d, err = s.Contact(ctx, name); err != nil {
+		return d, "", err
+	}
+	switch {
+	case len(d.Addresses) > 0:
+		who = d.Addresses[0]
+	case len(d.Cards) > 0:
+		who = d.Cards[0]
+	default:
+		who = ledger.Named(d.Name)
+	}
+	d.Name = cmp.Or(d.Name, who)
+	return d, who, nil
+}
+
+// about is a decision about a person, and the contact after it.
+func (s *said) about(ctx context.Context, name string, d ledger.Decision) (ledger.ContactDetail, error) {
+	_, who, err := s.person(ctx, name)
+	if err != nil {
+		return ledger.ContactDetail{}, err
+	}
+	d.Who, d.At = who, s.now
+	if err := s.Decide(ctx, []ledger.Decision{d}); err != nil {
+		return ledger.ContactDetail{}, err
+	}
+	after, _, err := s.person(ctx, who)
+	return after, err
+}
+
+func (a *app) muteCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "mute WHO",
+		Short:   "leave somebody alone: nothing about them comes up again",
+		Long:    aboutWho + "\nTheir events leave the calendar.",
+		Args:    cobra.ExactArgs(1),
+		Example: "  syncd mute ana@example.org",
+	}, func(ctx context.Context, l *said, args []string) error {
+		d, err := l.about(ctx, args[0], ledger.Decision{Type: ledger.DecideMuted})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "%s will not come up again. syncd unmute %q takes it back.\n", d.Name, d.Name)
+		return nil
+	})
+}
+
+func (a *app) unmuteCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "unmute WHO",
+		Short:   "take a mute back",
+		Long:    "Takes a mute back. " + aboutWho,
+		Args:    cobra.ExactArgs(1),
+		Example: "  syncd unmute ana@example.org",
+	}, func(ctx context.Context, l *said, args []string) error {
+		d, err := l.about(ctx, args[0], ledger.Decision{Type: ledger.DecideUnmuted})
+		if err != nil {
+			return err
+		}
+		if d.Muted {
+			fmt.Fprintf(a.stdout, "Noted, but the configuration mutes %s and has the last word: take mute = true out of their [[contact]].\n", d.Name)
+			return nil
+		}
+		fmt.Fprintf(a.stdout, "%s may come up again.\n", d.Name)
+		return nil
+	})
+}
+
+// noCircle is what takes a circle back.
+const noCircle = "none"
+
+func (a *app) circleCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "circle WHO NAME",
+		Short:   "put somebody into a circle",
+		Long:    aboutWho + "\nNAME is a circle of the configuration, or none: then the address book or syncd\nitself chooses again.",
+		Args:    cobra.ExactArgs(2),
+		Example: "  syncd circle \"Ana Muster\" close\n  syncd circle \"Ana Muster\" none",
+	}, func(ctx context.Context, l *said, args []string) error {
+		circles, name := l.cfg.ByInterval(), strings.ToLower(args[1])
+		i := slices.IndexFunc(circles, func(c string) bool { return strings.EqualFold(c, name) })
+		switch {
+		case i >= 0:
+			name = circles[i]
+		case name == noCircle:
+			name = ""
+		default:
+			return usageError{fmt.Errorf("there is no circle %q; there are: %s, and none", args[1], strings.Join(circles, ", "))}
+		}
+		d, err := l.about(ctx, args[0], ledger.Decision{Type: ledger.DecideCircle, Text: name})
+		switch {
+		case err != nil:
+			return err
+		case name != "" && d.Circle != name:
+			fmt.Fprintf(a.stdout, "Noted, but the configuration puts %s into %s and has the last word.\n", d.Name, d.Circle)
+		case name != "":
+			fmt.Fprintf(a.stdout, "%s is in the circle %s now. syncd circle %q none takes it back.\n", d.Name, name, d.Name)
+		case d.Circle != "":
+			fmt.Fprintf(a.stdout, "%s is in no circle by your word now; the configuration or a card says %s.\n", d.Name, d.Circle)
+		default:
+			fmt.Fprintf(a.stdout, "%s is in no circle by your word now.\n", d.Name)
+		}
+		return nil
+	})
+}
+
+func (a *app) logCommand() *cobra.Command {
+	var kind, at string
+	c := a.saying(&cobra.Command{
+		Use:   "log WHO TEXT",
+		Short: "note something that happened where no server saw it",
+		Long: aboutWho + "\nA name nobody has becomes a person without an address. It counts as a word of\n" +
+			"yours to them, a meeting as one with them. Lines that begin with wants:, offers:,\nchallenge:, plan:, tip: or circle: are kept as such.",
+		Args:    cobra.MinimumNArgs(2),
+		Example: "  syncd log \"Susan Hall\" \"met in the waiting room\" --kind meeting\n  syncd log ana@example.org \"called about the flat\" --kind call --at \"2026-05-12 18:30\"",
+	}, func(ctx context.Context, l *said, args []string) error {
+		return a.logEntry(ctx, l, args[0], strings.Join(args[1:], " "), kind, at)
+	})
+	c.Flags().StringVar(&kind, "kind", string(ledger.KindNote), "what it was: note, call or meeting")
+	c.Flags().StringVar(&at, "at", "", "when it was, if not now: `TIME` as 2026-05-12 18:30")
+	return c
+}
+
+func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string) error {
+	d := ledger.Decision{Type: ledger.DecideLogged, At: l.now, To: l.now, Kind: ledger.Kind(kind), Text: strings.TrimSpace(text)}
+	if !slices.Contains([]ledger.Kind{ledger.KindNote, ledger.KindCall, ledger.KindMeeting}, d.Kind) {
+		return usageError{fmt.Errorf("--kind %q: it is note, call or meeting", kind)}
+	}
+	name = strings.Join(strings.Fields(name), " ")
+	if name == "" || d.Text == "" {
+		return usageError{errors.New("neither WHO nor TEXT can be empty")}
+	}
+	if at != "" {
+		t, err := parseTime(at, l.cfg.Me.Zone)
+		if err != nil {
+			return err
+		}
+		if t.After(l.now) {
+			return usageError{fmt.Errorf("--at %s is still to come; log is for what happened", at)}
+		}
+		d.To = t
+	}
+	found, who, err := l.person(ctx, name)
+	unknown := errors.Is(err, ledger.ErrNobody)
+	switch {
+	case unknown && strings.Contains(name, "@"):
+		return fmt.Errorf("nobody is known with the address %q yet; use a name, or write to them first", name)
+	case unknown:
+		found.Name, who = name, ledger.Named(name)
+	case err != nil:
+		return err
+	}
+	d.Who = who
+	if err := l.Decide(ctx, []ledger.Decision{d}); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Noted: a %s with %s on %s.", d.Kind, found.Name, day(d.To, l.cfg.Me.Zone))
+	if unknown {
+		fmt.Fprint(a.stdout, " Nobody had that name: it is a new person without an address.")
+	}
+	fmt.Fprintln(a.stdout)
+	return nil
+}
+
+func (a *app) pauseCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:     "pause [UNTIL]",
+		Short:   "write nothing to the calendar for a while",
+		Long:    "UNTIL is a date, a date and time, 3d, 2w, tomorrow or a day of the week; without\none until syncd resume. Mail and calendars are read all the same.",
+		Example: "  syncd pause\n  syncd pause 2w\n  syncd pause 2026-05-12",
+	}, func(ctx context.Context, l *said, args []string) error {
+		var until time.Time
+		if len(args) > 0 {
+			now := l.now.In(l.cfg.Me.Zone)
+			var err error
+			morning := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+			if until, err = parseWhen(strings.Join(args, " "), l.now, morning, l.cfg.Me.Zone); err != nil {
+				return err
+			}
+		}
+		if err := l.Decide(ctx, []ledger.Decision{{Type: ledger.DecidePaused, At: l.now, To: until}}); err != nil {
+			return err
+		}
+		if until.IsZero() {
+			until = planner.Forever
+		}
+		fmt.Fprintln(a.stdout, pausedText(until, l.cfg.Me.Zone))
+		return nil
+	})
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	return a.saying(&cobra.Command{
+		Use:   "resume",
+		Short: "go on after a pause",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, l *said, _ []string) error {
+		until, err := l.Paused(ctx, l.now)
+		if err != nil {
+			return err
+		}
+		if until.IsZero() {
+			fmt.Fprintln(a.stdout, "It was not paused; nothing was done.")
+			return nil
+		}
+		if err := l.Decide(ctx, []ledger.Decision{{Type: ledger.DecideResumed, At: l.now}}); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout, "Resumed: follow-ups are written again with the next look.")
+		return nil
+	})
+}
+
+// pausedText says that syncd is paused, "" if it is not.
+func pausedText(until time.Time, zone *time.Location) string {
+	switch {
+	case until.IsZero():
+		return ""
+	case until.Equal(planner.Forever):
+		return "Paused: nothing is written to the calendar until syncd resume."
+	}
+	return "Paused: nothing is written to the calendar until " + until.In(zone).Format("2 January 2006 15:04") + "."
+}
