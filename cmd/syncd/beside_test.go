@@ -94,6 +94,10 @@ func TestCommandsBesideADaemon(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+	says("Paused: nothing is written until syncd resume.", "purge", "--yes")
+	if open := openEvents(t, p.state); len(open) > 0 {
+		t.Errorf("open after purge: %d", len(open))
+	}
 	if rest, _, err := p.stop(t); err != nil {
 		t.Errorf("SIGTERM: %v %q", err, rest)
 	}

@@ -385,12 +385,12 @@ func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string
 		d.To = t
 	}
 	found, who, err := l.person(ctx, name)
-	unknown := errors.Is(err, ledger.ErrNobody)
+	unknown := errors.Is(err, ledger.ErrNobody) || err == nil && isAnother(name, found)
 	switch {
 	case unknown && strings.Contains(name, "@"):
 		return fmt.Errorf("nobody is known with the address %q yet; use a name, or write to them first", name)
 	case unknown:
-		found.Name, who = name, ledger.Named(name)
+		found, who = ledger.ContactDetail{ContactRow: ledger.ContactRow{Name: name}}, ledger.Named(name)
 	case err != nil:
 		return err
 	}
@@ -404,6 +404,18 @@ func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string
 	}
 	fmt.Fprintln(a.stdout)
 	return nil
+}
+
+// isAnother reports whether a full name only looks like that of the one found:
+// Susan Hall is not Susan Hallberg.
+func isAnother(name string, found ledger.ContactDetail) bool {
+	if !strings.Contains(name, " ") || strings.EqualFold(found.Name, name) {
+		return false
+	}
+	same := func(n string) bool { return strings.EqualFold(n, name) }
+	return !slices.ContainsFunc(found.AddressBook, func(c ledger.CardRow) bool {
+		return slices.ContainsFunc(c.Nicknames, same) || c.UID == name
+	})
 }
 
 func (a *app) pauseCommand() *cobra.Command {

@@ -47,7 +47,7 @@ var qDataVersion = query(`PRAGMA data_version`)
 
 // Watch looks every so often whether a process beside this one wrote to the
 // ledger, until ctx is done. It announces that as a change, and calls asked when
-// somebody waits for a pass. Own commits are told apart by metaBeside: they
+// somebody waits for a pass. One Watch at a time. Own commits are told apart by metaBeside: they
 // change data_version as well.
 func (l *Ledger) Watch(ctx context.Context, every time.Duration, asked func()) error {
 	c, err := l.readers.Conn(ctx) // data_version is the connection's own
@@ -58,7 +58,6 @@ func (l *Ledger) Watch(ctx context.Context, every time.Duration, asked func()) e
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var version int64
-	beside := ""
 	for first := true; ; first = false {
 		before := version
 		if err := c.QueryRowContext(ctx, qDataVersion).Scan(&version); err != nil {
@@ -69,10 +68,10 @@ func (l *Ledger) Watch(ctx context.Context, every time.Duration, asked func()) e
 			if err != nil {
 				return fmt.Errorf("watch ledger: %w", err)
 			}
-			if !first && said != beside {
+			if said != l.noticed {
+				l.noticed = said
 				l.announce()
 			}
-			beside = said
 			if wanted {
 				asked()
 			}

@@ -52,7 +52,8 @@ type Ledger struct {
 	readers  *sql.DB
 	journal  *journal
 	lock     *os.File
-	beside   bool // without the lock, beside a daemon or instead of it
+	beside   bool   // without the lock, beside a daemon or instead of it
+	noticed  string // the count of metaBeside when that was last looked at
 
 	mu      sync.Mutex // one writer at a time, so that journal and commits keep their order
 	changed chan struct{}
@@ -102,6 +103,9 @@ func (l *Ledger) open(ctx context.Context, me Me) (err error) {
 	}
 	if err := l.openJournal(ctx); err != nil {
 		return fmt.Errorf("journal: %w", err)
+	}
+	if l.noticed, _, err = l.news(ctx); err != nil {
+		return err
 	}
 	return l.SetMe(ctx, me)
 }
