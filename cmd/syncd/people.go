@@ -314,7 +314,7 @@ func (a *app) contact(ctx context.Context, who string) error {
 	if a.json {
 		return printJSON(a.stdout, struct {
 			contactJSON
-			Facts       []*sayingJSON           `json:"facts"`
+			Facts []*sayingJSON `json:"facts"`
 			followUpsJSON
 			AddressBook []ledger.CardRow        `json:"address_book"`
 			Planned     []plannedJSON           `json:"planned"`

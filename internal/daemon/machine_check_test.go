@@ -41,7 +41,7 @@ func (m *machine) judgePut(r caldavtest.Request, now map[string]string) {
 	if old := now[name]; old != "" && old != uid {
 		m.Fatalf("I3: %s overwrites %s: %s", uid, old, r)
 	}
-	if r.Status == http.StatusMultiStatus || r.Status >= 300 {
+	if r.Status == http.StatusMultiStatus || r.Status >= 300 || r.Status == 0 && m.refuses {
 		return
 	}
 	if r.IfNoneMatch == "" && r.IfMatch != "" || m.created[uid] != (time.Time{}) && r.IfNoneMatch == "" {

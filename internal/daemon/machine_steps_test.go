@@ -52,6 +52,14 @@ var troubles = map[string]func(*caldavtest.Faults, *rapid.T){
 			return 0
 		}
 	},
+	"500 to writes": func(f *caldavtest.Faults, _ *rapid.T) {
+		f.Answer = func(r *http.Request) int {
+			if r.Method == http.MethodPut || r.Method == http.MethodDelete {
+				return http.StatusInternalServerError
+			}
+			return 0
+		}
+	},
 	"writes refused in 207": func(f *caldavtest.Faults, _ *rapid.T) { f.RefusedPut207 = true },
 	"objects left out":      func(f *caldavtest.Faults, _ *rapid.T) { f.MultigetMissing = true },
 }
@@ -311,12 +319,17 @@ func (m *machine) met(t *rapid.T) {
 }
 
 func (m *machine) timePasses(t *rapid.T) {
+	m.wait(t)
+	_ = m.pass()
+}
+
+// wait moves the clock, mostly to when there is something to write.
+func (m *machine) wait(t *rapid.T) {
 	spans := map[string]time.Time{
 		"minutes": m.clock.Add(12 * time.Minute), "an hour": m.clock.Add(time.Hour), "evening": nextTime(m.clock, 18, 30),
 		"morning": nextTime(m.clock, 8, 30), "three days": m.clock.AddDate(0, 0, 3), "two weeks": m.clock.AddDate(0, 0, 14),
 	}
 	m.clock = spans[rapid.SampledFrom(sortedNames(maps.Keys(spans))).Draw(t, "span")]
-	_ = m.pass()
 }
 
 func nextTime(after time.Time, hour, minute int) time.Time {
@@ -337,7 +350,8 @@ func (m *machine) fails(t *rapid.T) {
 		m.count[name]++
 	}
 	m.server.Set(f)
-	m.trouble = true
+	m.trouble, m.refuses = true, f.RefusedPut207
+	m.wait(t)
 	_ = m.pass()
 	if rapid.Bool().Draw(t, "goes on") {
 		m.clock = m.clock.Add(time.Duration(rapid.IntRange(5, 90).Draw(t, "minutes")) * time.Minute)
@@ -347,12 +361,17 @@ func (m *machine) fails(t *rapid.T) {
 }
 
 func (m *machine) heal() {
-	m.trouble = false
+	m.trouble, m.refuses = false, false
 	m.server.Set(m.kind)
 }
 
 func (m *machine) killed(t *rapid.T) {
-	m.die(rapid.IntRange(1, 60).Draw(t, "request"), rapid.Bool().Draw(t, "after"))
+	m.wait(t)
+	writes, last := rapid.Bool().Draw(t, "at a write"), 60
+	if writes {
+		last = 4
+	}
+	m.die(rapid.IntRange(1, last).Draw(t, "request"), writes, rapid.Bool().Draw(t, "after"))
 }
 
 // Objects as text.

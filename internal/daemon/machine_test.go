@@ -81,6 +81,7 @@ type machine struct {
 
 	kind    caldavtest.Faults // what sort of server it is
 	trouble bool              // the server fails on top of that
+	refuses bool              // and does nothing of what its lost answers are about
 
 	mail   map[string][]ledger.Mail // by mailbox, as it was appended
 	last   map[string]string        // by person: the Message-ID of the latest mail
@@ -116,7 +117,8 @@ type known struct {
 type front struct {
 	server *caldavtest.Server
 	mu     sync.Mutex
-	left   int // requests until it dies; 0: it does not
+	left   int  // requests until it dies; 0: it does not
+	writes bool // only those count that may change something
 	after  bool
 	die    func()
 	dead   bool
@@ -125,7 +127,7 @@ type front struct {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	now := false
-	if f.left > 0 {
+	if f.left > 0 && (!f.writes || r.Method == http.MethodPut || r.Method == http.MethodDelete) {
 		f.left--
 		now = f.left == 0
 	}
@@ -144,11 +146,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.server.ServeHTTP(w, r)
 }
 
-// cut has syncd die at its nth request, before or after the server has acted.
-func (f *front) cut(n int, after bool, die func()) {
+// cut has syncd die at its nth request, or the nth that may change something,
+// before or after the server has acted.
+func (f *front) cut(n int, writes, after bool, die func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.left, f.after, f.die, f.dead = n, after, die, false
+	f.left, f.writes, f.after, f.die, f.dead = n, writes, after, die, false
 }
 
 const (
@@ -347,21 +350,21 @@ func (m *machine) judged(ctx context.Context) error {
 	err := m.Pass(ctx)
 	m.judge(before)
 	if err != nil && ctx.Err() == nil && !m.trouble {
-		m.Fatalf("a pass without a fault failed: %v", err)
+		m.Fatalf("I9: a pass without a fault failed: %v", err)
 	}
 	return err
 }
 
 // die is a pass in which the process is killed at a request.
-func (m *machine) die(n int, after bool) {
+func (m *machine) die(n int, writes, after bool) {
 	ctx, cancel := context.WithCancel(m.Context())
 	defer cancel()
-	m.front.cut(n, after, cancel)
+	m.front.cut(n, writes, after, cancel)
 	trouble := m.trouble
 	m.trouble = true
 	_ = m.judged(ctx) // it may end before
 	m.trouble = trouble
-	m.front.cut(0, false, nil)
+	m.front.cut(0, false, false, nil)
 	m.restart()
 }
 

@@ -161,6 +161,9 @@ func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error 
 		if said := planner.Facts(d.Text, e); len(said) > 0 {
 			e.Subject = said[0].Line()
 		}
+		if err := advanceClock(ctx, t, d.At); err != nil { // what was logged is over
+			return err
+		}
 		return addNoteAt(ctx, t, d.Kind, e, d.At)
 	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted:
 		return sayOf(ctx, t, d.Who)
