@@ -146,6 +146,9 @@ func asOf(p Placement, said []Decision, at time.Time) Placement {
 	if len(said) == 0 || !said[len(said)-1].At.After(at) {
 		return p
 	}
+	if p.Open() {
+		p = endedThen(p, said, at)
+	}
 	if p.State == TakenOver {
 		p.State = Placed
 	}
@@ -154,6 +157,26 @@ func asOf(p Placement, said []Decision, at time.Time) Placement {
 		if !d.At.After(at) {
 			p.heed(d, d.Text != "")
 		}
+	}
+	return p
+}
+
+// endedThen gives an entry the end that the user had given it by a moment, and
+// took back after it.
+func endedThen(p Placement, said []Decision, at time.Time) Placement {
+	ends := map[DecisionType]planner.Outcome{
+		DecideDone: planner.Done, DecideDismissed: planner.Dismissed, DecideMuted: planner.Withdrawn, DecideUndone: "",
+	}
+	for _, d := range said {
+		if o, ends := ends[d.Type]; ends && !d.At.After(at) {
+			p.Outcome, p.EndedAt = o, d.At
+		}
+	}
+	switch {
+	case p.Open():
+		p.EndedAt = time.Time{}
+	case p.State != TakenOver:
+		p.State = Closed
 	}
 	return p
 }

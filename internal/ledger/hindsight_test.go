@@ -93,6 +93,7 @@ func TestPlacementsAsTheyWere(t *testing.T) {
 		{Type: ledger.DecideSnoozed, UID: "a", At: day(5), To: day(12)},
 		{Type: ledger.DecideEdited, UID: "a", At: day(5), Text: "Ana!"},
 		{Type: ledger.DecideDismissed, UID: "b", At: day(6)},
+		{Type: ledger.DecideUndone, UID: "b", At: day(6.5)},
 	}
 	if err := l.Decide(t.Context(), said); err != nil {
 		t.Fatal(err)
@@ -116,6 +117,10 @@ func TestPlacementsAsTheyWere(t *testing.T) {
 		{day(6), []stands{
 			{"a", "Ana!", day(12), ledger.FieldTime | ledger.FieldSummary, ""},
 			{"b", "Reply to Ana", slot, 0, planner.Dismissed},
+		}},
+		{day(6.9), []stands{
+			{"a", "Ana!", day(12), ledger.FieldTime | ledger.FieldSummary, ""},
+			{"b", "Reply to Ana", slot, 0, ""},
 		}},
 	} {
 		var got []stands
