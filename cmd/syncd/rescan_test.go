@@ -192,7 +192,7 @@ func (p *rescan) rows(t *testing.T) []ledger.FollowUpRow {
 		p.Wrote.Start, p.Wrote.End = time.Time{}, time.Time{} // no longer asked for once it is placed
 		if !p.Open() {
 			p.Href, p.ETag, p.Due, p.Sequence, p.Theirs, p.Wrote, p.Seen = "", "", time.Time{}, 0, 0, ledger.Shape{}, ledger.Shape{}
-			p.Because, p.Evidence, p.MissingAt, p.MissingAgainAt, p.EndWhy = nil, nil, time.Time{}, time.Time{}, ""
+			p.Because, p.Evidence, p.MissingAt, p.MissingAgainAt = nil, nil, time.Time{}, time.Time{}
 			p.EndedBy = planner.Evidence{Type: p.EndedBy.Type, ID: p.EndedBy.ID, At: p.EndedBy.At.UTC()}
 		}
 		all = append(all, r)

@@ -46,6 +46,7 @@ type line struct {
 	Awaits     bool            `json:"awaits,omitempty"` // uid: a placed line follows once the calendar holds it
 	Outcome    planner.Outcome `json:"outcome,omitempty"`
 	By         *lineEvidence   `json:"by,omitempty"`
+	Why        string          `json:"why,omitempty"` // the end in syncd's own words
 	Decision   DecisionType    `json:"decision,omitempty"`
 	To         time.Time       `json:"to,omitzero"`
 	Retitled   bool            `json:"retitled,omitempty"`
@@ -300,7 +301,7 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		_, err := t.exec(ctx, qReplayGone, n.UID)
 		return err
 	case lineEnd:
-		e := planner.End{Outcome: n.Outcome}
+		e := planner.End{Outcome: n.Outcome, Why: n.Why}
 		if n.By != nil {
 			e.Evidence = planner.Evidence{Type: n.By.Type, ID: n.By.ID, At: n.By.At}
 		}

@@ -163,7 +163,7 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
 			lines = append(lines, line{Type: linePlaced, UID: p.UID})
 		}
 		if p.Outcome != "" && (len(before) == 0 || before[0].Open()) {
-			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy}, p.EndedAt))
+			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy, Why: p.EndWhy}, p.EndedAt))
 		}
 		if p.gone() && (len(before) == 0 || !before[0].gone()) {
 			lines = append(lines, line{Type: lineGone, UID: p.UID})
@@ -244,7 +244,7 @@ func replayPlaced(ctx context.Context, t *tx, n line) error {
 }
 
 func endLine(uid string, e planner.End, at time.Time) line {
-	n := line{Type: lineEnd, UID: uid, Outcome: e.Outcome, At: at}
+	n := line{Type: lineEnd, UID: uid, Outcome: e.Outcome, Why: e.Why, At: at}
 	if !e.Evidence.IsZero() {
 		n.By = &lineEvidence{Type: e.Evidence.Type, ID: e.Evidence.ID, At: e.Evidence.At}
 	}
