@@ -154,17 +154,21 @@ func (s *stripper) contact() {
 	for last > 0 && strings.TrimSpace(s.kept[last-1]) == "" {
 		last--
 	}
-	cut := last
-	for i := last - 1; i >= 0 && i >= last-8; i-- {
+	cut, found := last, 0
+	for i := last - 1; i > 0 && i >= last-8; i-- {
 		bare := strings.TrimSpace(s.kept[i])
 		if len(bare) > 70 || strings.ContainsAny(bare, "?!") || isClosing(bare) {
 			break
 		}
 		if isContact(bare) {
 			cut = i
+			found++
 		}
 	}
-	for cut > 0 && cut < last && cut > last-8 && isTitle(s.kept[cut-1]) && cut-2 >= 0 && isTitle(s.kept[cut-2]) {
+	if found == 0 || found == 1 && !isTitle(s.kept[cut-1]) {
+		return // one link below a sentence is what the mail is about
+	}
+	for cut > last-8 && cut >= 2 && isTitle(s.kept[cut-1]) && isTitle(s.kept[cut-2]) {
 		cut--
 	}
 	s.cut.Signature += last - cut
@@ -400,9 +404,14 @@ func labelOf(line string) string {
 	return mailWords.label[strings.ToLower(strings.Trim(head, " *_"))]
 }
 
+// isContact is for a line that is little more than a number, a site or an address.
 func isContact(bare string) bool {
-	return phone.MatchString(bare) || site.FindString(bare) == bare && bare != "" ||
-		address.FindString(bare) != "" && len(strings.Fields(bare)) <= 4
+	for _, kind := range []*regexp.Regexp{phone, site, address} {
+		if rest := kind.ReplaceAllString(bare, " "); rest != bare && len(strings.Fields(rest)) <= 3 {
+			return true
+		}
+	}
+	return false
 }
 
 // isTitle is for a line of a signature such as "Head of Sales, Example Ltd".

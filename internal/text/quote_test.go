@@ -177,6 +177,11 @@ func TestNew(t *testing.T) {
 			[]string{"See you.", "Best regards,\nBob Stone"},
 			text.Cut{Signature: 4},
 		},
+		"a link at the end": {
+			"The deck is here:\nhttps://example.com/deck",
+			[]string{"The deck is here:\nhttps://example.com/deck"},
+			text.Cut{},
+		},
 		"disclaimer": {
 			"Hello\n\nThis message is confidential and meant for the intended recipient only. If you received this email in error, please notify the sender.",
 			[]string{"Hello"},
