@@ -65,7 +65,7 @@ type Referral struct {
 // Away is an out-of-office answer.
 type Away struct {
 	Sentence string
-	Until    time.Time // midnight of the day of return; zero: not said
+	Until    time.Time // midnight of the day of return, or of the last day away; zero: not said
 }
 
 const (
@@ -184,13 +184,14 @@ func (l *language) referral(p phrase, sentence string) Referral {
 	if !ok {
 		return Referral{}
 	}
-	if name := nameIn(strings.Fields(sentence[at:]), false); name != "" {
-		return Referral{sentence, name}
+	name := nameIn(strings.Fields(sentence[at:]), false)
+	if name == "" {
+		name = nameIn(strings.Fields(sentence[:at]), true)
 	}
-	if name := nameIn(strings.Fields(sentence[:at]), true); name != "" {
-		return Referral{sentence, name}
+	if name == "" || l.function[strings.ToLower(name)] {
+		return Referral{}
 	}
-	return Referral{}
+	return Referral{sentence, name}
 }
 
 // nameIn takes up to three capitalised words from the beginning or the end.
@@ -223,9 +224,9 @@ func (l *language) away(a *Away, p phrase, m Message, sentence string) {
 	if a.Sentence == "" || !a.Until.IsZero() {
 		return
 	}
-	at, ok := l.match("return", p)
-	if !ok {
-		return
+	for _, kind := range []string{"return", "until"} {
+		if at, ok := l.match(kind, p); ok && a.Until.IsZero() {
+			a.Until = l.due(l.phrase(sentence[at:]), m.Date)
+		}
 	}
-	a.Until = l.due(l.phrase(sentence[at:]), m.Date)
 }

@@ -153,3 +153,180 @@ func TestSentences(t *testing.T) {
 		t.Errorf("sentences with a promise (-want +got):\n%s", diff)
 	}
 }
+
+// What a mail says besides promises and asks: each kind with what says it, and what
+// only looks like it.
+func TestKinds(t *testing.T) {
+	kinds := map[string]func(text.Reading) string{
+		"gift":     func(r text.Reading) string { return r.Gift },
+		"thanks":   func(r text.Reading) string { return r.Thanks },
+		"refusal":  func(r text.Reading) string { return r.Refusal },
+		"stop":     func(r text.Reading) string { return r.Stop },
+		"delivery": func(r text.Reading) string { return r.Delivery },
+		"gone":     func(r text.Reading) string { return r.Gone },
+		"away":     func(r text.Reading) string { return r.Away.Sentence },
+		"intro":    func(r text.Reading) string { return r.Introduces },
+		"question": func(r text.Reading) string {
+			for _, a := range r.Asks {
+				return a.Sentence
+			}
+			return ""
+		},
+	}
+	for _, test := range []struct {
+		kind, sentence string
+		want           bool
+	}{
+		{"gift", "Here is that article we talked about.", true},
+		{"gift", "No need to reply.", true},
+		{"gift", "Thought you might like this.", true},
+		{"gift", "I came across this and thought of you.", true},
+		{"gift", "Where is that article you have?", false},
+		{"thanks", "Thank you so much for the introduction!", true},
+		{"thanks", "Thanks for the introduction to Bob.", true},
+		{"thanks", "Thanks in advance for your help with it.", false},
+		{"thanks", "No thanks, I have one and do not need it.", false},
+		{"refusal", "Thank you, but we are not interested.", true},
+		{"refusal", "Unfortunately I will not be able to make it.", true},
+		{"refusal", "Are you interested in it?", false},
+		{"stop", "Please do not contact me again.", true},
+		{"stop", "Please remove me from your list.", true},
+		{"stop", "Please stop emailing me.", true},
+		{"stop", "Please contact me again.", false},
+		{"delivery", "The deck is attached.", true},
+		{"delivery", "Here is the link to the deck.", true},
+		{"delivery", "I have uploaded it for you.", true},
+		{"delivery", "I will get to it.", false},
+		{"gone", "Bob is no longer with the company.", true},
+		{"gone", "Bob Stone no longer works here.", true},
+		{"gone", "I have left the company as of May.", true},
+		{"gone", "This is no longer a problem for us.", false},
+		{"away", "I am out of the office until May 18.", true},
+		{"away", "I will be out of office with limited access to email.", true},
+		{"away", "I am on annual leave.", true},
+		{"away", "I left the office at six and saw him there.", false},
+		{"intro", "I would like to introduce you to Bob.", true},
+		{"intro", "Bob, meet Ana, who I have told you about.", true},
+		{"intro", "You two should talk about it.", true},
+		{"intro", "I would like to meet you and Bob at the office.", false},
+		{"question", "Could you send me the report?", true},
+		{"question", "Please let me know what you think.", true},
+		{"question", "If you have any questions, please call me.", false},
+		{"question", "How are you?", false},
+	} {
+		m := text.Message{Date: in(t, "Europe/Berlin"), Others: []string{"Bob Stone"}}
+		got := kinds[test.kind](text.Read(test.sentence, m))
+		want := ""
+		if test.want {
+			want = test.sentence
+		}
+		if got != want {
+			t.Errorf("%s in %q: got %q, want %q", test.kind, test.sentence, got, want)
+		}
+	}
+}
+
+func TestIntroductionNeedsThree(t *testing.T) {
+	const body = "Ana, I'd like to introduce you to Bob."
+	for _, test := range []struct {
+		others []string
+		want   string
+	}{{nil, ""}, {[]string{"Bob Stone"}, body}, {[]string{"Bob Stone", "Eva Lind"}, ""}} {
+		got := text.Read(body, text.Message{Others: test.others}).Introduces
+		if got != test.want {
+			t.Errorf("%d others: introduces %q, want %q", len(test.others), got, test.want)
+		}
+	}
+}
+
+func TestReferral(t *testing.T) {
+	for sentence, want := range map[string]string{
+		"Ana Lima suggested that I write to you about the grant.": "Ana Lima",
+		"My friend Ana suggested I get in touch with you.":        "Ana",
+		"I got your email address from Ana Lima, who knows you.":  "Ana Lima",
+		"I was referred to you by Ana.":                           "Ana",
+		"Ana gave me your number.":                                "Ana",
+		"I am writing at the suggestion of Ana Lima.":             "Ana Lima",
+		"He suggested that I write to you.":                       "",
+		"I suggested that you write to Ana.":                      "",
+		"This is the number that I got from them.":                "",
+	} {
+		if got := text.Read(sentence, text.Message{Opening: true}).Referral.Name; got != want {
+			t.Errorf("%q: name %q, want %q", sentence, got, want)
+		}
+		if got := text.Read(sentence, text.Message{}).Referral; got != (text.Referral{}) {
+			t.Errorf("%q: %v in a later mail", sentence, got)
+		}
+	}
+}
+
+func TestAwayUntil(t *testing.T) {
+	for body, want := range map[string]string{
+		"I am out of the office until May 18.":                                       "2026-05-18",
+		"I will be out of the office from May 4 to May 15, returning on Monday.":     "2026-05-11",
+		"I am on vacation. I will be back on 20 May 2026.":                           "2026-05-20",
+		"I'm away from the office this week and will return Monday, May 11th.":       "2026-05-11",
+		"I am out of the office. For help please call Bob. I will be back tomorrow.": "2026-05-07",
+		"I am currently out of the office with no access to my mail.":                "",
+		"I am out of the office until the 31st of June.":                             "",
+	} {
+		got := ""
+		if until := text.Read(body, text.Message{Date: in(t, "Europe/Berlin")}).Away.Until; !until.IsZero() {
+			got = until.Format(time.DateOnly)
+		}
+		if got != want {
+			t.Errorf("%q: until %q, want %q", body, got, want)
+		}
+	}
+}
+
+// Another language is read for its structure only.
+func TestOtherLanguages(t *testing.T) {
+	for body, question := range map[string]bool{
+		"Ich schicke dir die Unterlagen bis Freitag und melde mich.":           false,
+		"Kannst du mir bitte die Unterlagen bis Freitag schicken?":             true,
+		"Je vous enverrai le document demain, merci beaucoup pour votre aide.": false,
+		"Te mando el documento mañana por la mañana, ¿te parece bien?":         true,
+		"ありがとうございます。明日送ります。":                                                   false,
+		"送っていただけますか？":                                                          true,
+		"":                                                                     false,
+	} {
+		r := text.Read(body, text.Message{Date: in(t, "Europe/Berlin")})
+		if r.Known || r.Language != "" || len(r.Promises)+len(r.Asks) > 0 {
+			t.Errorf("%q: known as %q with %v, %v", body, r.Language, r.Promises, r.Asks)
+		}
+		if r.Question != question {
+			t.Errorf("%q: question %v, want %v", body, r.Question, question)
+		}
+	}
+	for _, body := range []string{"Thanks!", "Will do.", "I'll send it tomorrow.", "Sounds good, see you there.", "Hi Bob, please call me."} {
+		if r := text.Read(body, text.Message{}); !r.Known || r.Language != "en" {
+			t.Errorf("%q: known %v as %q, want en", body, r.Known, r.Language)
+		}
+	}
+}
+
+// A mail made to look like a promise of its reader has it in a quote, whatever style
+// the quote is in; what its writer says is never the reader's.
+func TestForgedPromise(t *testing.T) {
+	const promise = "I will send you 10,000 dollars by Friday."
+	for _, body := range []string{
+		"Hello\n> " + promise,
+		"Hello\n| " + promise,
+		"Hello\nBS> " + promise,
+		"Hello\n\nOn Mon, 4 May 2026 at 10:00 Bob <bob@example.org> wrote:\n\n" + promise,
+		"Hello\n\nAm Mo., 4. Mai 2026 um 10:00 Uhr schrieb Bob <bob@example.org>:\n" + promise,
+		"Hello\n\nLe lun. 4 mai 2026 à 10:00, Bob <bob@example.org> a écrit :\n" + promise,
+		"Hello\n\n----- Original Message -----\n" + promise,
+		"Hello\n\n---------- Forwarded message ---------\nFrom: Bob\n\n" + promise,
+		"Hello\n\nFrom: Bob\nSent: Monday\nTo: Eva\nSubject: x\n\n" + promise,
+		"Hello\n\n*From:* Bob\n*Date:* Monday\n*To:* Eva\n*Subject:* x\n\n" + promise,
+		"Hello\n-- \n" + promise,
+		"On Mon, 4 May 2026 at 10:00, Bob\n<bob@example.org>\nwrote:\n\n" + promise,
+		"\u200bHello\n\u200b> " + promise,
+	} {
+		if got := text.Read(body, text.Message{Date: in(t, "Europe/Berlin")}).Promises; len(got) != 0 {
+			t.Errorf("%q: promises %v, want none", body, got)
+		}
+	}
+}
