@@ -10,9 +10,12 @@ import (
 
 // Message is what is known of a mail beside its body.
 type Message struct {
-	Date   time.Time // when it was written, in the writer's zone: dates in it are meant so
-	Reply  bool      // it answers another mail, so that "will do" answers something
-	Others []string  // names of the people on it who are neither its writer nor its reader
+	Date  time.Time // when it was written, in the writer's zone: dates in it are meant so
+	Reply bool      // it answers another mail, so that "will do" answers something
+	// Automatic says that its header or subject is that of an automatic answer: then a
+	// day of return counts in whatever sentence it is.
+	Automatic bool
+	Others    []string // names of the people on it who are neither its writer nor its reader
 	// Opening says that it is the first mail of its writer to its reader: only then is
 	// a name in it looked for ("Ana suggested that I write").
 	Opening bool
@@ -117,7 +120,7 @@ func (l *language) read(r *Reading, m Message, sentence string) {
 	first(&r.Stop, "stop")
 	first(&r.Delivery, "delivery")
 	first(&r.Gone, "gone")
-	if len(m.Others) == 1 && l.has("introduce.must", p) {
+	if len(m.Others) == 1 && (l.has("introduce.both", p) || p.names(m.Others[0])) {
 		first(&r.Introduces, "introduce")
 	}
 	if m.Opening && r.Referral.Name == "" {
@@ -177,16 +180,20 @@ func (l *language) ask(p phrase, sentence string) (Ask, bool) {
 	return Ask{}, false
 }
 
-// referral finds the name beside the words: the capitalised words that end where
-// they begin, or begin where they end.
+// names says that a part of a person's name is in it.
+func (p phrase) names(name string) bool {
+	return slices.ContainsFunc(strings.Fields(strings.ToLower(name)), func(part string) bool {
+		return len(part) > 1 && slices.Contains(p.words, strings.Trim(part, ",.'\"()"))
+	})
+}
+
+// referral finds the name beside the words: the capitalised ones before or behind.
 func (l *language) referral(p phrase, sentence string) Referral {
-	at, ok := l.match("referral", p)
-	if !ok {
-		return Referral{}
-	}
-	name := nameIn(strings.Fields(sentence[at:]), false)
-	if name == "" {
+	name := ""
+	if at, ok := l.match("referral.before", p); ok {
 		name = nameIn(strings.Fields(sentence[:at]), true)
+	} else if at, ok := l.match("referral.after", p); ok {
+		name = nameIn(strings.Fields(sentence[at:]), false)
 	}
 	if name == "" || l.function[strings.ToLower(name)] {
 		return Referral{}
@@ -221,12 +228,15 @@ func (l *language) away(a *Away, p phrase, m Message, sentence string) {
 	if a.Sentence == "" && l.has("away", p) {
 		a.Sentence = sentence
 	}
-	if a.Sentence == "" || !a.Until.IsZero() {
+	if a.Sentence == "" && !m.Automatic {
 		return
 	}
 	for _, kind := range []string{"return", "until"} {
 		if at, ok := l.match(kind, p); ok && a.Until.IsZero() {
 			a.Until = l.due(l.phrase(sentence[at:]), m.Date)
 		}
+	}
+	if a.Sentence == "" && !a.Until.IsZero() {
+		a.Sentence = sentence
 	}
 }

@@ -1,6 +1,10 @@
 package text_test
 
 import (
+	"io"
+	"net/mail"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -277,6 +281,41 @@ func TestAwayUntil(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: until %q, want %q", body, got, want)
 		}
+	}
+}
+
+// The automatic answers of the Enron mailboxes, each text once.
+func TestAwayOfEnron(t *testing.T) {
+	names, _ := filepath.Glob(filepath.Join(corpus(t, "mail/enron"), "*", "*.mbox"))
+	seen := map[string]bool{}
+	away, until := 0, 0
+	for _, name := range names {
+		for raw := range strings.SplitSeq("\n"+readFile(t, name), "\nFrom ") {
+			_, raw, _ = strings.Cut(raw, "\n")
+			message, err := mail.ReadMessage(strings.NewReader(raw))
+			if err != nil || !strings.HasPrefix(message.Header.Get("Subject"), "Out of Office AutoReply:") {
+				continue
+			}
+			body, _ := io.ReadAll(message.Body)
+			date, _ := message.Header.Date()
+			if seen[string(body)] {
+				continue
+			}
+			seen[string(body)] = true
+			r := text.Read(string(body), text.Message{Date: date, Automatic: true})
+			if r.Away.Sentence != "" {
+				away++
+			}
+			if !r.Away.Until.IsZero() {
+				until++
+				continue
+			}
+			t.Logf("no day of return: %q", strings.Join(r.New, "\n"))
+		}
+	}
+	t.Logf("%d automatic answers: absence in %d, day of return in %d", len(seen), away, until)
+	if len(seen) == 0 || 2*until < len(seen) {
+		t.Errorf("day of return in %d of %d", until, len(seen))
 	}
 }
 
