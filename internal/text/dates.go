@@ -17,10 +17,14 @@ func (l *language) due(p phrase, now time.Time) time.Time {
 	var first time.Time
 	for i := range d.words {
 		day, ok := d.at(i)
-		if !ok || day.Before(d.now) || i > 0 && slices.Contains(l.list["date.no"], d.words[i-1]) {
+		before := d.word(i - 1)
+		if slices.Contains(l.list["date.the"], before) {
+			before = d.word(i - 2)
+		}
+		if !ok || day.Before(d.now) || slices.Contains(l.list["date.no"], before) {
 			continue
 		}
-		if i > 0 && slices.Contains(l.list["date.by"], d.words[i-1]) {
+		if slices.Contains(l.list["date.by"], before) {
 			return day
 		}
 		if first.IsZero() {

@@ -2,7 +2,9 @@ package text_test
 
 import (
 	"hash/fnv"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +34,13 @@ func (c tally) log(t *testing.T, name string) {
 	r, s := wilson(c.right, c.right+c.missed)
 	t.Logf("%-22s precision %d of %d, %.2f (%.2f to %.2f); recall %d of %d, %.2f (%.2f to %.2f)", name,
 		c.right, c.right+c.wrong, c.precision(), p, q, c.right, c.right+c.missed, share(c.right, c.right+c.missed), r, s)
+}
+
+func logAll(t *testing.T, counts map[string]*tally) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		counts[name].log(t, name)
+	}
 }
 
 func share(n, of int) float64 {
@@ -85,10 +94,10 @@ func TestPromisesOfEnron(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := text.Read(sentence, text.Message{Date: at.In(zone)})
-		var sure, any bool
+		var sure, found bool
 		day := ""
 		for _, p := range r.Promises {
-			any = true
+			found = true
 			if p.Sure {
 				sure = true
 				if !p.Due.IsZero() {
@@ -98,7 +107,7 @@ func TestPromisesOfEnron(t *testing.T) {
 		}
 		want := label == "promise"
 		all.add(want, sure)
-		loose.add(want, any)
+		loose.add(want, found)
 		count(halves, half(id)).add(want, sure)
 		count(strata, map[bool]string{true: "marked (S)", false: "unmarked (C, N)"}[id[4] == 'S']).add(want, sure)
 		if want && sure {
@@ -111,15 +120,12 @@ func TestPromisesOfEnron(t *testing.T) {
 			}
 		}
 		if want != sure && tuned(id) {
-			t.Logf("%s: sure %v, any %v: %s", label, sure, any, sentence)
+			t.Logf("%s: sure %v, found %v: %s", label, sure, found, sentence)
 		}
 	}
 	all.log(t, "all")
-	for _, counts := range []map[string]*tally{halves, strata} {
-		for name, c := range counts {
-			c.log(t, name)
-		}
-	}
+	logAll(t, halves)
+	logAll(t, strata)
 	loose.log(t, "with the uncertain")
 	due.log(t, "due dates of those")
 	if all.precision() < 0.90 || all.right == 0 {

@@ -133,8 +133,8 @@ func (s *stripper) signature() {
 
 // dropRule takes back a line of underscores or dashes above a quoted header.
 func (s *stripper) dropRule() {
-	for i := len(s.kept) - 1; i >= 0; i-- {
-		bare := strings.TrimSpace(s.kept[i])
+	for i, line := range slices.Backward(s.kept) {
+		bare := strings.TrimSpace(line)
 		if bare == "" {
 			continue
 		}

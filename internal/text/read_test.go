@@ -63,6 +63,7 @@ func TestDue(t *testing.T) {
 		{"by 2026-02-31", "Europe/Berlin", ""},
 		{"by 2025-02-03", "Europe/Berlin", ""}, // past
 		{"with the notes from Monday", "Europe/Berlin", ""},
+		{"for the 13th", "Europe/Berlin", ""},
 		{"with version 2.5", "Europe/Berlin", ""},
 		{"with what you may need", "Europe/Berlin", ""},
 		{"with last Friday's notes by Tuesday", "Europe/Berlin", "2026-05-12"},
@@ -110,6 +111,7 @@ func TestPromises(t *testing.T) {
 		"I can send it.":                                      "maybe",
 		"Will you send it?":                                   "",
 		"I'll see you on Monday.":                             "",
+		"I will talk to you when I get back.":                 "",
 		"I will probably call Bob.":                           "maybe",
 		"They asked when I will send the report, as usual.":   "",
 		"Do you know who will send the report to all of you?": "",

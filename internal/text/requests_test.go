@@ -27,9 +27,7 @@ func TestRequestsOfParakweet(t *testing.T) {
 		}
 	}
 	all.log(t, "all")
-	for name, c := range halves {
-		c.log(t, name)
-	}
+	logAll(t, halves)
 	if all.precision() < 0.85 || all.right == 0 {
 		t.Errorf("precision %.3f, want 0.85", all.precision())
 	}
@@ -97,9 +95,7 @@ func TestBC3(t *testing.T) {
 		}
 	}
 	t.Logf("%d sentences", sentences)
-	for name, c := range counts {
-		c.log(t, name)
-	}
+	logAll(t, counts)
 	if sentences < 1000 {
 		t.Errorf("%d sentences read", sentences)
 	}
