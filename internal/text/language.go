@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -117,7 +118,11 @@ func (l *language) alternatives(token string) []string {
 	var found []string
 	for a := range strings.SplitSeq(token, "|") {
 		if name, isList := strings.CutPrefix(a, "{"); isList {
-			for _, line := range l.list[strings.TrimSuffix(name, "}")] {
+			name = strings.TrimSuffix(name, "}")
+			if len(l.list[name]) == 0 {
+				panic(fmt.Sprintf("text: data/%s.txt has no list %q", l.name, name)) // it would match everything
+			}
+			for _, line := range l.list[name] {
 				found = append(found, regexp.QuoteMeta(line)+" ")
 			}
 			continue
@@ -135,7 +140,7 @@ type phrase struct {
 	from  []int    // where in the sentence a word begins
 }
 
-var word = regexp.MustCompile(`https?://\S+|[^\s@<>]+@[^\s@<>]+|\d+(?:[./:-]\d+)+|[\pL\d][\pL\pM\d'’&-]*|\S`)
+var word = regexp.MustCompile(`https?://\S+|[^\s@<>]+@[^\s@<>]+|\d+(?:[./:-]\d+)+|[\pL\d](?:[\pL\pM\d'’&]|-[\pL\d])*|\S`)
 
 func (l *language) phrase(sentence string) phrase {
 	p := phrase{text: " "}

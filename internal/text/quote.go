@@ -108,7 +108,7 @@ func (s *stripper) attributed(line string) {
 func (s *stripper) quotedBlock() {
 	for s.at < len(s.lines) {
 		bare := strings.TrimSpace(s.lines[s.at])
-		if !isQuoted(bare) && (!s.brokenQuote(bare)) {
+		if !isQuoted(bare) && !s.brokenQuote(bare) {
 			return
 		}
 		s.skip(&s.cut.Quoted, 1)
@@ -281,7 +281,7 @@ func isSeparator(bare string, words []string) bool {
 }
 
 func isSignatureMark(bare string) bool {
-	return bare == "--" || bare == "—" || bare == "__" || bare == "-- "
+	return bare == "--" || bare == "—" || bare == "__"
 }
 
 func isDevice(bare string) bool {

@@ -130,9 +130,6 @@ func (l *language) read(r *Reading, m Message, sentence string) {
 }
 
 func (l *language) promise(p phrase, m Message, sentence string) (Promise, bool) {
-	if l.has("promise.no", p) {
-		return Promise{}, false
-	}
 	at, sure := l.match("promise", p)
 	if !sure && m.Reply {
 		at, sure = l.match("promise.answer", p)
@@ -144,7 +141,7 @@ func (l *language) promise(p phrase, m Message, sentence string) (Promise, bool)
 	if !found {
 		at, found = l.match("promise.answer", p)
 	}
-	if !found {
+	if !found || l.has("promise.no", p) {
 		return Promise{}, false
 	}
 	return Promise{
