@@ -237,6 +237,7 @@ var (
 	dateStart = regexp.MustCompile(`^(19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}\b`)
 	lotusName = regexp.MustCompile(`^[\pL .,'"-]+(@[A-Za-z]+|/[A-Za-z/@]+)( on .*)?$`)
 	dateOnly  = regexp.MustCompile(`^\d{1,2}[/.]\d{1,2}[/.]\d{2,4}[ \t,]+\d{1,2}:\d{2}( ?[AaPp][Mm])?$`)
+	nameWrote = regexp.MustCompile(`^\p{Lu}[\pL'.-]+( \p{Lu}[\pL'.-]+){1,3} \p{Ll}+(\([a-z]+\))?( \p{Ll}+)? ?[:：]$`)
 	phone     = regexp.MustCompile(`(^|[^\d])\+?\(?\d[\d ().\-/]{6,}\d`)
 	site      = regexp.MustCompile(`(?i)\b(https?://|www\.)\S+`)
 )
@@ -344,7 +345,7 @@ func isAttribution(line string) bool {
 		return true
 	}
 	if !dated && !addressed {
-		return false
+		return nameWrote.MatchString(line) && endsWithWrote(strings.ToLower(strings.TrimRight(line, " :：")))
 	}
 	end := strings.TrimRight(line, " -")
 	if !strings.HasSuffix(end, ":") && !strings.HasSuffix(end, "：") {
@@ -376,8 +377,15 @@ func (s *stripper) headerBlock() bool {
 		if strings.TrimSpace(s.lines[i]) == "" {
 			break
 		}
-		if kind := labelOf(s.lines[i]); kind != "" {
-			seen[kind] = true
+		kind := labelOf(s.lines[i])
+		if kind == "" {
+			continue
+		}
+		seen[kind] = true
+		for word := range strings.FieldsSeq(s.lines[i]) { // all on one line, out of HTML
+			if kind := mailWords.label[strings.ToLower(strings.TrimSuffix(word, ":"))]; kind != "" && strings.HasSuffix(word, ":") {
+				seen[kind] = true
+			}
 		}
 	}
 	return len(seen) >= 3 || len(seen) == 2 && seen["to"] && seen["subject"] && s.dateAbove()

@@ -363,6 +363,8 @@ func TestForgedPromise(t *testing.T) {
 		"Hello\n\nFrom: Bob\nSent: Monday\nTo: Eva\nSubject: x\n\n" + promise,
 		"Hello\n\n*From:* Bob\n*Date:* Monday\n*To:* Eva\n*Subject:* x\n\n" + promise,
 		"Hello\n-- \n" + promise,
+		"Hello\n\nBob Stone wrote:\n\n" + promise,
+		"Hello\n\nFrom: Bob <bob@example.org> Sent: Monday, May 4 To: Eva Subject: x\n" + promise,
 		"On Mon, 4 May 2026 at 10:00, Bob\n<bob@example.org>\nwrote:\n\n" + promise,
 		"\u200bHello\n\u200b> " + promise,
 	} {
