@@ -13,8 +13,11 @@ import (
 // ("the 31st of February") or could be two (3/4, unless the zone's place writes the
 // month first or last) gives none. The day is midnight in the zone of now.
 func (l *language) due(p phrase, now time.Time) time.Time {
-	d := dates{language: l, words: p.words, now: midnight(now)}
 	var first time.Time
+	if now.IsZero() {
+		return first // not known when it was written
+	}
+	d := dates{language: l, words: p.words, now: midnight(now)}
 	for i := range d.words {
 		day, ok := d.at(i)
 		before := d.word(i - 1)

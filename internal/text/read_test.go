@@ -88,6 +88,14 @@ func TestDue(t *testing.T) {
 	}
 }
 
+func TestDueWithoutDate(t *testing.T) {
+	r := text.Read("I will send you the deck tomorrow.", text.Message{})
+	want := []text.Promise{{Sentence: "I will send you the deck tomorrow.", What: "send you the deck tomorrow", Sure: true}}
+	if diff := cmp.Diff(want, r.Promises); diff != "" {
+		t.Errorf("promises of a mail without a date (-want +got):\n%s", diff)
+	}
+}
+
 func TestPromises(t *testing.T) {
 	for sentence, want := range map[string]string{ // sure, maybe or nothing
 		"I'll send you the deck.":                             "sure",
