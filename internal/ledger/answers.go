@@ -19,14 +19,20 @@ import (
 // evidence joins them to (joined), which is worked out again where it changed.
 // interaction.thread_id says the result.
 
+const bareIn = `SELECT i.id FROM json_each(?1) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
+	WHERE i.opens = 0 AND i.refs IS NULL AND i.topic IS NOT NULL`
+
 var (
-	// Rows that may answer a row of the groups by subject alone.
-	qBareAfter = query(`SELECT DISTINCT b.id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value AND i.topic IS NOT NULL
-		CROSS JOIN interaction AS b ON b.topic = i.topic AND b.opens = 0 AND b.refs IS NULL AND b.at BETWEEN i.at AND min(i.at + 2592000,
-			coalesce((SELECT n.at FROM interaction AS n WHERE n.topic = i.topic AND n.opens = 0 AND n.refs IS NULL AND n.at >= i.at
+	// Rows of the groups that may answer by subject alone.
+	qBareIn = query(bareIn)
+	// The same, and those that may answer a row of the groups: of the later ones
+	// a hundred, since each looks at a hundred before it.
+	qBareAfter = query(bareIn + ` UNION SELECT b.id FROM json_each(?1) AS w
+		CROSS JOIN interaction AS i ON i.group_id = w.value AND i.topic IS NOT NULL
+		CROSS JOIN interaction AS b ON b.topic = i.topic AND b.opens = 0 AND b.refs IS NULL AND b.current = 1 AND b.direction <> ''
+			AND b.at BETWEEN i.at + 1 AND min(i.at + 2592000, coalesce((SELECT n.at FROM interaction AS n
+				WHERE n.topic = i.topic AND n.opens = 0 AND n.refs IS NULL AND n.current = 1 AND n.direction <> '' AND n.at > i.at
 				ORDER BY n.at LIMIT 1 OFFSET 100), i.at + 2592000))`)
-	qBareIn = query(`SELECT i.id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
-		WHERE i.opens = 0 AND i.refs IS NULL AND i.topic IS NOT NULL`)
 	qWeakParent = query(`SELECT parent_id FROM answer WHERE interaction_id = ? AND weak = 1`)
 	qNearest    = query(`SELECT p.id FROM interaction AS m CROSS JOIN address AS f ON f.id = m.from_id
 		CROSS JOIN interaction AS p ON p.id IN (SELECT n.id FROM interaction AS n WHERE n.topic = m.topic

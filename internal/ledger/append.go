@@ -216,7 +216,9 @@ func (k *intake) identify(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	k.changed = true
-	if err := deriveAll(ctx, k.tx, n, false); err != nil {
+	all := newIntake(k.tx, n)
+	all.touched.threads = k.touched.threads // the batch may have moved some
+	if err := all.deriveAll(ctx, false); err != nil {
 		return false, err
 	}
 	if !k.batch.Cursor.Complete || k.batch.Unsettled {

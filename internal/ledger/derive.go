@@ -423,16 +423,16 @@ var (
 
 // deriveAll assigns every address to its contact and derives every group anew;
 // with relink it finds the groups and threads again as well. It does so anyway
-// where mail is ignored: that has no part in them.
-func deriveAll(ctx context.Context, t *tx, n *lens, relink bool) error {
-	k := newIntake(t, n)
+// where mail is ignored: that has no part in them. Otherwise what was joined to
+// the threads that the intake touched is joined anew.
+func (k *intake) deriveAll(ctx context.Context, relink bool) error {
 	if err := k.assign(ctx); err != nil {
 		return err
 	}
-	if err := n.learnMates(ctx, t); err != nil {
+	if err := k.lens.learnMates(ctx, k.tx); err != nil {
 		return err
 	}
-	if relink || n.hides() {
+	if relink || k.lens.hides() {
 		if err := k.relink(ctx); err != nil {
 			return err
 		}
@@ -440,20 +440,21 @@ func deriveAll(ctx context.Context, t *tx, n *lens, relink bool) error {
 	if err := k.allGroups(ctx, k.derive); err != nil {
 		return err
 	}
-	if err := allInvites(ctx, t); err != nil {
+	if err := allInvites(ctx, k.tx); err != nil {
 		return err
 	}
 	err := k.allGroups(ctx, func(ctx context.Context, groups map[int64]bool) error {
+		err := k.answers(ctx, groups, qBareIn)
 		k.touched = newTouched()
-		return k.answers(ctx, groups, qBareIn)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := t.renamed(ctx); err != nil {
+	if err := k.renamed(ctx); err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, qDirtyAll)
+	_, err = k.exec(ctx, qDirtyAll)
 	return err
 }
 

@@ -391,7 +391,7 @@ func rederive(ctx context.Context, t *tx, relink bool) error {
 	if err != nil {
 		return err
 	}
-	if err := deriveAll(ctx, t, n, relink); err != nil {
+	if err := newIntake(t, n).deriveAll(ctx, relink); err != nil {
 		return err
 	}
 	return settle(ctx, t, n)

@@ -117,7 +117,8 @@ CREATE INDEX interaction_fingerprint ON interaction (fingerprint) WHERE fingerpr
 CREATE INDEX interaction_group ON interaction (group_id);
 CREATE INDEX interaction_thread ON interaction (thread_id) WHERE thread_id IS NOT NULL;
 CREATE INDEX interaction_topic ON interaction (topic, at) WHERE topic IS NOT NULL;
-CREATE INDEX interaction_bare ON interaction (topic, at) WHERE opens = 0 AND refs IS NULL AND topic IS NOT NULL;
+CREATE INDEX interaction_bare ON interaction (topic, at)
+	WHERE opens = 0 AND refs IS NULL AND current = 1 AND direction <> '' AND topic IS NOT NULL;
 CREATE INDEX interaction_ask ON interaction (from_id) WHERE stands = 'ask';
 CREATE INDEX interaction_busy ON interaction (end_at) WHERE busy = 1;
 -- stands is 'lonely' where nobody else is invited: it counts if the title names a contact.

@@ -3,10 +3,12 @@ package ledger_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"syncd/internal/ledger"
 )
@@ -135,6 +137,29 @@ func TestChangedIdentityPartsThreads(t *testing.T) {
 	}
 }
 
+// One batch makes a thread part of another and brings everything to be derived
+// anew, because its mailbox turns out to hold sent mail: what was joined to the
+// thread is joined to the other.
+func TestJoinedThreadMovesWhileAllIsDerivedAnew(t *testing.T) {
+	const ana = "ana@example.org > me@example.com"
+	l := openLedger(t, t.TempDir(), me)
+	b := ledger.Batch{Source: sent, At: day(9), Cursor: ledger.Cursor{UIDValidity: 1, Highest: 9, Lowest: 1, Complete: true}}
+	b.Mail = []ledger.Mail{
+		mail("a@x", day(0), ana, "Trip"), mail("c@x", day(1), ana, "Re: Plans"), mail("b@x", day(2), ana, "Re: Plans"),
+	}
+	if err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	b.Sent, b.Mail = true, []ledger.Mail{mail("copy@x", day(1), ana, "Re: Plans", "a@x")}
+	if err := l.Append(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a@x": " in a@x", "c@x": "a@x in a@x", "b@x": "?c@x in a@x"}
+	if diff := cmp.Diff(want, links(t, l)); diff != "" {
+		t.Errorf("mismatch (-want +got):\n%s", diff)
+	}
+}
+
 func TestReplyStateIsByMessage(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	appendMail(t, l, sent,
@@ -173,4 +198,75 @@ func TestOneSubjectFromManyPeople(t *testing.T) {
 	if got["n0@x"] != "?m250@x in m250@x" || got["n1@x"] != " in n1@x" {
 		t.Errorf("within a hundred: %q, want weak; before them: %q, want none", got["n0@x"], got["n1@x"])
 	}
+}
+
+// Mail that is no candidate takes none of the hundred places, whatever came
+// first.
+func TestMailOfNobodyIsNotLookedAt(t *testing.T) {
+	mails := []ledger.Mail{mail("a@x", day(0), "ana@example.org > me@example.com", "Hello")}
+	want := map[string]string{"a@x": " in a@x", "z@x": "?a@x in a@x"}
+	for i := range 105 {
+		id := fmt.Sprintf("m%03d@x", i)
+		mails = append(mails, mail(id, day(1).Add(time.Duration(i)*time.Minute), "me@example.com > me@example.com", "Re: Hello"))
+		want[id] = " in " + id
+	}
+	mails = append(mails, mail("z@x", day(2), "ana@example.org > me@example.com", "Re: Hello"))
+	inAllOrders(t, mails, want)
+}
+
+// correspondence draws batches of few messages about little else than one
+// subject: most without references, some under two names, in mailboxes that may
+// turn out to hold sent mail, and with a meeting that makes calendar mail of some.
+func correspondence(t *rapid.T) (out []ledger.Batch) {
+	who := rapid.SampledFrom([]string{
+		"ana@example.org > me@example.com", "me@example.com > ana@example.org", "bob@example.net > me@example.com ana@example.org",
+		"me@example.com > me@example.com", "me@example.com > bob@example.net ; ana@example.org", "mine@example.org > ana@example.org",
+	})
+	subject := rapid.SampledFrom([]string{"Re: Plans", "Re: Plans", "Plans", "Accepted: Plans"})
+	letter := func(n int) string { return string(rune('a' + rapid.IntRange(0, n-1).Draw(t, "letter"))) }
+	for range rapid.IntRange(2, 14).Draw(t, "batches") {
+		b := ledger.Batch{Source: rapid.SampledFrom([]ledger.SourceID{inbox, sent, home}).Draw(t, "mailbox"), At: day(60)}
+		b.Cursor = ledger.Cursor{UIDValidity: 1, Highest: 9, Lowest: 1, Complete: rapid.Bool().Draw(t, "complete")}
+		b.Sent = rapid.IntRange(0, 3).Draw(t, "other use") == 0 != (b.Source == sent)
+		for range rapid.IntRange(0, 2).Draw(t, "messages") {
+			name := letter(7)
+			at := day(float64(int(name[0]-'a') * 7 % 5 * 3)) // goes with the name
+			m := mail(name+"@x", at, who.Draw(t, "who"), subject.Draw(t, "subject"))
+			if rapid.IntRange(0, 3).Draw(t, "renamed") == 0 {
+				m.ID = letter(7) + "@x"
+			}
+			for range rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "refs") {
+				m.Refs = append(m.Refs, letter(9)+"@x")
+			}
+			if strings.HasPrefix(m.Subject, "Accepted: ") {
+				m.Invite, m.Topic, m.Reply = "Plans", "Plans", true
+			}
+			m.UID, m.Delivered = uint32(len(out)*3+len(b.Mail)+1), rapid.Bool().Draw(t, "delivered")
+			b.Mail = append(b.Mail, m)
+		}
+		out = append(out, b)
+		if rapid.IntRange(0, 5).Draw(t, "meeting") == 0 {
+			m := meeting("u", 1, "ana@example.org/ACCEPTED")
+			m.Title = rapid.SampledFrom([]string{"Plans", "Lunch"}).Draw(t, "title")
+			out = append(out, ledger.Batch{
+				Source: cal, At: day(60), Cursor: ledger.Cursor{SyncToken: "1", Complete: true},
+				Objects: []ledger.Object{object("/1.ics", m)},
+			})
+		}
+	}
+	return out
+}
+
+// Whatever came in whatever order, the threads are those that the rows make.
+func TestThreadsEqualRebuild(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := ledgerOf(t, me, correspondence(t))
+		kept := rows(t, l)
+		if err := l.Rebuild(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(rows(t, l), kept); diff != "" {
+			t.Errorf("mismatch (-rebuilt +kept):\n%s", diff)
+		}
+	})
 }
