@@ -572,8 +572,11 @@ func contactFor(ctx context.Context, t *tx, n *lens, address string) (any, error
 	}
 	var id int64
 	found, err := t.one(ctx, qFoldedHolder, []any{fold(address)}, &id)
-	if err != nil || found {
-		return id, err
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		return id, t.spelled(ctx, id, address)
 	}
 	return contactOf(ctx, t, fold(address))
 }

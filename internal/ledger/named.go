@@ -38,6 +38,7 @@ var (
 	// has it.
 	qFaces = query(`SELECT contact_id, id FROM address WHERE contact_id IS NOT NULL
 		ORDER BY contact_id, address LIKE 'card:%' DESC, address DESC`)
+	qEarlierFace = query(`SELECT 1 FROM address WHERE contact_id = ? AND address NOT LIKE 'card:%' AND address < ? LIMIT 1`)
 	qDropNamed   = query(`DELETE FROM participant WHERE interaction_id = ? AND role = 'named'`)
 	qAddNamed    = query(`INSERT INTO participant (interaction_id, pos, address_id, role) VALUES (?, ?, ?, 'named')`)
 	qCounts      = query(`UPDATE interaction SET direct = ?, people = ? WHERE id = ? AND stands = 'lonely' AND current = 1`)
@@ -60,6 +61,16 @@ func (t *tx) renamed(ctx context.Context) error {
 	}
 	t.naming = true
 	return setMeta(ctx, t, metaNaming, "1")
+}
+
+// spelled notes that the events must be looked at again if the contact's new
+// address stands for it from now on.
+func (t *tx) spelled(ctx context.Context, contact int64, address string) error {
+	var one int
+	if found, err := t.one(ctx, qEarlierFace, []any{contact, address}, &one); err != nil || found {
+		return err
+	}
+	return t.renamed(ctx)
 }
 
 // nameMeetings brings the participants found by name up to date, if that is

@@ -278,6 +278,22 @@ func TestMeetingByName(t *testing.T) {
 	}
 }
 
+// The address that stands for whom an event names is the same when another
+// spelling of it comes after the event as before.
+func TestNamedByAnotherSpelling(t *testing.T) {
+	for _, spellings := range [][]string{{"jdoe@gmail.com", "j.doe@gmail.com"}, {"j.doe@gmail.com", "jdoe@gmail.com"}} {
+		l := openLedger(t, t.TempDir(), me)
+		appendObjects(t, l, day(5), nil, object("/1.ics", note("1", 3, "Coffee w/ Jo Doe", "")))
+		for i, address := range spellings {
+			appendMail(t, l, sent, mail(fmt.Sprintf("%d@x", i), day(1), "me@example.com > Jo_Doe="+address, "Hi"))
+		}
+		got := contact(t, l, day(7), "jdoe@gmail.com").Meetings
+		if len(got) != 1 || got[0].Address != "j.doe@gmail.com" {
+			t.Errorf("%v: meetings = %+v, want one with j.doe@gmail.com", spellings, got)
+		}
+	}
+}
+
 // Being named makes nobody a contact: what made them one is known first.
 func TestNameOfACandidate(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
