@@ -18,8 +18,7 @@ CREATE INDEX joined_head ON joined (head);
 
 DROP INDEX interaction_topic;
 CREATE INDEX interaction_topic ON interaction (topic, at) WHERE topic IS NOT NULL;
-CREATE INDEX interaction_bare ON interaction (topic, at)
-	WHERE opens = 0 AND refs IS NULL AND current = 1 AND direction <> '' AND topic IS NOT NULL;
+CREATE INDEX interaction_bare ON interaction (topic, at) WHERE opens = 0 AND refs IS NULL AND topic IS NOT NULL;
 
 DROP VIEW interaction_log;
 CREATE VIEW interaction_log AS

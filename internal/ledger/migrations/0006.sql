@@ -120,3 +120,7 @@ SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS 
 	datetime(p.created_at, 'unixepoch') AS written, datetime(p.ended_at, 'unixepoch') AS ended, p.end_why,
 	datetime(e.acted_at, 'unixepoch') AS acted, datetime(i.at, 'unixepoch') AS answered, i.evidence AS answer, p.uid
 FROM placement AS p JOIN ending AS e ON e.uid = p.uid LEFT JOIN interaction AS i ON i.id = e.answer_id;
+
+DROP INDEX interaction_bare;
+CREATE INDEX interaction_bare ON interaction (topic, at)
+	WHERE opens = 0 AND refs IS NULL AND current = 1 AND direction <> '' AND topic IS NOT NULL;
