@@ -33,7 +33,7 @@ func (a *app) planAhead(ctx context.Context, l *ledger.Ledger, cfg *config.Confi
 		return err
 	}
 	last := moments[len(moments)-1]
-	rest := view(f.Last, last, o.all)
+	rest := view(f.Last, nil, last, o.all)
 	rest.open, rest.write = nil, nil // they are among those foreseen
 	// What ended is there as well, and with the day.
 	rest.held = slices.DeleteFunc(rest.held, func(h planner.Held) bool { return h.End != nil })

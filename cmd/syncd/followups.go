@@ -19,8 +19,11 @@ type followUpJSON struct {
 	Name        string         `json:"name"`
 	Title       string         `json:"title"`
 	Due         *time.Time     `json:"due"`
-	Slot        *time.Time     `json:"slot"`
-	Status      string         `json:"status"` // open, write, waiting, held, or how it ended
+	Slot        *time.Time     `json:"slot"`    // where syncd put it
+	Start       *time.Time     `json:"start"`   // where it was seen last; null before it is written
+	AllDay      bool           `json:"all_day"` // start is a date then
+	Yours       bool           `json:"yours"`   // the user made it their own: it is left alone
+	Status      string         `json:"status"`  // open, write, waiting, held, or how it ended
 	HeldBecause string         `json:"held_because"`
 	Why         string         `json:"why"`
 	Evidence    []evidenceJSON `json:"evidence"`
@@ -53,8 +56,14 @@ func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledge
 	}
 	if p, ok := placed[f.Key]; ok {
 		j.UID, j.Href = p.UID, p.Href
+		j.lies(p)
 	}
 	return j
+}
+
+// lies says where an entry was seen last, and whose it is.
+func (j *followUpJSON) lies(p ledger.Placement) {
+	j.Start, j.AllDay, j.Yours = utc(p.Seen.Start), p.Seen.AllDay, p.State == ledger.TakenOver
 }
 
 // rowJSON is an entry that was written, open or ended.
@@ -64,6 +73,7 @@ func rowJSON(r ledger.FollowUpRow) followUpJSON {
 		Status: string(planner.StatusOpen), Why: strings.Join(r.Because, " "), Evidence: evidence(restsOn(r.Placement)), UID: r.UID, Href: r.Href,
 		Written: utc(r.CreatedAt), Ended: utc(r.EndedAt), EndWhy: r.EndWhy,
 	}
+	j.lies(r.Placement)
 	if !r.Open() {
 		j.Status, j.Acted = string(r.CameTo), utc(r.ActedAt)
 	}
@@ -140,17 +150,25 @@ const ahead = 14 * 24 * time.Hour
 
 // planView is a plan as the commands show it: what is shown, in order.
 type planView struct {
-	open, write, waiting []planner.FollowUp
-	held                 []planner.Held
-	later                int // waiting ones beyond what is shown
-	all                  bool
-	now                  time.Time
+	open, yours, write, waiting []planner.FollowUp
+	held                        []planner.Held
+	later                       int // waiting ones beyond what is shown
+	all                         bool
+	now                         time.Time
+	lies                        map[planner.Key]planner.Open // entries as the user left them
 }
 
-func view(r planner.Result, now time.Time, all bool) planView {
-	v := planView{all: all, now: now}
+// view divides a plan. Where the entries in open lie, and which of them the user
+// made their own, is shown as it was seen last.
+func view(r planner.Result, open []planner.Open, now time.Time, all bool) planView {
+	v := planView{all: all, now: now, lies: map[planner.Key]planner.Open{}}
+	for _, o := range open {
+		v.lies[o.Key] = o
+	}
 	for _, f := range r.FollowUps {
 		switch {
+		case f.Status == planner.StatusOpen && v.lies[f.Key].Taken:
+			v.yours = append(v.yours, f)
 		case f.Status == planner.StatusOpen:
 			v.open = append(v.open, f)
 		case f.Status == planner.StatusWrite:
@@ -171,7 +189,7 @@ func view(r planner.Result, now time.Time, all bool) planView {
 
 func (v planView) json(placed map[planner.Key]ledger.Placement) followUpsJSON {
 	out := followUpsJSON{FollowUps: []followUpJSON{}}
-	for _, part := range [][]planner.FollowUp{v.open, v.write, v.waiting} {
+	for _, part := range [][]planner.FollowUp{v.open, v.yours, v.write, v.waiting} {
 		for _, f := range part {
 			out.FollowUps = append(out.FollowUps, toJSON(f, "", placed))
 		}
@@ -186,13 +204,14 @@ func (v planView) json(placed map[planner.Key]ledger.Placement) followUpsJSON {
 
 func (v planView) print(w io.Writer, zone *time.Location) {
 	v.section(w, "In the calendar", v.open, zone)
+	v.section(w, "Yours now, and left alone", v.yours, zone)
 	v.section(w, "To be written", v.write, zone)
 	v.section(w, "Waiting", v.waiting, zone)
 	if v.later > 0 {
 		fmt.Fprintf(w, "\n%s waiting for later; --all shows them.\n", count(v.later, "more follow-up is", "more follow-ups are"))
 	}
 	v.printHeld(w)
-	if len(v.open)+len(v.write)+len(v.waiting)+len(v.held)+v.later == 0 {
+	if len(v.open)+len(v.yours)+len(v.write)+len(v.waiting)+len(v.held)+v.later == 0 {
 		fmt.Fprintln(w, "Nothing to follow up.")
 	}
 }
@@ -235,19 +254,37 @@ func (v planView) section(w io.Writer, title string, fs []planner.FollowUp, zone
 	}
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, f := range fs {
-		at := f.Slot
-		if at.IsZero() {
-			at = f.Due
-		}
-		when := at.In(zone).Format("Mon 2 Jan 15:04")
-		if f.Status == planner.StatusWaiting && at.Before(v.now) { // another one about the same person goes first
-			when = "after another"
-		}
-		fmt.Fprintf(w, "  %-16s  %s  [%s]\n", when, f.Title, f.Key.Code())
+		fmt.Fprintf(w, "  %-16s  %s\n", v.when(f, zone), v.named(f))
 		for _, line := range wrap(why(f.Because), 72) {
 			fmt.Fprintf(w, "  %-16s  %s\n", "", line)
 		}
 	}
+}
+
+// when is when a follow-up is: where its entry lies, else its slot or due time.
+func (v planView) when(f planner.FollowUp, zone *time.Location) string {
+	at := f.Slot
+	if at.IsZero() {
+		at = f.Due
+	}
+	switch o, placed := v.lies[f.Key]; {
+	case placed && o.AllDay: // a date, in no zone
+		return o.Start.Format("Mon 2 Jan")
+	case placed:
+		at = o.Start
+	case f.Status == planner.StatusWaiting && at.Before(v.now): // another one about the same person goes first
+		return "after another"
+	}
+	return at.In(zone).Format("Mon 2 Jan 15:04")
+}
+
+// named is the title and code of a follow-up, and that the user moved its entry.
+func (v planView) named(f planner.FollowUp) string {
+	text := f.Title + "  [" + f.Key.Code() + "]"
+	if o, placed := v.lies[f.Key]; placed && !o.Taken && !o.Start.Equal(o.Slot) {
+		text += ", moved by you"
+	}
+	return text
 }
 
 // wrap breaks text into lines of at most width characters, at spaces.

@@ -77,7 +77,7 @@ func (a *app) plan(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	v := view(daemon.Plan(snap, cfg, health, now), now, o.all)
+	v := view(daemon.Plan(snap, cfg, health, now), snap.Open, now, o.all)
 	if !a.json {
 		v.print(a.stdout, cfg.Me.Zone)
 		return nil

@@ -196,7 +196,7 @@ func (a *app) drySummary(ctx context.Context, d *daemon.Daemon, cfg *config.Conf
 		return err
 	}
 	would, see := "nothing", "what waits"
-	if n := len(view(result, a.now(), false).write); n > 0 {
+	if n := len(view(result, nil, a.now(), false).write); n > 0 {
 		would, see = count(n, "follow-up", "follow-ups"), "it"
 	}
 	fmt.Fprintf(a.stdout, "%s; nothing was written to the calendar %q.\n", known(t), cfg.Followups.Calendar)

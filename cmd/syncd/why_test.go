@@ -73,7 +73,7 @@ func TestManyHeld(t *testing.T) {
 	}
 	for _, all := range []bool{true, false} {
 		var out strings.Builder
-		view(r, may(20, 9), all).print(&out, time.UTC)
+		view(r, nil, may(20, 9), all).print(&out, time.UTC)
 		text := out.String()
 		want := 40
 		if !all {
