@@ -70,7 +70,7 @@ func (a *app) openQuiet(ctx context.Context, cfg *config.Config) (*daemon.Daemon
 		return nil, err
 	}
 	return daemon.Open(ctx, daemon.Options{
-		Config: cfg, StateDir: dir, Progress: a.progress(), Log: a.logger(slog.LevelError, cfg.Log.Format), Now: nil,
+		Config: cfg, StateDir: dir, Progress: a.progress(), Log: a.logger(slog.LevelError, cfg.Log.Format), Now: a.now,
 	})
 }
 

@@ -216,22 +216,22 @@ func gesture(d ledger.Decision, zone *time.Location) string {
 			return "titled " + strconv.Quote(d.Text)
 		}
 		return "wrote in it"
-	case ledger.DecideMove:
-		return "asked for it to be moved to " + d.To.In(zone).Format("2 Jan 2006 15:04")
 	case ledger.DecideTaken:
 		return "made your own: it is left alone"
+	case ledger.DecideMove:
+		return "asked for it to move to " + d.To.In(zone).Format("2 Jan 2006 15:04")
 	case ledger.DecideUndone:
-		return "taken back"
+		return "took its end back"
 	case ledger.DecideMuted:
 		return "asked for quiet about them"
 	case ledger.DecideUnmuted:
-		return "no longer asked for quiet"
+		return "took the quiet about them back"
 	case ledger.DecideNoted:
-		if d.Text == "" {
-			return "took the notes out"
+		if d.Text != "" {
+			return "noted " + strconv.Quote(strings.ReplaceAll(d.Text, "\n", " / "))
 		}
-		return "noted " + strconv.Quote(strings.ReplaceAll(d.Text, "\n", "; "))
-	case ledger.DecideCircle, ledger.DecideLogged, ledger.DecidePaused, ledger.DecideResumed, ledger.DecideMissing: // on no entry
+		return "took your notes out"
+	case ledger.DecideCircle, ledger.DecideLogged, ledger.DecidePaused, ledger.DecideResumed, ledger.DecideMissing: // not on an entry
 	}
 	return string(d.Type)
 }

@@ -47,13 +47,19 @@ func TestStands(t *testing.T) {
 // TestGesture puts every decision into words.
 func TestGesture(t *testing.T) {
 	for want, d := range map[string]ledger.Decision{
-		"marked done":                         {Type: ledger.DecideDone},
-		"deleted":                             {Type: ledger.DecideDismissed},
-		"moved to 14 May 2026 09:00":          {Type: ledger.DecideSnoozed, To: may(14, 9)},
-		`titled "Ana, the plan"`:              {Type: ledger.DecideEdited, Text: "Ana, the plan"},
-		"wrote in it":                         {Type: ledger.DecideEdited},
-		"made your own: it is left alone":     {Type: ledger.DecideTaken},
-		"something a later version can write": {Type: "something a later version can write"},
+		"marked done":                               {Type: ledger.DecideDone},
+		"deleted":                                   {Type: ledger.DecideDismissed},
+		"moved to 14 May 2026 09:00":                {Type: ledger.DecideSnoozed, To: may(14, 9)},
+		`titled "Ana, the plan"`:                    {Type: ledger.DecideEdited, Text: "Ana, the plan"},
+		"wrote in it":                               {Type: ledger.DecideEdited},
+		"made your own: it is left alone":           {Type: ledger.DecideTaken},
+		"asked for it to move to 14 May 2026 09:00": {Type: ledger.DecideMove, To: may(14, 9)},
+		"took its end back":                         {Type: ledger.DecideUndone},
+		"asked for quiet about them":                {Type: ledger.DecideMuted, Who: "ana@example.org"},
+		"took the quiet about them back":            {Type: ledger.DecideUnmuted, Who: "ana@example.org"},
+		`noted "wants: a flat / her dog is Max"`:    {Type: ledger.DecideNoted, Text: "wants: a flat\nher dog is Max"},
+		"took your notes out":                       {Type: ledger.DecideNoted},
+		"something a later version can write":       {Type: "something a later version can write"},
 	} {
 		if got := gesture(d, time.UTC); got != want {
 			t.Errorf("gesture(%s) = %q, want %q", d.Type, got, want)
