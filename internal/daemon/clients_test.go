@@ -3,7 +3,6 @@ package daemon_test
 import (
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +24,8 @@ type gesture struct {
 	want  string // what syncd understands
 	holds string // the description has it in the end, as text; "": nothing of the user's
 	title string // the title in the end where it stays in the calendar; "": ours
+	said  string // what the user is noted to have said, where that is more than want
+	lines string // of the user's, as they are kept as facts
 }
 
 func set(name, line string) func(*caldavtest.Object) {
@@ -43,7 +44,10 @@ func write(change func(string) string) func(*caldavtest.Object) {
 	}
 }
 
-const note = "She likes R&D <3 and tea, a lot"
+const (
+	note  = "She likes R&D <3 and tea, a lot"
+	facts = "wants: a box; bigger, & blue\ncircle: Close"
+)
 
 // gestures are those of SPEC section 8.1, as programs write them (SERVERS.md).
 // A gesture more is a row more.
@@ -91,12 +95,28 @@ var gestures = []gesture{
 		name: "given a category", edit: set("CATEGORIES", "CATEGORIES:Follow-up,Friends"),
 		of: []caldavtest.Client{caldavtest.Thunderbird, caldavtest.DAVx5}, want: "nothing",
 	},
-	{name: "given a twin in ALTREP", late: func(o *caldavtest.Object) { o.Twin(true) }, of: []caldavtest.Client{caldavtest.Thunderbird}, want: "nothing"},
-	{name: "given a twin in X-ALT-DESC", late: func(o *caldavtest.Object) { o.Twin(false) }, of: []caldavtest.Client{caldavtest.Thunderbird}, want: "nothing"},
+	{name: "given a twin in ALTREP", late: func(o *caldavtest.Object) { o.Twin(true, "") }, of: []caldavtest.Client{caldavtest.Thunderbird}, want: "nothing"},
+	{name: "given a twin in X-ALT-DESC", late: func(o *caldavtest.Object) { o.Twin(false, "") }, of: []caldavtest.Client{caldavtest.Thunderbird}, want: "nothing"},
 	{
-		name: "a note, with a twin", edit: write(func(s string) string { return s + "\n" + note }), late: func(o *caldavtest.Object) { o.Twin(true) },
+		name: "a note, with a twin", edit: write(func(s string) string { return s + "\n" + note }), late: func(o *caldavtest.Object) { o.Twin(true, "") },
 		of: []caldavtest.Client{caldavtest.Thunderbird}, want: "noted", holds: note,
 	},
+	{
+		name: "a note in ALTREP alone", late: func(o *caldavtest.Object) { o.Twin(true, "\n"+note) },
+		of: []caldavtest.Client{caldavtest.Thunderbird}, want: "noted", holds: note, said: "edited noted", lines: note,
+	},
+	{
+		name: "a note in X-ALT-DESC alone", late: func(o *caldavtest.Object) { o.Twin(false, "\n"+note) },
+		of: []caldavtest.Client{caldavtest.Thunderbird}, want: "noted", holds: note, said: "edited noted", lines: note,
+	},
+	{
+		name: "facts", edit: write(func(s string) string { return s + "\n" + facts }), want: "noted", said: "edited noted", lines: facts,
+	},
+	{
+		name: "facts above the marker", edit: write(func(s string) string { return facts + "\n" + s }), want: "noted", said: "edited noted", lines: facts,
+	},
+	{name: "asked for quiet", edit: retitle(func(s string) string { return "never " + s }), want: "withdrawn", said: "muted"},
+	{name: "let go", edit: retitle(func(s string) string { return "Let go: " + s }), want: "withdrawn", said: "muted"},
 	{name: "written with a duration", late: func(o *caldavtest.Object) {
 		o.Drop("DTEND")
 		o.Set("DURATION", "DURATION:PT15M")
@@ -176,7 +196,8 @@ func (g gesture) by(t *testing.T, r *rig, c caldavtest.Client) {
 	if got := r.meaning(t, p); got != g.want {
 		t.Fatalf("understood as %q, want %q; written:\n%s", got, g.want, edited)
 	}
-	if strings.HasPrefix(g.want, "done") {
+	g.heard(t, r, p)
+	if strings.HasPrefix(g.want, "done") || g.want == "withdrawn" {
 		g.resolved(t, r, p, edited)
 		return
 	}
@@ -208,7 +229,24 @@ func (g gesture) by(t *testing.T, r *rig, c caldavtest.Client) {
 	}
 }
 
-// resolved looks at what became of an entry that was marked as done: it is
+// heard looks at what is noted of the user's words.
+func (g gesture) heard(t *testing.T, r *rig, p ledger.Placement) {
+	t.Helper()
+	if got := r.said(t, p); g.said != "" && got != g.said {
+		t.Errorf("noted: %q, want %q", got, g.said)
+	}
+	if g.lines != "" && r.placement(t, p).Noted != g.lines {
+		t.Errorf("kept as facts: %q, want %q", r.placement(t, p).Noted, g.lines)
+	}
+	if circle := strings.Contains(g.lines, "circle: Close"); circle || g.said == "muted" {
+		d, err := r.Ledger().Contact(t.Context(), p.Key.Who)
+		if err != nil || d.Muted == circle || circle && (d.Circle != "close" || len(d.Facts) != 2) {
+			t.Errorf("%s is muted: %t, in the circle %q, with %v; %v", p.Key.Who, d.Muted, d.Circle, d.Facts, err)
+		}
+	}
+}
+
+// resolved looks at what became of an entry that was marked: it is
 // deleted unless a title of the user's is in it, which gets no second mark.
 func (g gesture) resolved(t *testing.T, r *rig, p ledger.Placement, edited string) {
 	t.Helper()
@@ -367,6 +405,20 @@ func (r *rig) meaning(t *testing.T, p ledger.Placement) string {
 	return strings.Join(said, ", ")
 }
 
+// said are the types of what the user is noted to have said on an entry, in order.
+func (r *rig) said(t *testing.T, p ledger.Placement) string {
+	t.Helper()
+	all, err := r.Ledger().Decisions(t.Context(), p.UID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, d := range all {
+		said = append(said, string(d.Type))
+	}
+	return strings.Join(said, " ")
+}
+
 // TestGesturesWithoutPut are those that write no object in the follow-up calendar.
 func TestGesturesWithoutPut(t *testing.T) {
 	tests := []struct {
@@ -386,6 +438,10 @@ func TestGesturesWithoutPut(t *testing.T) {
 		{"copied", func(r *rig, p ledger.Placement, object string) {
 			r.server.Store(own, "copy.ics", strings.ReplaceAll(object, "UID:"+p.UID, "UID:copy@example.org"))
 		}, "nothing"},
+		{"moved by a copy and a deletion", func(r *rig, p ledger.Placement, object string) {
+			r.server.Store(own, "copy.ics", strings.ReplaceAll(object, "UID:"+p.UID, "UID:copy@example.org"))
+			r.server.Remove(own, p.UID+".ics")
+		}, "taken"},
 		{"copied to another calendar", func(r *rig, _ ledger.Placement, object string) {
 			r.server.Store(other, "copy.ics", object)
 		}, "nothing"},
@@ -409,40 +465,6 @@ func TestGesturesWithoutPut(t *testing.T) {
 				for _, w := range r.server.Writes() {
 					if strings.Contains(w.Path, p.UID) || w.Method == http.MethodDelete {
 						t.Errorf("written after it: %s", w)
-					}
-				}
-			})
-		}
-	}
-}
-
-// TestRestoredOnRealServers deletes an event and stores it again with its UID under
-// another name, before the deletion is believed and after: it is there once, and
-// the passes go on.
-func TestRestoredOnRealServers(t *testing.T) {
-	for name, start := range realServers {
-		for _, believed := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/believed %t", name, believed), func(t *testing.T) {
-				r := newRealRig(t, start(t))
-				p := r.reply(t)
-				object := r.object(t, p)
-				r.user.Delete(t, r.origin+p.Href)
-				if believed {
-					r.calm(t)
-				}
-				again := path.Dir(p.Href) + "/restored.ics"
-				r.put(t, again, object)
-				r.calm(t)
-				if got := r.meaning(t, p); !believed && got != "nothing" {
-					t.Errorf("understood as %q, want nothing", got)
-				}
-				p.Href = again
-				if !strings.Contains(r.object(t, p), "UID:"+p.UID) {
-					t.Error("what was restored is not there")
-				}
-				for _, w := range r.writes() {
-					if strings.HasPrefix(w, "DELETE") {
-						t.Errorf("syncd: %s", w)
 					}
 				}
 			})

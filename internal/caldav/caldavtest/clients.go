@@ -58,8 +58,11 @@ var (
 	Google = Client{"Google", func(o *Object, now time.Time, _ bool) {
 		o.program("-//Google Inc//Google Calendar 70.9054//EN")
 		o.stamp(now)
-		text := html.EscapeString(Unescape(o.Value("DESCRIPTION")))
-		o.Set("DESCRIPTION", "DESCRIPTION:"+Escape(strings.ReplaceAll(text, "\n", "<br>")))
+		text := Unescape(o.Value("DESCRIPTION"))
+		if !strings.Contains(text, "<br>") { // else it has been HTML since the last time
+			text = strings.ReplaceAll(html.EscapeString(text), "\n", "<br>")
+		}
+		o.Set("DESCRIPTION", "DESCRIPTION:"+Escape(text))
 		o.Drop("URL", "COLOR", "CATEGORIES", "CLASS")
 		if o.hasAlarm() {
 			o.Alarm("ACTION:DISPLAY", "DESCRIPTION:This is an event reminder", "TRIGGER:-P0DT0H0M0S")
@@ -217,9 +220,10 @@ func Escape(text string) string { return escaper.Replace(text) }
 func Unescape(value string) string { return unescaper.Replace(value) }
 
 // Twin gives the description an HTML twin: in ALTREP, as Thunderbird does, or in
-// X-ALT-DESC, as Outlook and those that follow it do.
-func (o *Object) Twin(altrep bool) {
-	markup := "<html><body>" + strings.ReplaceAll(html.EscapeString(Unescape(o.Value("DESCRIPTION"))), "\n", "<br>") + "</body></html>"
+// X-ALT-DESC, as Outlook and those that follow it do. more is what the twin alone
+// says, after the rest.
+func (o *Object) Twin(altrep bool, more string) {
+	markup := "<html><body>" + strings.ReplaceAll(html.EscapeString(Unescape(o.Value("DESCRIPTION"))+more), "\n", "<br>") + "</body></html>"
 	if altrep {
 		o.Set("DESCRIPTION", `DESCRIPTION;ALTREP="data:text/html,`+url.PathEscape(markup)+`":`+o.Value("DESCRIPTION"))
 		return
