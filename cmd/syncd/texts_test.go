@@ -35,7 +35,7 @@ func TestWhyOfSeveral(t *testing.T) {
 	for who, want := range map[planner.ContactID]bool{"p1": true, "": false} {
 		var out strings.Builder
 		a := &app{stdout: &out, now: time.Now}
-		if err := a.printChain(t.Context(), p, planner.FollowUp{Title: "Say hello", Rule: planner.FirstMeeting, Contact: who}, ""); err != nil {
+		if err := a.printChain(t.Context(), p, planner.FollowUp{Title: "Say hello", Rule: planner.FirstMeeting, Contact: who}, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(out.String(), "other rules"); got != want {

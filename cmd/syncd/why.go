@@ -37,17 +37,14 @@ func (a *app) why(ctx context.Context, code string) error {
 	defer a.close(p)
 	code = strings.ToLower(strings.TrimSpace(code))
 	f, held, ended, ok := find(p.result, code)
-	if ok && !ended {
-		return a.printChain(ctx, p, f, held)
-	}
 	placed, err := p.FindFollowUps(ctx, code)
 	switch {
 	case err != nil:
 		return err
+	case ok && (!ended || len(placed) == 0):
+		return a.printChain(ctx, p, f, held, placed)
 	case len(placed) > 0:
 		return a.printPlaced(ctx, p, placed)
-	case ok:
-		return a.printChain(ctx, p, f, held)
 	}
 	return fmt.Errorf("there is no follow-up %q; syncd plan --all lists them", code)
 }
@@ -69,13 +66,15 @@ func find(r planner.Result, code string) (f planner.FollowUp, held string, ended
 	return planner.FollowUp{}, "", false, false
 }
 
-func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, held string) error {
+// printChain says what a follow-up of the plan rests on; placed are its events so
+// far.
+func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, held string, placed []ledger.FollowUpRow) error {
 	if a.json {
-		placed, err := placedByKey(ctx, p.Ledger)
+		byKey, err := placedByKey(ctx, p.Ledger)
 		if err != nil {
 			return err
 		}
-		return printJSON(a.stdout, followUpsJSON{FollowUps: []followUpJSON{toJSON(f, held, placed)}})
+		return printJSON(a.stdout, followUpsJSON{FollowUps: []followUpJSON{toJSON(f, held, byKey)}})
 	}
 	zone := p.cfg.Me.Zone
 	fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  status    %s\n", f.Title, f.Rule, f.Status)
@@ -90,18 +89,26 @@ func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, hel
 		fmt.Fprintf(a.stdout, "  why       %s\n", r)
 	}
 	a.printEvidence(f.Evidence, p)
-	if f.Status == planner.StatusOpen {
-		placed, err := placedByKey(ctx, p.Ledger)
-		if err != nil {
-			return err
-		}
-		if err := a.printDecisions(ctx, p, placed[f.Key].UID); err != nil {
-			return err
-		}
+	if err := a.printHistory(ctx, p, placed); err != nil {
+		return err
 	}
 	if f.Contact != "" { // what is about several people is not about one of them
 		a.printOthers(p, f.Contact, f.Rule)
 	}
+	return nil
+}
+
+// printHistory says what the user did with the event of a follow-up, and how it
+// ended: what is held back may have been in the calendar before.
+func (a *app) printHistory(ctx context.Context, p *people, placed []ledger.FollowUpRow) error {
+	if len(placed) == 0 {
+		return nil
+	}
+	last := placed[len(placed)-1]
+	if err := a.printDecisions(ctx, p, last.UID); err != nil {
+		return err
+	}
+	a.printEnd(last, p.cfg.Me.Zone)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -63,6 +64,44 @@ func TestGesture(t *testing.T) {
 	} {
 		if got := gesture(d, time.UTC); got != want {
 			t.Errorf("gesture(%s) = %q, want %q", d.Type, got, want)
+		}
+	}
+}
+
+// TestWhyTellsWhatWasThere says of what is held back now, because its person is
+// muted, that it was in the calendar and what the user did there.
+func TestWhyTellsWhatWasThere(t *testing.T) {
+	p := newProcess(t, may(13, 8))
+	if out, err := p.command(t, "sync", "--at", "2026-05-13 08:30").CombinedOutput(); err != nil {
+		t.Fatalf("sync: %v\n%s", err, out)
+	}
+	l, err := ledger.OpenBeside(t.Context(), p.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var muted ledger.FollowUpRow
+	for r, err := range l.FollowUps(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		muted = r
+	}
+	decided := l.Decide(t.Context(), []ledger.Decision{{Type: ledger.DecideMuted, UID: muted.UID, Who: muted.Key.Who, At: may(13, 9)}})
+	if err := errors.Join(decided, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs strings.Builder
+	args := []string{"--config", p.config, "--state", p.state, "why", muted.Key.Code()}
+	if code := run(t.Context(), args, &out, &errs, func() time.Time { return may(13, 10) }); code != 0 {
+		t.Fatalf("exit %d: %s", code, errs.String())
+	}
+	for _, want := range []string{
+		"\n  held      muted\n",
+		"\n  you       13 May 2026 09:00: asked for quiet about them\n            " + muted.UID + "\n",
+		"\n  ended     13 May 2026 09:00: you asked for quiet about them (withdrawn)\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }
