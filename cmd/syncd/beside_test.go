@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,12 +151,17 @@ func TestPurge(t *testing.T) {
 		return string(out)
 	}
 	run("sync")
-	if len(openEvents(t, p.state)) == 0 {
+	all := openEvents(t, p.state)
+	if len(all) == 0 {
 		t.Fatal("no event to remove")
 	}
+	run("snooze", all[0].Key.Code(), "2w") // moving it makes it no less syncd's
+	run("sync")
+	n := len(openEvents(t, p.state))
 	said := run("purge", "--yes")
 	t.Log(said)
-	if !strings.HasPrefix(said, "Withdrawn: ") || !strings.HasSuffix(said, "Paused: nothing is written until syncd resume.\n") {
+	want := fmt.Sprintf("Withdrawn: %s; %d removed from the calendar \"Follow-ups\".\nPaused: nothing is written until syncd resume.\n", count(n, "follow-up", "follow-ups"), n)
+	if said != want {
 		t.Errorf("purge says\n%s", said)
 	}
 	if open := openEvents(t, p.state); len(open) > 0 {

@@ -18,7 +18,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "purge",
 		Short: "take syncd's events out of the calendar, and pause",
-		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words, and past ones, stay with a tick. After syncd resume what still\nholds may come back.",
+		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words stay, without alarm, and so do those that you made your own. After\nsyncd resume what still holds may come back.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.purge(cmd.Context(), yes)
@@ -83,7 +83,7 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 		for _, n := range now {
 			switch {
 			case n.UID != p.UID:
-			case n.State == ledger.Closed && n.Theirs == 0:
+			case n.State == ledger.Closed && n.Href == "": // it has left the calendar
 				gone++
 			default:
 				rest = append(rest, n.Seen.Summary)
@@ -92,7 +92,7 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 	}
 	fmt.Fprintf(a.stdout, "Withdrawn: %s; %d removed from the calendar %q.\n", count(len(open), "follow-up", "follow-ups"), gone, l.cfg.Followups.Calendar)
 	for _, title := range rest {
-		fmt.Fprintf(a.stdout, "Stays, with a tick where it is over or bears your words: %s\n", title)
+		fmt.Fprintf(a.stdout, "Stays, since it bears your words or is your own: %s\n", title)
 	}
 	fmt.Fprintln(a.stdout, "Paused: nothing is written until syncd resume.")
 	return nil
