@@ -406,12 +406,13 @@ WITH ended AS (
 ), acted AS (
 	SELECT e.uid, e.outcome, e.evidence, e.who, CASE e.outcome
 		WHEN 'acted' THEN coalesce(nullif(e.at, 0), e.ended_at)
-		WHEN 'dismissed' THEN (SELECT i.at FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
+		WHEN 'dismissed' THEN (SELECT at FROM (SELECT i.at, abs(i.at - e.ended_at) AS away
+			FROM address AS o CROSS JOIN address AS a ON a.contact_id = o.contact_id
 			CROSS JOIN participant AS p ON p.address_id = a.id
 			CROSS JOIN interaction AS i ON i.id = p.interaction_id AND i.current = 1 AND i.direct = 1 AND (i.direction = 'out'
 				OR i.stands IN ('yes', 'lonely') AND i.end_at <= (SELECT unixepoch(value) FROM meta WHERE key = 'clock_at'))
-			WHERE o.address IN (e.who, 'card:' || e.who) AND i.at BETWEEN e.ended_at - 86400 AND e.ended_at + 86400
-			ORDER BY abs(i.at - e.ended_at), i.at LIMIT 1) END AS acted_at
+			WHERE o.address IN (e.who, 'card:' || e.who) AND i.at BETWEEN e.ended_at - 86400 AND e.ended_at + 86400)
+			ORDER BY away, at LIMIT 1) END AS acted_at
 	FROM ended AS e
 )
 SELECT x.uid, CASE WHEN x.acted_at IS NULL THEN x.outcome ELSE 'acted' END AS outcome, x.acted_at,
