@@ -495,7 +495,7 @@ var qDecisionsOn = query(`SELECT uid, type, at, to_at, text FROM decision WHERE 
 // Decisions are what the user said on the entry with a UID, oldest first.
 func (l *Ledger) Decisions(ctx context.Context, uid string) (out []Decision, err error) {
 	err = l.read(ctx, func(ctx context.Context, t *tx) error {
-		out, err = decisionsOn(ctx, t, uid)
+		out, err = decisions(ctx, t, qDecisionsOn, uid)
 		return err
 	})
 	if err != nil {
@@ -504,8 +504,8 @@ func (l *Ledger) Decisions(ctx context.Context, uid string) (out []Decision, err
 	return out, nil
 }
 
-func decisionsOn(ctx context.Context, t *tx, uid string) (out []Decision, err error) {
-	err = t.each(ctx, qDecisionsOn, []any{uid}, func(scan func(...any) error) error {
+func decisions(ctx context.Context, t *tx, q string, args ...any) (out []Decision, err error) {
+	err = t.each(ctx, q, args, func(scan func(...any) error) error {
 		var d Decision
 		var at, to stamp
 		err := scan(&d.UID, &d.Type, &at, &to, &d.Text)

@@ -116,45 +116,87 @@ func earlier(a, b time.Time) time.Time {
 
 // Placements are the entries that the calendar held at a moment, and those that
 // had ended by then, as they stood.
-func (h *Hindsight) Placements(ctx context.Context, at time.Time) (out []Placement, err error) {
-	all, err := placements(ctx, h.t, qAllPlacements)
+func (h *Hindsight) Placements(ctx context.Context, at time.Time) ([]Placement, error) {
+	all, err := placementsAt(ctx, h.t, at)
 	if err != nil {
 		return nil, fmt.Errorf("read placements: %w", err)
 	}
+	return all, nil
+}
+
+// What the user said on entries of which they said something after a moment.
+var qRevised = query(`SELECT uid, type, at, to_at, text FROM decision
+	WHERE uid IN (SELECT uid FROM decision WHERE at > ? AND uid <> '') ORDER BY at, seq`)
+
+// placementsAt are all placements as they stood at a moment.
+func placementsAt(ctx context.Context, t *tx, at time.Time) (out []Placement, err error) {
+	all, err := placements(ctx, t, qAllPlacements)
+	if err != nil {
+		return nil, err
+	}
+	revised, err := decisions(ctx, t, qRevised, at.Unix())
+	if err != nil {
+		return nil, fmt.Errorf("decisions: %w", err)
+	}
+	said := map[string][]Decision{}
+	for _, d := range revised {
+		said[d.UID] = append(said[d.UID], d)
+	}
 	for _, p := range all {
-		if p.CreatedAt.After(at) {
-			continue
+		if !p.CreatedAt.After(at) {
+			out = append(out, asOf(p, said[p.UID], at))
 		}
-		said, err := decisionsOn(ctx, h.t, p.UID)
-		if err != nil {
-			return nil, fmt.Errorf("read decisions: %w", err)
-		}
-		out = append(out, asOf(p, said, at))
 	}
 	return out, nil
 }
 
-// asOf takes back what came after a moment: the end, and what the user did.
+// asOf takes back what came after a moment: the end, what was seen to be missing,
+// and what the user did. said is all that they did, if some of it came after.
 func asOf(p Placement, said []Decision, at time.Time) Placement {
+	if p.MissingAt.After(at) {
+		p.MissingAt = time.Time{}
+	}
+	if p.MissingAgainAt.After(at) {
+		p.MissingAgainAt = p.MissingAt
+	}
 	if p.EndedAt.After(at) {
 		p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
-		p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
 		if p.State != TakenOver {
 			p.State = Placed
 		}
 	}
-	if len(said) == 0 || !said[len(said)-1].At.After(at) {
+	if len(said) == 0 { // nothing, or nothing later
 		return p
 	}
 	if p.Open() {
 		p = endedThen(p, said, at)
 	}
+	return seenThen(p, said, at)
+}
+
+// seenThen gives an entry the looks that the user had given it by a moment. A move
+// by a command is carried out at once, or still to be.
+func seenThen(p Placement, said []Decision, at time.Time) Placement {
 	if p.State == TakenOver {
 		p.State = Placed
+		if !p.Open() {
+			p.State = Closed
+		}
 	}
-	p.Seen, p.Theirs = p.Wrote, 0
+	waits := p.MoveTo
+	p.Seen = p.Wrote
+	if slices.ContainsFunc(said, func(d Decision) bool { return d.Type == DecideMove }) { // it was written anew at another time
+		p.heed(Decision{Type: DecideSnoozed, To: p.Slot}, false)
+	}
+	p.Theirs, p.MoveTo, p.Noted = 0, time.Time{}, ""
 	for _, d := range said {
-		if !d.At.After(at) {
+		switch {
+		case d.At.After(at):
+		case d.Type == DecideMove && d.To.Equal(waits):
+			p.MoveTo = d.To
+		case d.Type == DecideMove:
+			p.heed(Decision{Type: DecideSnoozed, To: d.To}, false)
+		default:
 			p.heed(d, d.Text != "")
 		}
 	}

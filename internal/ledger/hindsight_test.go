@@ -140,6 +140,81 @@ func TestPlacementsAsTheyWere(t *testing.T) {
 	}
 }
 
+// TestSnapshotAsItWas looks back with Snapshot at entries: what the user said of
+// them later is not known yet.
+func TestSnapshotAsItWas(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	names := map[string]string{}
+	for _, id := range []string{"undone", "moved", "asked", "taken"} {
+		p := placement(l, id)
+		p.State, p.Seen, names[p.UID] = ledger.Placed, p.Wrote, id
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if id == "moved" { // by a command, before this is written anew
+			decide(t, l, ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(3), To: day(9)})
+			p.Theirs, p.Wrote.Start, p.Wrote.End = ledger.FieldTime, day(9), day(9).Add(15*time.Minute)
+			p.Seen = p.Wrote
+			if err := l.Confirm(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch id {
+		case "undone":
+			decide(t, l, ledger.Decision{Type: ledger.DecideDismissed, UID: p.UID, At: day(3)})
+			decide(t, l, ledger.Decision{Type: ledger.DecideUndone, UID: p.UID, At: day(6)})
+		case "asked":
+			decide(t, l, ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(3), To: day(9)})
+			decide(t, l, ledger.Decision{Type: ledger.DecideNoted, UID: p.UID, At: day(6), Text: "ask Bob"})
+		case "taken":
+			decide(t, l, ledger.Decision{Type: ledger.DecideSnoozed, UID: p.UID, At: day(3), To: day(8)})
+			decide(t, l, ledger.Decision{Type: ledger.DecideTaken, UID: p.UID, At: day(6)})
+		}
+	}
+	type stands struct {
+		Start          time.Time
+		Touched, Taken bool
+	}
+	for _, c := range []struct {
+		at    float64
+		open  map[string]stands
+		ended int
+	}{
+		{2, map[string]stands{"undone": {day(1), false, false}, "moved": {day(1), false, false}, "asked": {day(1), false, false}, "taken": {day(1), false, false}}, 0},
+		{4, map[string]stands{"moved": {day(9), true, false}, "asked": {day(1), false, false}, "taken": {day(8), true, false}}, 1},
+		{7, map[string]stands{"undone": {day(1), false, false}, "moved": {day(9), true, false}, "asked": {day(1), false, false}, "taken": {day(8), true, true}}, 0},
+	} {
+		s, err := l.Snapshot(t.Context(), day(c.at), day(c.at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]stands{}
+		for _, o := range s.Open {
+			got[names[o.UID]] = stands{o.Start, o.Touched, o.Taken}
+		}
+		if diff := cmp.Diff(c.open, got); diff != "" || len(s.Ended) != c.ended {
+			t.Errorf("on day %g %d have ended, want %d; open mismatch (-want +got):\n%s", c.at, len(s.Ended), c.ended, diff)
+		}
+	}
+	err := l.Hindsight(t.Context(), func(ctx context.Context, h *ledger.Hindsight) error {
+		for at, want := range map[float64]ledger.Placement{2: {}, 4: {MoveTo: day(9)}, 7: {MoveTo: day(9), Noted: "ask Bob"}} {
+			all, err := h.Placements(ctx, day(at))
+			if err != nil {
+				return err
+			}
+			for _, p := range all {
+				if names[p.UID] == "asked" && (!p.MoveTo.Equal(want.MoveTo) || p.Noted != want.Noted) {
+					t.Errorf("on day %g MoveTo = %s, Noted = %q, want %s, %q", at, p.MoveTo, p.Noted, want.MoveTo, want.Noted)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestFateIsHidden looks back from before a mailbox said that a mail was answered.
 func TestFateIsHidden(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)

@@ -36,7 +36,7 @@ func (l *Ledger) Snapshot(ctx context.Context, now, cut time.Time) (planner.Snap
 		if stale, err = snapshotContacts(ctx, t, v, &s); err != nil {
 			return fmt.Errorf("contacts: %w", err)
 		}
-		placed, err := placements(ctx, t, qAllPlacements)
+		placed, err := placementsAt(ctx, t, v.cut)
 		if err != nil {
 			return fmt.Errorf("placements: %w", err)
 		}
@@ -211,13 +211,10 @@ var qAddressHolders = query(`SELECT a.address, a.folded, c.code FROM address AS 
 
 func snapshotPlacements(ctx context.Context, t *tx, v view, all []Placement, s *planner.Snapshot) error {
 	for _, p := range all {
-		if p.CreatedAt.After(v.cut) {
-			continue
-		}
 		if p.CreatedAt.After(v.now.Add(-writtenSpan)) {
 			s.Written = append(s.Written, planner.Written{Key: p.Key, At: p.CreatedAt, Slot: p.Slot})
 		}
-		over := !p.Open() && !p.EndedAt.After(v.cut)
+		over := !p.Open()
 		if over {
 			e, err := ended(ctx, t, v, p)
 			if err != nil {
