@@ -20,15 +20,19 @@ const mostDays = 366
 // planAhead shows what day after day would bring to a calendar that nobody
 // touches.
 func (a *app) planAhead(ctx context.Context, l *ledger.Ledger, cfg *config.Config, o planOptions) error {
-	from, err := parseTime(o.from, cfg.Me.Zone)
+	from, err := parseDay(o.from, cfg.Me.Zone)
 	if err != nil {
 		return err
 	}
 	if o.days < 1 || o.days > mostDays {
 		return usageError{fmt.Errorf("--days %d: from 1 to %d", o.days, mostDays)}
 	}
+	lead, err := until(from, a.now(), cfg.Policy())
+	if err != nil {
+		return err
+	}
 	moments := daemon.Moments(cfg.Policy(), from, o.days)
-	f, err := daemon.Foresee(ctx, l, cfg, moments)
+	f, err := daemon.Foresee(ctx, l, cfg, lead, moments)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,34 @@ func (a *app) planAhead(ctx context.Context, l *ledger.Ledger, cfg *config.Confi
 		fmt.Fprintf(a.stdout, "Nothing is written: %s.\n", f.Last.Silent)
 	}
 	return nil
+}
+
+// parseDay reads a date; it gives noon of it in zone.
+func parseDay(s string, zone *time.Location) (time.Time, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return t, usageError{fmt.Errorf("%q is no date: write it as 2026-05-12", s)}
+	}
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 12, 0, 0, 0, zone), nil
+}
+
+// until are the passes from now to the day before from; none where that day is
+// today, or over.
+func until(from, now time.Time, p planner.Policy) ([]time.Time, error) {
+	days := daysBetween(now, from, p.Zone)
+	switch {
+	case days <= 0:
+		return nil, nil
+	case days > mostDays:
+		return nil, usageError{fmt.Errorf("--from %s: at most %d days from today", from.Format(time.DateOnly), mostDays)}
+	}
+	all := daemon.Moments(p, now, days)
+	i := slices.IndexFunc(all, func(t time.Time) bool { return t.After(now) })
+	if i < 0 {
+		i = len(all)
+	}
+	return slices.Concat([]time.Time{now}, all[i:]), nil
 }
 
 func foreseenJSON(all []daemon.Foreseen) followUpsJSON {

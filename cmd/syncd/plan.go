@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,9 +29,15 @@ func (a *app) planCommand() *cobra.Command {
 
 With --from it plans day by day from that day on, each time from what was known
 then, and carries forward what it would have written: what the calendar would
-have held if nobody had touched it.`,
+have held if nobody had touched it. Where that day is to come, the days until
+then pass in the same way, and are not shown.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for name, value := range map[string]string{"at": o.at, "from": o.from} {
+				if value == "" && cmd.Flags().Changed(name) {
+					return usageError{fmt.Errorf("--%s is empty", name)}
+				}
+			}
 			switch {
 			case o.at != "" && o.from != "":
 				return usageError{errors.New("--at and --from exclude each other")}

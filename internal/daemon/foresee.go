@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"syncd/internal/config"
@@ -15,7 +16,7 @@ type Foreseen struct {
 	planner.FollowUp // as it was last planned
 	UID              string
 	WrittenAt        time.Time
-	Before           bool         // it was in the calendar when the time began
+	Before           bool         // it was in the calendar when the span began
 	End              *planner.End // nil while it is open
 	EndedAt          time.Time
 }
@@ -42,24 +43,27 @@ func Moments(p planner.Policy, from time.Time, days int) []time.Time {
 }
 
 // Foresee plans at one moment after another, each time from what the ledger
-// could know then, and carries forward what it would have written. What the
-// ledger has of the calendar counts up to the first moment; nobody touches an
-// event after it. Where no first run was complete by then, one is with the first
-// moment.
-func Foresee(ctx context.Context, l *ledger.Ledger, cfg *config.Config, moments []time.Time) (Foresight, error) {
+// could know then, and carries forward what it would have written. The span is
+// that of moments; lead are the passes before it, of which is kept what the span
+// begins with. What the ledger has of the calendar counts up to the first moment
+// of all; nobody touches an event after it. Where no first run was complete by
+// then, one is with that moment.
+func Foresee(ctx context.Context, l *ledger.Ledger, cfg *config.Config, lead, moments []time.Time) (Foresight, error) {
 	health, err := l.Health(ctx)
 	if err != nil || len(moments) == 0 {
 		return Foresight{}, err
 	}
-	f := foreseer{cfg: cfg, health: health, instance: l.Instance(), began: moments[0]}
+	all := slices.Concat(lead, moments)
+	f := foreseer{cfg: cfg, health: health, instance: l.Instance(), began: all[0]}
 	err = l.Hindsight(ctx, func(ctx context.Context, h *ledger.Hindsight) error {
 		if f.placed, err = h.Placements(ctx, f.began); err != nil {
 			return err
 		}
+		f.had = len(f.placed)
 		for _, p := range f.placed {
-			f.seen = append(f.seen, Foreseen{UID: p.UID, WrittenAt: p.CreatedAt, Before: true})
+			f.seen = append(f.seen, Foreseen{UID: p.UID, WrittenAt: p.CreatedAt})
 		}
-		for _, now := range moments {
+		for _, now := range all {
 			if err := f.pass(ctx, h, now); err != nil {
 				return err
 			}
@@ -69,7 +73,7 @@ func Foresee(ctx context.Context, l *ledger.Ledger, cfg *config.Config, moments 
 	if err != nil {
 		return Foresight{}, fmt.Errorf("plan ahead: %w", err)
 	}
-	return f.result(), nil
+	return f.result(moments[0]), nil
 }
 
 // foreseer is a daemon whose calendar does as it is told.
@@ -79,6 +83,7 @@ type foreseer struct {
 	instance string
 	began    time.Time
 	placed   []ledger.Placement
+	had      int        // how many there were when it began
 	seen     []Foreseen // of each placement
 	last     planner.Result
 }
@@ -165,11 +170,12 @@ func (f *foreseer) write(x planner.FollowUp, now time.Time) bool {
 	return true
 }
 
-// result leaves out what was over before the time began.
-func (f *foreseer) result() Foresight {
+// result leaves out what was over before the span began.
+func (f *foreseer) result(began time.Time) Foresight {
 	out := Foresight{Last: f.last}
-	for _, x := range f.seen {
-		if x.Rule != "" {
+	for i, x := range f.seen {
+		if x.Rule != "" && (x.End == nil || !x.EndedAt.Before(began)) {
+			x.Before = i < f.had || x.WrittenAt.Before(began)
 			out.FollowUps = append(out.FollowUps, x)
 		}
 	}

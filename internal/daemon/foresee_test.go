@@ -105,7 +105,7 @@ func TestForeseeIsWhatADaemonDoes(t *testing.T) {
 		from := now.AddDate(0, 0, -40)
 		moments := daemon.Moments(planner.Policy{Zone: time.UTC, WorkFrom: 9 * time.Hour, Evening: 18 * time.Hour}, from, 35)
 		s, d, want := lived(t, seed, moments)
-		got, err := daemon.Foresee(t.Context(), d.Ledger(), s.Config, moments)
+		got, err := daemon.Foresee(t.Context(), d.Ledger(), s.Config, nil, moments)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestForeseeIsWhatADaemonDoes(t *testing.T) {
 			t.Errorf("seed %d: Foresee() mismatch (-daemon +foreseen):\n%s", seed, diff)
 		}
 		// From a day in between, what the calendar held then goes on.
-		got, err = daemon.Foresee(t.Context(), d.Ledger(), s.Config, moments[40:])
+		got, err = daemon.Foresee(t.Context(), d.Ledger(), s.Config, nil, moments[40:])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +128,19 @@ func TestForeseeIsWhatADaemonDoes(t *testing.T) {
 		}
 		if diff := cmp.Diff(all, byUID(foreseen(t, got))); diff != "" {
 			t.Errorf("seed %d: Foresee() from %s mismatch (-daemon +foreseen):\n%s", seed, began, diff)
+		}
+		// So does what would have been written in the days before.
+		got, err = daemon.Foresee(t.Context(), d.Ledger(), s.Config, moments[:40], moments[40:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(all, byUID(foreseen(t, got))); diff != "" {
+			t.Errorf("seed %d: Foresee() with the days before %s mismatch (-daemon +foreseen):\n%s", seed, began, diff)
+		}
+		for _, x := range got.FollowUps {
+			if x.Before != x.WrittenAt.Before(began) {
+				t.Errorf("seed %d: %s was written at %s, Before = %t", seed, x.Title, x.WrittenAt, x.Before)
+			}
 		}
 	}
 }
