@@ -151,6 +151,9 @@ var documented = map[string][]string{
 		"code", "rule", "contact", "name", "title", "due", "slot", "status", "held_because", "why", "evidence", "uid", "href",
 		"written", "ended", "end_why", "ended_by",
 	},
+	"why": { // besides those of a follow-up
+		"decisions", "other_rules",
+	},
 	"source": {
 		"account", "type", "name", "id", "configured", "listed", "last_success", "lag_seconds", "error", "failing_since", "notices",
 		"read", "total", "noise", "skipped", "reached", "complete",

@@ -74,7 +74,11 @@ func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, hel
 		if err != nil {
 			return err
 		}
-		return printJSON(a.stdout, followUpsJSON{FollowUps: []followUpJSON{toJSON(f, held, byKey)}})
+		w, err := a.whyJSON(ctx, p, toJSON(f, held, byKey), f.Contact)
+		if err != nil {
+			return err
+		}
+		return printJSON(a.stdout, whysJSON{FollowUps: []whyJSON{w}})
 	}
 	zone := p.cfg.Me.Zone
 	fmt.Fprintf(a.stdout, "%s\n  rule      %s\n  status    %s\n", f.Title, f.Rule, f.Status)
@@ -92,9 +96,7 @@ func (a *app) printChain(ctx context.Context, p *people, f planner.FollowUp, hel
 	if err := a.printHistory(ctx, p, placed); err != nil {
 		return err
 	}
-	if f.Contact != "" { // what is about several people is not about one of them
-		a.printOthers(p, f.Contact, f.Rule)
-	}
+	a.printOthers(p, f.Contact, f.Rule)
 	return nil
 }
 
@@ -112,22 +114,70 @@ func (a *app) printHistory(ctx context.Context, p *people, placed []ledger.Follo
 	return nil
 }
 
+// whysJSON is what why --json prints.
+type whysJSON struct {
+	FollowUps []whyJSON `json:"followups"`
+}
+
+// whyJSON is a follow-up with what the user did with its entry, oldest first, and
+// what every other rule makes of the same contact. The keys are stable.
+type whyJSON struct {
+	followUpJSON
+	Decisions  []decisionJSON `json:"decisions"`
+	OtherRules []ruleJSON     `json:"other_rules"`
+}
+
+type decisionJSON struct {
+	At   *time.Time          `json:"at"`
+	Type ledger.DecisionType `json:"type"`
+	To   *time.Time          `json:"to"`   // snoozed, move: the new start
+	Text string              `json:"text"` // edited: the new title; noted: the lines
+}
+
+type ruleJSON struct {
+	Rule planner.Rule `json:"rule"`
+	Said string       `json:"said"`
+}
+
+func (a *app) whyJSON(ctx context.Context, p *people, f followUpJSON, who planner.ContactID) (whyJSON, error) {
+	w := whyJSON{followUpJSON: f, Decisions: []decisionJSON{}, OtherRules: a.others(p, who, f.Rule)}
+	if f.UID == "" { // written nowhere
+		return w, nil
+	}
+	said, err := p.Decisions(ctx, f.UID)
+	for _, d := range said {
+		w.Decisions = append(w.Decisions, decisionJSON{At: utc(d.At), Type: d.Type, To: utc(d.To), Text: d.Text})
+	}
+	return w, err
+}
+
 // printOthers says what every other rule makes of the same contact.
 func (a *app) printOthers(p *people, who planner.ContactID, own planner.Rule) {
-	var lines []string
+	for i, r := range a.others(p, who, own) {
+		if i == 0 {
+			fmt.Fprintln(a.stdout, "  other rules")
+		}
+		fmt.Fprintf(a.stdout, "    %-14s  %s\n", r.Rule, r.Said)
+	}
+}
+
+// others are the rules but for one, with what they make of a contact.
+func (a *app) others(p *people, who planner.ContactID, own planner.Rule) []ruleJSON {
+	out := []ruleJSON{}
+	if who == "" { // what is about several people is not about one of them
+		return out
+	}
 	for rule, why := range planner.Unfired(p.snapshot, p.cfg.Policy(), a.now(), who) {
 		if rule != own {
-			lines = append(lines, fmt.Sprintf("    %-14s  did not fire: %s", rule, why))
+			out = append(out, ruleJSON{rule, "did not fire: " + why})
 		}
 	}
 	for rule, said := range p.sayings(who) {
 		if rule != own {
-			lines = append(lines, fmt.Sprintf("    %-14s  %s", rule, said))
+			out = append(out, ruleJSON{rule, said})
 		}
 	}
-	if len(lines) > 0 {
-		fmt.Fprintf(a.stdout, "  other rules\n%s\n", strings.Join(lines, "\n"))
-	}
+	return out
 }
 
 // sayings are the follow-ups about a contact by their rules, each with where it
@@ -172,7 +222,15 @@ func (a *app) evidenceText(e planner.Evidence, zone *time.Location) string {
 
 func (a *app) printPlaced(ctx context.Context, p *people, placed []ledger.FollowUpRow) error {
 	if a.json {
-		return printJSON(a.stdout, rowsJSON(placed))
+		out := whysJSON{}
+		for _, x := range placed {
+			w, err := a.whyJSON(ctx, p, rowJSON(x), x.Contact)
+			if err != nil {
+				return err
+			}
+			out.FollowUps = append(out.FollowUps, w)
+		}
+		return printJSON(a.stdout, out)
 	}
 	zone := p.cfg.Me.Zone
 	for _, x := range placed {
@@ -189,9 +247,7 @@ func (a *app) printPlaced(ctx context.Context, p *people, placed []ledger.Follow
 			return err
 		}
 		a.printEnd(x, zone)
-		if x.Contact != "" {
-			a.printOthers(p, x.Contact, x.Key.Rule)
-		}
+		a.printOthers(p, x.Contact, x.Key.Rule)
 	}
 	return nil
 }
