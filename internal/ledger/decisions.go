@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,7 +16,7 @@ import (
 type Decision struct {
 	Type DecisionType
 	UID  string    // of the entry it was said on; "" where it was on none
-	Who  string    // muted to logged, and done on an event of the user's own: whom it is about, by an address or the UID of a card; there one a line
+	Who  string    // muted to logged, and done on an event of the user's own: whom it is about, by addresses and the UIDs of cards, one a line
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
 	Kind Kind      // logged: what it was
@@ -63,6 +64,7 @@ var (
 	qHasDecision = query(`SELECT 1 FROM decision WHERE id = ?`)
 	qAddDecision = query(`INSERT INTO decision (id, seq, uid, who, type, at, to_at, kind, text)
 		SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM decision`)
+	qAddWho = query(`INSERT INTO decision_who (who, decision_id) VALUES (?, ?) ON CONFLICT DO NOTHING`)
 )
 
 // Decide takes what the user said. The journal has it before the ledger.
@@ -76,6 +78,10 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 		var fresh []Decision
 		var lines []line
 		for _, d := range decisions {
+			d, err := d.everywhere(ctx, t)
+			if err != nil {
+				return err
+			}
 			known, err := hasDecision(ctx, t, d, d.Text != "")
 			if err != nil {
 				return err
@@ -119,12 +125,52 @@ func (n line) decision() Decision {
 }
 
 // decisionID tells decisions apart. Of a new title the journal keeps only that
-// there was one: retitled.
+// there was one: retitled. What a command says counts each time, within a second
+// too.
 func decisionID(d Decision, retitled bool) (string, error) {
-	if d.Type.keepsText() {
-		return contentHash(d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text)
+	at := d.At.Unix()
+	if d.UID == "" {
+		at = d.At.UnixNano()
 	}
-	return contentHash(d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), retitled)
+	if d.Type.keepsText() {
+		return contentHash(d.UID, d.Who, d.Type, at, unix(d.To), d.Kind, d.Text)
+	}
+	return contentHash(d.UID, d.Who, d.Type, at, unix(d.To), retitled)
+}
+
+var qNamesOf = query(`SELECT address FROM address WHERE contact_id = (
+	SELECT contact_id FROM address WHERE address IN (?1, 'card:' || ?1) AND contact_id IS NOT NULL LIMIT 1) ORDER BY address`)
+
+// everywhere is a decision about a person by all the addresses and cards they
+// have now, the one it came with first: it holds for each of them, whomever they
+// belong to later (SPEC I6).
+func (d Decision) everywhere(ctx context.Context, t *tx) (Decision, error) {
+	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
+	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted, DecideLogged:
+	default:
+		return d, nil
+	}
+	if d.Who == "" {
+		return d, nil
+	}
+	who := strings.Split(d.Who, "\n")
+	var all []string
+	err := t.each(ctx, qNamesOf, []any{who[0]}, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		if uid, card := cardUID(name); card {
+			name = uid
+		}
+		all = append(all, name)
+		return err
+	})
+	for _, name := range all {
+		if !slices.Contains(who, name) {
+			who = append(who, name)
+		}
+	}
+	d.Who = strings.Join(who, "\n")
+	return d, err
 }
 
 func hasDecision(ctx context.Context, t *tx, d Decision, retitled bool) (bool, error) {
@@ -150,6 +196,13 @@ func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error 
 	if _, err := t.exec(ctx, qAddDecision, id, d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text); err != nil {
 		return err
 	}
+	if d.Who != "" {
+		for who := range strings.SplitSeq(d.Who, "\n") {
+			if _, err := t.exec(ctx, qAddWho, who, id); err != nil {
+				return err
+			}
+		}
+	}
 	if d.UID != "" {
 		if err := decideEntry(ctx, t, d, retitled); err != nil {
 			return err
@@ -157,7 +210,8 @@ func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error 
 	}
 	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
 	case DecideLogged:
-		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Address: d.Who}
+		who, _, _ := strings.Cut(d.Who, "\n") // one person, once
+		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Address: who}
 		if said := planner.Facts(d.Text, e); len(said) > 0 {
 			e.Subject = said[0].Line()
 		}
@@ -354,14 +408,16 @@ func present(ctx context.Context, t *tx, who string) (string, error) {
 	return who, nil
 }
 
-// sayOf sums up anew the contact that something was said of.
+// sayOf sums up anew whom something was said of.
 func sayOf(ctx context.Context, t *tx, who string) error {
 	n, err := loadLens(ctx, t)
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(ctx, qMarkSaid, who); err != nil {
-		return err
+	for name := range strings.SplitSeq(who, "\n") {
+		if _, err := t.exec(ctx, qMarkSaid, name); err != nil {
+			return err
+		}
 	}
 	return settle(ctx, t, n)
 }
@@ -369,8 +425,8 @@ func sayOf(ctx context.Context, t *tx, who string) error {
 var (
 	qMarkSaid = query(`UPDATE contact SET dirty = 1 WHERE id IN (
 		SELECT contact_id FROM address WHERE address IN (?1, 'card:' || ?1))`)
-	qSaid = query(`SELECT d.id, d.uid, d.type, d.at, d.to_at, d.text FROM json_each(?) AS w
-		CROSS JOIN decision AS d ON d.who = w.value AND d.who <> '' ORDER BY d.at, d.seq`)
+	qSaid = query(`SELECT DISTINCT d.id, d.seq, d.uid, d.type, d.at, d.to_at, d.text FROM json_each(?) AS n
+		CROSS JOIN decision_who AS w ON w.who = n.value CROSS JOIN decision AS d ON d.id = w.decision_id ORDER BY d.at, d.seq`)
 	qTakenBack = query(`SELECT max(at) FROM decision WHERE uid = ? AND type = 'undone' AND at <= ?`)
 )
 
@@ -384,12 +440,19 @@ type said struct {
 	unknownBy planner.Evidence
 	facts     []planner.Fact
 
-	words []planner.Fact // all that put them into a circle
+	lines, words []spoken // those of facts, and all that put them into a circle
+}
+
+// spoken is a line that the user wrote, and the place in the order of what they
+// said: a second may hold several.
+type spoken struct {
+	planner.Fact
+	seq int64
 }
 
 // said gathers the decisions about the holder of some addresses and cards.
 func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
-	notes := map[string][]planner.Fact{} // by where they stand
+	notes := map[string][]spoken{} // by where they stand
 	var order []string
 	names, err := toJSON(who)
 	if err != nil {
@@ -399,7 +462,8 @@ func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
 		var d Decision
 		var at, to stamp
 		var row string
-		if err := scan(&row, &d.UID, &d.Type, &at, &to, &d.Text); err != nil {
+		var seq int64
+		if err := scan(&row, &seq, &d.UID, &d.Type, &at, &to, &d.Text); err != nil {
 			return err
 		}
 		d.At, d.To = at.Time, to.Time
@@ -415,28 +479,31 @@ func (p *portrait) said(ctx context.Context, who []string) (s said, err error) {
 		case DecideMuted, DecideUnmuted:
 			s.muted, s.mutedBy = d.Type == DecideMuted, by
 		case DecideCircle:
-			s.words = append(s.words, planner.Fact{Text: d.Text, Evidence: by})
+			s.words = append(s.words, spoken{planner.Fact{Text: d.Text, Evidence: by}, seq})
 		case DecideNoted, DecideLogged: // the latest lines in an entry replace those before
 			by.At = d.happened()
 			if _, known := notes[by.ID]; !known {
 				order = append(order, by.ID)
 			}
-			notes[by.ID] = dated(notes[by.ID], planner.Facts(d.Text, by))
+			notes[by.ID] = dated(notes[by.ID], planner.Facts(d.Text, by), seq)
 		}
 		return nil
 	})
 	for _, id := range order {
-		s.facts = append(s.facts, notes[id]...)
+		s.lines = append(s.lines, notes[id]...)
 	}
 	s.settle(p.lens)
 	return s, err
 }
 
-// dated gives lines that stood there before the time they had.
-func dated(before, now []planner.Fact) []planner.Fact {
-	for i, f := range now {
-		if old := slices.IndexFunc(before, f.Says); old >= 0 {
-			now[i].Evidence = before[old].Evidence
+// dated are the lines of a word; those that stood there before have the time and
+// the place they had.
+func dated(before []spoken, facts []planner.Fact, seq int64) []spoken {
+	now := make([]spoken, len(facts))
+	for i, f := range facts {
+		now[i] = spoken{f, seq}
+		if old := slices.IndexFunc(before, func(w spoken) bool { return f.Says(w.Fact) }); old >= 0 {
+			now[i].Evidence, now[i].seq = before[old].Evidence, before[old].seq
 		}
 	}
 	return now
@@ -445,14 +512,17 @@ func dated(before, now []planner.Fact) []planner.Fact {
 // settle puts the lines into their order and finds the circle they name: the
 // latest word that is configured, or takes them out of all.
 func (s *said) settle(n *lens) {
-	byTime := func(a, b planner.Fact) int { return a.Evidence.At.Compare(b.Evidence.At) }
-	slices.SortStableFunc(s.facts, byTime)
-	for _, f := range s.facts {
+	inOrder := func(a, b spoken) int {
+		return cmp.Or(a.Evidence.At.Compare(b.Evidence.At), cmp.Compare(a.seq, b.seq))
+	}
+	slices.SortStableFunc(s.lines, inOrder)
+	for _, f := range s.lines {
+		s.facts = append(s.facts, f.Fact)
 		if f.Kind == planner.FactCircle {
 			s.words = append(s.words, f)
 		}
 	}
-	slices.SortStableFunc(s.words, byTime)
+	slices.SortStableFunc(s.words, inOrder)
 	for _, w := range s.words {
 		if c := n.circle(w.Text); c == "" && w.Text != "" {
 			s.unknown, s.unknownBy = w.Text, w.Evidence

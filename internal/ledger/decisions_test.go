@@ -246,3 +246,73 @@ func TestOpenedAgain(t *testing.T) {
 		t.Errorf("open: %+v", open)
 	}
 }
+
+// What the user says by a command counts each time, several times a second too,
+// and the latest is the last; so it is after the loss of the database.
+func TestSaidWithinASecond(t *testing.T) {
+	const ana = "ana@example.org"
+	dir := t.TempDir()
+	who := me
+	who.Circles = []string{"close", "network"}
+	l := openLedger(t, dir, who)
+	hello := mail("a@x", day(-5), "me@example.com > "+ana, "Hi")
+	appendMail(t, l, sent, hello)
+	at := func(n int) time.Time { return day(1).Add(time.Duration(n) * time.Millisecond) }
+	decide(t, l, ledger.Decision{Type: ledger.DecidePaused, At: at(0)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideResumed, At: at(1)})
+	decide(t, l, ledger.Decision{Type: ledger.DecidePaused, At: at(2)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideMuted, Who: ana, At: at(3)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideUnmuted, Who: ana, At: at(4)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideMuted, Who: ana, At: at(5)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideLogged, Who: ana, Kind: ledger.KindNote, Text: "circle: network", At: at(6), To: at(6)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideCircle, Who: ana, Text: "close", At: at(7)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideLogged, Who: ana, Kind: ledger.KindNote, Text: "circle: network", At: at(8), To: at(8)})
+	decide(t, l, ledger.Decision{Type: ledger.DecideCircle, Who: ana, Text: "close", At: at(9)})
+	for _, when := range []string{"at once", "after the loss of the database"} {
+		if until := snapshot(t, l, day(2)).Paused; until.IsZero() {
+			t.Errorf("%s: not paused", when)
+		}
+		if got := contact(t, l, time.Time{}, ana); !got.Muted || got.Circle != "close" {
+			t.Errorf("%s: muted %v, circle %q, want muted and close", when, got.Muted, got.Circle)
+		}
+		l = lost(t, l, dir, who, hello)
+	}
+}
+
+// What is said of a person holds for every address they had when it was said,
+// once the configuration no longer joins them, and after the loss of the database
+// too (SPEC I6).
+func TestSaidOfAllAddresses(t *testing.T) {
+	const ana, work = "ana@example.org", "ana@example.net"
+	apart := me
+	apart.Circles = []string{"close"}
+	joined := apart
+	joined.People = []ledger.Person{{Addresses: []string{ana, work}}}
+	dir := t.TempDir()
+	l := openLedger(t, dir, joined)
+	hello := []ledger.Mail{
+		mail("a@x", day(-5), "me@example.com > "+ana, "Hi"),
+		mail("b@x", day(-4), "me@example.com > "+work, "Hi"),
+	}
+	appendMail(t, l, sent, hello...)
+	decide(t, l,
+		ledger.Decision{Type: ledger.DecideMuted, UID: "e1", Who: work, At: day(1)},
+		ledger.Decision{Type: ledger.DecideCircle, Who: ana, Text: "close", At: day(1)},
+		ledger.Decision{Type: ledger.DecideNoted, UID: "e1", Who: work, Text: "her dog is Max", At: day(1)},
+	)
+	if got := contact(t, l, time.Time{}, ana); !got.Muted || got.Circle != "close" || len(got.Facts) != 1 {
+		t.Errorf("joined: muted %v, circle %q, %d facts", got.Muted, got.Circle, len(got.Facts))
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = openLedger(t, dir, apart)
+	for _, when := range []string{"at once", "after the loss of the database"} {
+		for _, who := range []string{ana, work} {
+			if got := contact(t, l, time.Time{}, who); !got.Muted || got.Circle != "close" || len(got.Facts) != 1 {
+				t.Errorf("apart, %s: %s is muted %v, circle %q, %d facts", when, who, got.Muted, got.Circle, len(got.Facts))
+			}
+		}
+		l = lost(t, l, dir, apart, hello...)
+	}
+}

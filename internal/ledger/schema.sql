@@ -314,7 +314,7 @@ CREATE TABLE decision (
 	id    TEXT PRIMARY KEY,               -- hash of the others, but for seq
 	seq   INTEGER NOT NULL,               -- order in which they were noted
 	uid   TEXT NOT NULL,                  -- of the entry it was said on, '' where on none
-	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: an address, or the UID of a card
+	who   TEXT NOT NULL DEFAULT '',       -- whom it is about: addresses and UIDs of cards, one a line
 	type  TEXT NOT NULL,                  -- done, dismissed, snoozed, move, edited, taken, undone; muted, unmuted, circle, noted, logged; paused, resumed, missing
 	at    INTEGER NOT NULL,
 	to_at INTEGER,                        -- snoozed, move: the new start; logged: when it was; paused: until
@@ -322,7 +322,12 @@ CREATE TABLE decision (
 	text  TEXT NOT NULL DEFAULT ''        -- edited: the new title; noted: the lines; circle: its name; logged: what was said
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX decision_uid ON decision (uid);
-CREATE INDEX decision_who ON decision (who) WHERE who <> '';
+
+CREATE TABLE decision_who (
+	who         TEXT NOT NULL,                                      -- a line of its decision's who
+	decision_id TEXT NOT NULL REFERENCES decision ON DELETE CASCADE,
+	PRIMARY KEY (who, decision_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE adopted (
 	uid        TEXT PRIMARY KEY,      -- of an event that the user wrote into the follow-up calendar
