@@ -332,7 +332,11 @@ func (a *app) printContact(p *people, d ledger.ContactDetail, written []ledger.F
 		name += "  <" + strings.Join(d.Addresses, ">, <") + ">"
 	}
 	fmt.Fprintln(a.stdout, name)
-	fmt.Fprintf(a.stdout, "  you wrote    %s, last %s%s\n", count(d.Out, "time", "times"), day(d.LastOut, zone), ownWord(d.Reported))
+	if d.Reported {
+		fmt.Fprintf(a.stdout, "  you wrote    %s; last in touch %s%s\n", count(d.Out, "time", "times"), day(d.LastOut, zone), ownWord(true))
+	} else {
+		fmt.Fprintf(a.stdout, "  you wrote    %s, last %s\n", count(d.Out, "time", "times"), day(d.LastOut, zone))
+	}
 	fmt.Fprintf(a.stdout, "  they wrote   %s, last %s\n", count(d.In, "time", "times"), day(d.LastIn, zone))
 	fmt.Fprintf(a.stdout, "  you met      %s, last %s%s\n", count(d.Met, "time", "times"), day(d.LastMet, zone), ownWord(d.MetReported))
 	switch {

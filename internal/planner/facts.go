@@ -3,6 +3,7 @@ package planner
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -114,7 +115,7 @@ func (p *pass) note(f *facts, c *candidate) {
 	slices.SortStableFunc(f.Noted, func(a, b Fact) int { return cmp.Compare(rankOf(a.Kind), rankOf(b.Kind)) })
 	f.Ask = c.who.who
 	if !strings.Contains(f.Ask, "@") {
-		f.Ask = "“" + f.Name + "”"
+		f.Ask = strconv.Quote(f.Name)
 	}
 }
 

@@ -367,6 +367,9 @@ func (p *pass) candidate(r Rule, q *person, e Evidence, step string, due time.Ti
 		Met:     e.Type == Meeting || e.ID != "" && e.ID == q.met.ID,
 		Own:     e.Type == Gesture || e.Type == Note,
 	}
+	if c.shown.Own {
+		c.shown.Subject = "" // what the user noted for themselves is no topic
+	}
 	return c
 }
 

@@ -25,7 +25,7 @@ type facts struct {
 	Name    string // in the description
 	Short   string // in the title: cut, or initials
 	Neutral bool   // the title says no more than initials
-	Subject string // of the evidence, "" if it has none
+	Subject string // of the evidence, "" if it has none or is a note
 	On      string // date of the evidence
 	Kind    EvidenceType
 	Mine    bool // the evidence is my own mail
@@ -145,7 +145,9 @@ func (p *pass) describe(c *candidate) {
 	}
 	q, f := c.who, c.shown
 	f.Lead = render(c.words+".lead", f)
-	f.Told = c.Evidence[:min(1, len(c.Evidence))]
+	if f.Subject != "" {
+		f.Told = c.Evidence[:min(1, len(c.Evidence))]
+	}
 	if last := later(later(q.LastOut, q.LastIn), q.met); !last.IsZero() && last.ID != c.Key.Evidence {
 		f.Last = p.source(last, q, c.Due)
 		f.Told = append(slices.Clone(f.Told), last)

@@ -76,7 +76,7 @@ func missFirstMeeting(p *pass, q *person) string {
 	case len(q.over) > 1 || q.Met > 1:
 		return "you have met more than once, last on " + p.full(q.met.At)
 	case q.LastOut.At.After(q.over[0].At):
-		return p.since(q.LastOut.At, "you wrote to them", "the meeting on "+p.full(q.over[0].At))
+		return p.since(q.LastOut.At, q.wroteText(), "the meeting on "+p.full(q.over[0].At))
 	}
 	return ""
 }
@@ -85,7 +85,7 @@ func missReplyOwed(p *pass, q *person) string {
 	if len(q.Unanswered) == 0 {
 		return "no thread that they began waits for a word from your side"
 	}
-	return p.wordSince(q, q.Unanswered[0].At, q.LastOut.At, "you wrote to them", "their mail of ")
+	return p.wordSince(q, q.Unanswered[0].At, q.LastOut.At, q.wroteText(), "their mail of ")
 }
 
 func missAwaiting(p *pass, q *person) string {
@@ -112,7 +112,7 @@ func missFade(p *pass, q *person) string {
 	case e.Early < fadeExchanges:
 		return fmt.Sprintf("the first 30 days saw %s, and it wants %d", count(e.Early, "exchange"), fadeExchanges)
 	case p.cal.dayOf(q.LastOut.At) > last:
-		return p.since(q.LastOut.At, "you wrote to them", "the last exchange on "+p.full(q.exchange.At))
+		return p.since(q.LastOut.At, q.wroteText(), "the last exchange on "+p.full(q.exchange.At))
 	case p.cal.dayOf(q.LastIn.At) > last:
 		return p.since(q.LastIn.At, "they wrote", "the last exchange on "+p.full(q.exchange.At))
 	}
@@ -138,6 +138,14 @@ func (p *pass) wordSince(q *person, at, word time.Time, what, mail string) strin
 		return p.since(q.met.At, "you met", mail+p.full(at))
 	}
 	return ""
+}
+
+// wroteText says how the last word of the user's is known.
+func (q *person) wroteText() string {
+	if q.Reported {
+		return "by your own word you were in touch"
+	}
+	return "you wrote to them"
 }
 
 // full is a date with its year.

@@ -36,6 +36,10 @@ func TestUnfired(t *testing.T) {
 			c.Meetings = []planner.Encounter{meeting("m", 4)}
 			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
 		}, planner.FirstMeeting, "you wrote to them on 5 May 2026, after the meeting on 4 May 2026"},
+		{"in touch after it by their own word", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 4)}
+			c.LastOut, c.Reported = planner.Evidence{Type: planner.Note, ID: "n", At: at(5, 9)}, true
+		}, planner.FirstMeeting, "by your own word you were in touch on 5 May 2026, after the meeting on 4 May 2026"},
 		{"met twice", func(c *planner.Contact) {
 			c.Meetings = []planner.Encounter{meeting("m", 4), meeting("n", 6)}
 		}, planner.FirstMeeting, "you have met more than once, last on 6 May 2026"},
