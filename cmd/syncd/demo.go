@@ -116,7 +116,10 @@ func (a *app) demoText(stage *demo.Stage, rows map[string]ledger.FollowUpRow, ev
 		}
 	}
 	for _, uid := range slices.Sorted(maps.Keys(rows)) {
-		if r := rows[uid]; !r.Open() {
+		there := slices.ContainsFunc(events, func(e demo.Entry) bool { return e.UID == uid })
+		if r := rows[uid]; !r.Open() && there {
+			fmt.Fprintf(a.stdout, "\nEnded by itself, and stays with a tick: %s\n    %s\n", r.Title(), r.EndWhy)
+		} else if !r.Open() {
 			fmt.Fprintf(a.stdout, "\nWent away by itself: %s\n    %s\n", r.Title(), r.EndWhy)
 		}
 	}

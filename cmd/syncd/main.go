@@ -136,10 +136,23 @@ func wrapArgs(c *cobra.Command) {
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+			return usageError{fmt.Errorf("%w; see %s --help", argsError(cmd, args, err), cmd.CommandPath())}
 		}
 		return nil
 	}
+}
+
+// argsError says which argument is missing or too many where cobra counts them.
+func argsError(cmd *cobra.Command, args []string, err error) error {
+	counted := strings.HasPrefix(err.Error(), "accepts ") || strings.HasPrefix(err.Error(), "requires at least ")
+	names := strings.Fields(cmd.Use)[1:]
+	switch {
+	case counted && len(args) < len(names):
+		return fmt.Errorf("%s is missing", names[len(args)])
+	case counted && len(args) > len(names):
+		return fmt.Errorf("%q is one argument too many; a name with spaces needs quotes", args[len(names)])
+	}
+	return err
 }
 
 // jsonFlag adds --json.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "purge",
 		Short: "take syncd's events out of the calendar, and pause",
-		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words stay, without alarm, and so do those that you made your own. After\nsyncd resume what still holds may come back.",
+		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words stay, without an alarm, and those that you made your own as they are.\nAfter syncd resume what still holds may come back.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.purge(cmd.Context(), yes)
@@ -75,6 +76,9 @@ func (a *app) confirm(question string) (bool, error) {
 // printPurged says what became of what was open.
 func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement) error {
 	gone, rest := 0, []string{}
+	stays := func(how string, p ledger.Placement) {
+		rest = append(rest, how+": "+cmp.Or(p.Seen.Summary, p.Wrote.Summary))
+	}
 	for _, p := range open {
 		now, err := l.FindPlacements(ctx, p.UID)
 		if err != nil {
@@ -85,14 +89,20 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 			case n.UID != p.UID:
 			case n.State == ledger.Closed && n.Href == "": // it has left the calendar
 				gone++
+			case n.State == ledger.TakenOver:
+				stays("Stays as it is, your own", n)
+			case n.State != ledger.Closed:
+				stays("Not removed yet", n)
+			case bearsWords(n):
+				stays("Stays without an alarm, as it bears your words", n)
 			default:
-				rest = append(rest, n.Seen.Summary)
+				gone++
 			}
 		}
 	}
 	fmt.Fprintf(a.stdout, "Withdrawn: %s; %d removed from the calendar %q.\n", count(len(open), "follow-up", "follow-ups"), gone, l.cfg.Followups.Calendar)
-	for _, title := range rest {
-		fmt.Fprintf(a.stdout, "Stays, since it bears your words or is your own: %s\n", title)
+	for _, line := range rest {
+		fmt.Fprintln(a.stdout, line)
 	}
 	fmt.Fprintln(a.stdout, "Paused: nothing is written until syncd resume.")
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ func (a *app) saying(c *cobra.Command, do func(ctx context.Context, l *said, arg
 const aboutCode = "CODE is the six characters at the end of an event's description."
 
 // aboutWho explains WHO in help texts.
-const aboutWho = "WHO is an address, a name, a part of one or a nickname, or the UID of a card."
+const aboutWho = "WHO is an address, a name or whole words of one, a nickname, or the UID of a card."
 
 // event finds the open follow-up with a code.
 func (s *said) event(ctx context.Context, code string) (ledger.FollowUpRow, error) {
@@ -94,23 +95,77 @@ func (s *said) entry(ctx context.Context, r ledger.FollowUpRow, t ledger.Decisio
 // title names an event.
 func title(r ledger.FollowUpRow) string { return cmp.Or(r.Title(), r.Name, r.Key.Code()) }
 
+// outlook says what becomes of the event of a follow-up that the user ends, well
+// or not, as SPEC section 8.5 has it.
+func (s *said) outlook(ctx context.Context, r ledger.FollowUpRow, well bool) (string, error) {
+	if r.State == ledger.TakenOver {
+		return "The event is your own now and stays as it is.", nil
+	}
+	when, err := s.when(ctx)
+	over := !r.Seen.Start.After(s.now)
+	if r.Seen.AllDay {
+		over = !r.Seen.End.After(s.now)
+	}
+	switch stays := over || s.cfg.Followups.OnResolve == config.ResolveTick; {
+	case well && (stays || bearsWords(r.Placement)):
+		return "The event stays, with a tick from " + when + ".", err
+	case bearsWords(r.Placement):
+		return "The event bears your words and stays, without an alarm from " + when + ".", err
+	}
+	return "The event leaves the calendar with " + when + ".", err
+}
+
+// when is when syncd writes to the calendar again.
+func (s *said) when(ctx context.Context) (string, error) {
+	until, err := s.Paused(ctx, s.now)
+	switch {
+	case until.IsZero():
+		return "the next look", err
+	case until.Equal(planner.Forever):
+		return "the first look after syncd resume", err
+	}
+	return "the first look after the pause, which ends on " + until.In(s.cfg.Me.Zone).Format("2 January 2006 15:04"), err
+}
+
+// bearsWords reports whether an event has words of the user's: it is not removed.
+func bearsWords(p ledger.Placement) bool {
+	return p.Theirs&(ledger.FieldSummary|ledger.FieldDescription) != 0 || p.Noted != ""
+}
+
+// sentence is text with a full stop, unless it ends in a mark of its own.
+func sentence(text string) string {
+	if strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") || strings.HasSuffix(text, ".") || strings.HasSuffix(text, "…") {
+		return text
+	}
+	return text + "."
+}
+
+// ending ends the follow-up with a code, and says so.
+func (a *app) ending(ctx context.Context, l *said, code string, t ledger.DecisionType, word string) error {
+	r, err := l.event(ctx, code)
+	if err != nil {
+		return err
+	}
+	next, err := l.outlook(ctx, r, t == ledger.DecideDone)
+	if err != nil {
+		return err
+	}
+	if err := l.entry(ctx, r, t, time.Time{}); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s: %s %s\n", word, sentence(title(r)), next)
+	return nil
+}
+
 func (a *app) doneCommand() *cobra.Command {
 	return a.saying(&cobra.Command{
 		Use:     "done CODE",
-		Short:   "you did it: the event goes, and you were in touch",
-		Long:    aboutCode + "\nAs putting \"done\" into the title does.",
+		Short:   "you did it, and were in touch: the follow-up ends",
+		Long:    aboutCode + "\nAs putting \"done\" into the title does. The event goes; it stays with a tick if its\ntime has come or it bears your words, and as it is if you made it your own.",
 		Args:    cobra.ExactArgs(1),
 		Example: "  syncd done b4k7mq",
 	}, func(ctx context.Context, l *said, args []string) error {
-		r, err := l.event(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if err := l.entry(ctx, r, ledger.DecideDone, time.Time{}); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "Done: %s. It leaves the calendar with the next look.\n", title(r))
-		return nil
+		return a.ending(ctx, l, args[0], ledger.DecideDone, "Done")
 	})
 }
 
@@ -118,8 +173,8 @@ func (a *app) dismissCommand() *cobra.Command {
 	var missing bool
 	c := a.saying(&cobra.Command{
 		Use:     "dismiss CODE",
-		Short:   "not wanted: the event goes and does not come back",
-		Long:    aboutCode + "\nAs deleting the event does. With --missing, events that vanished from the\ncalendar together count as deleted now, without the wait of a day.",
+		Short:   "not wanted: the follow-up ends and does not come back",
+		Long:    aboutCode + "\nAs deleting the event does. One that bears your words stays without an alarm, one\nthat you made your own as it is. With --missing, events that vanished from the\ncalendar together count as deleted now, without the wait of a day.",
 		Example: "  syncd dismiss b4k7mq\n  syncd dismiss --missing",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
@@ -134,15 +189,7 @@ func (a *app) dismissCommand() *cobra.Command {
 		if missing {
 			return a.dismissMissing(ctx, l)
 		}
-		r, err := l.event(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		if err := l.entry(ctx, r, ledger.DecideDismissed, time.Time{}); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "Dismissed: %s. It leaves the calendar with the next look.\n", title(r))
-		return nil
+		return a.ending(ctx, l, args[0], ledger.DecideDismissed, "Dismissed")
 	})
 	c.Flags().BoolVar(&missing, "missing", false, "what vanished from the calendar together counts as deleted")
 	return c
@@ -174,11 +221,18 @@ func (a *app) snoozeCommand() *cobra.Command {
 	return a.saying(&cobra.Command{
 		Use:     "snooze CODE WHEN",
 		Short:   "later: the event moves",
-		Long:    aboutCode + "\nWHEN is a date, a date and time, 3d, 2w, tomorrow or a day of the week. Without\na time the event keeps its own.",
+		Long:    aboutCode + "\nWHEN is a date, 3d, 2w, tomorrow or a day of the week, with a time after it if the\nevent is not to keep its own. An event that you made your own is yours to move.",
 		Args:    cobra.MinimumNArgs(2),
-		Example: "  syncd snooze b4k7mq 2w\n  syncd snooze b4k7mq monday\n  syncd snooze b4k7mq 2026-05-12 18:30",
+		Example: "  syncd snooze b4k7mq 2w\n  syncd snooze b4k7mq monday\n  syncd snooze b4k7mq friday 10:00\n  syncd snooze b4k7mq 2026-05-12 18:30",
 	}, func(ctx context.Context, l *said, args []string) error {
 		r, err := l.event(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if r.State == ledger.TakenOver {
+			return fmt.Errorf("“%s” is your own now; move it in your calendar", title(r))
+		}
+		when, err := l.when(ctx)
 		if err != nil {
 			return err
 		}
@@ -195,7 +249,7 @@ func (a *app) snoozeCommand() *cobra.Command {
 		if err := l.entry(ctx, r, ledger.DecideMove, to); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "Snoozed: %s. It moves to %s with the next look.\n", title(r), to.In(l.cfg.Me.Zone).Format("Mon 2 Jan 2006 15:04"))
+		fmt.Fprintf(a.stdout, "Snoozed: %s It moves to %s with %s.\n", sentence(title(r)), to.In(l.cfg.Me.Zone).Format("Mon 2 Jan 2006 15:04"), when)
 		return nil
 	})
 }
@@ -208,16 +262,25 @@ func parseWhen(s string, now, start time.Time, zone *time.Location) (time.Time, 
 		return time.Date(now.Year(), now.Month(), now.Day()+days, start.Hour(), start.Minute(), 0, 0, zone)
 	}
 	to, err := time.Time{}, error(nil)
-	word := strings.ToLower(strings.TrimSpace(s))
+	word := strings.ToLower(strings.Join(strings.Fields(s), " "))
+	if i := strings.LastIndexByte(word, ' '); i > 0 {
+		if clock, e := time.Parse("15:04", word[i+1:]); e == nil {
+			start = time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, zone)
+			word = word[:i]
+		}
+	}
 	if days, ok := parseDays(word, now.Weekday()); ok {
 		to = on(days)
 	} else if d, e := time.ParseInLocation(time.DateOnly, word, zone); e == nil {
 		to = time.Date(d.Year(), d.Month(), d.Day(), start.Hour(), start.Minute(), 0, 0, zone)
 	} else if to, err = parseTime(strings.TrimSpace(s), zone); err != nil {
-		return to, usageError{fmt.Errorf("%q is no time: write 2026-05-12, 2026-05-12 18:30, 3d, 2w, tomorrow or monday", s)}
+		return to, usageError{fmt.Errorf("%q is no time: write 2026-05-12, 2026-05-12 18:30, 3d, 2w, tomorrow, monday or friday 10:00", s)}
 	}
-	if !to.After(now) {
-		return to, usageError{fmt.Errorf("%s is over; snooze needs a time to come", to.In(zone).Format("2 January 2006 15:04"))}
+	switch written := to.In(zone).Format("2 January 2006 15:04"); {
+	case !to.After(now):
+		return to, usageError{fmt.Errorf("%s is over; it has to be a time to come", written)}
+	case to.After(now.AddDate(2, 0, 0)):
+		return to, usageError{fmt.Errorf("%s is more than two years away, so probably a mistake", written)}
 	}
 	return to, nil
 }
@@ -243,7 +306,7 @@ func parseDays(word string, today time.Weekday) (days int, ok bool) {
 
 // person finds whom a command is about. who is as a Decision names them.
 func (s *said) person(ctx context.Context, name string) (d ledger.ContactDetail, who string, err error) {
-	if d, err = s.Contact(ctx, name); err != nil {
+	if d, err = s.ContactNamed(ctx, name); err != nil {
 		return d, "", err
 	}
 	switch {
@@ -353,8 +416,8 @@ func (a *app) logCommand() *cobra.Command {
 	c := a.saying(&cobra.Command{
 		Use:   "log WHO TEXT",
 		Short: "note something that happened where no server saw it",
-		Long: aboutWho + "\nA name nobody has becomes a person without an address. It counts as a word of\n" +
-			"yours to them, a meeting as one with them. Lines that begin with wants:, offers:,\nchallenge:, plan:, tip: or circle: are kept as such.",
+		Long: aboutWho + "\nA name of two words or more that nobody has becomes a person without an address.\nIt counts as a word of yours to them, a meeting as one with them. Lines that begin\n" +
+			"with wants:, offers:, challenge:, plan:, promise:, tip: or circle: are kept as such.",
 		Args:    cobra.MinimumNArgs(2),
 		Example: "  syncd log \"Susan Hall\" \"met in the waiting room\" --kind meeting\n  syncd log ana@example.org \"called about the flat\" --kind call --at \"2026-05-12 18:30\"",
 	}, func(ctx context.Context, l *said, args []string) error {
@@ -370,7 +433,7 @@ func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string
 	if !slices.Contains([]ledger.Kind{ledger.KindNote, ledger.KindCall, ledger.KindMeeting}, d.Kind) {
 		return usageError{fmt.Errorf("--kind %q: it is note, call or meeting", kind)}
 	}
-	name = strings.Join(strings.Fields(name), " ")
+	name = oneLine(name)
 	if name == "" || d.Text == "" {
 		return usageError{errors.New("neither WHO nor TEXT can be empty")}
 	}
@@ -389,6 +452,8 @@ func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string
 	switch {
 	case unknown && strings.Contains(name, "@"):
 		return fmt.Errorf("nobody is known with the address %q yet; use a name, or write to them first", name)
+	case unknown && !strings.Contains(name, " "):
+		return fmt.Errorf("nobody is known as %q; write the full name of somebody new, or the address of somebody known", name)
 	case unknown:
 		found, who = ledger.ContactDetail{ContactRow: ledger.ContactRow{Name: name}}, ledger.Named(name)
 	case err != nil:
@@ -406,10 +471,24 @@ func (a *app) logEntry(ctx context.Context, l *said, name, text, kind, at string
 	return nil
 }
 
+// oneLine is a name without line breaks, control and direction characters.
+func oneLine(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d', unicode.Is(unicode.Co, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(name, ""))
+	return strings.Join(strings.Fields(name), " ")
+}
+
 // isAnother reports whether a full name only looks like that of the one found:
-// Susan Hall is not Susan Hallberg.
+// Susan Hall is not Susan Hall Berg.
 func isAnother(name string, found ledger.ContactDetail) bool {
-	if !strings.Contains(name, " ") || strings.EqualFold(found.Name, name) {
+	if !strings.Contains(name, " ") || ledger.SameName(found.Name, name) {
 		return false
 	}
 	same := func(n string) bool { return strings.EqualFold(n, name) }
@@ -422,7 +501,7 @@ func (a *app) pauseCommand() *cobra.Command {
 	return a.saying(&cobra.Command{
 		Use:     "pause [UNTIL]",
 		Short:   "write nothing to the calendar for a while",
-		Long:    "UNTIL is a date, a date and time, 3d, 2w, tomorrow or a day of the week; without\none until syncd resume. Mail and calendars are read all the same.",
+		Long:    "UNTIL is a date, 3d, 2w, tomorrow or a day of the week, with a time or without; without\none until syncd resume. Mail and calendars are read all the same.",
 		Example: "  syncd pause\n  syncd pause 2w\n  syncd pause 2026-05-12",
 	}, func(ctx context.Context, l *said, args []string) error {
 		var until time.Time

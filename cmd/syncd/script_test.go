@@ -66,7 +66,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // makeLedger puts a ledger into state and its configuration into config.toml:
 // the demo's mailbox, after the last five business days before 14 May 2025. The
-// servers are gone then. With "said", the user has said something of people.
+// servers are gone then. With "said", the user has said something of people; with "taken", one event is their own.
 func makeLedger(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ts.Defer(cancel)
@@ -97,6 +97,9 @@ func makeLedger(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Setenv(name, r.Key.Code())
 		ts.Setenv("WHO", string(r.Contact))
+	}
+	if slices.Contains(args, "taken") {
+		said.Type = ledger.DecideTaken
 	}
 	ts.Check(d.Ledger().Decide(ctx, []ledger.Decision{said}))
 	ts.Check(errors.Join(d.Close(), stage.Close()))

@@ -8,12 +8,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"syncd/internal/planner"
 )
 
 // ErrNobody says that no contact answers to a name.
 var ErrNobody = errors.New("no such contact")
+
+// errSeveral says that several contacts answer to a name.
+var errSeveral = errors.New("is ambiguous")
 
 var (
 	qContactByCode    = query(`SELECT id FROM contact WHERE code = ?`)
@@ -76,10 +80,37 @@ func cardRows(own []ownCard) []CardRow {
 // nickname. It returns
 // ErrNobody where there is none, and an error that lists them where there are
 // several.
-func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err error) {
+func (l *Ledger) Contact(ctx context.Context, who string) (ContactDetail, error) {
+	return l.find(ctx, who, strings.Contains)
+}
+
+// ContactNamed is Contact for what is to be written down: of a name only whole
+// words count, in any order.
+func (l *Ledger) ContactNamed(ctx context.Context, who string) (ContactDetail, error) {
+	return l.find(ctx, who, hasWords)
+}
+
+// hasWords reports whether all words of who are words of a name.
+func hasWords(name, who string) bool {
+	all, words := nameWords(name), nameWords(who)
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(all, w) })
+}
+
+// SameName reports whether two names have the same words: "Hall, Susan" is "Susan
+// Hall".
+func SameName(a, b string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(nameWords(a))), slices.Sorted(slices.Values(nameWords(b))))
+}
+
+func nameWords(s string) []string {
+	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
+// find finds a contact; like says whether a name may be the one that is meant.
+func (l *Ledger) find(ctx context.Context, who string, like func(name, who string) bool) (d ContactDetail, err error) {
 	who = strings.TrimSpace(who)
 	err = l.read(ctx, func(ctx context.Context, t *tx) error {
-		id, err := findContact(ctx, t, who)
+		id, err := findContact(ctx, t, who, like)
 		if err != nil {
 			return err
 		}
@@ -100,8 +131,11 @@ func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err 
 		d.Timeline, err = interactions(ctx, t, ids)
 		return err
 	})
-	if err != nil {
-		return ContactDetail{}, fmt.Errorf("contact: %w", err)
+	switch {
+	case errors.Is(err, ErrNobody) || errors.Is(err, errSeveral):
+		return ContactDetail{}, err
+	case err != nil:
+		return ContactDetail{}, fmt.Errorf("find contact: %w", err)
 	}
 	return d, nil
 }
@@ -109,7 +143,7 @@ func (l *Ledger) Contact(ctx context.Context, who string) (d ContactDetail, err 
 // maxFound is how many contacts of one name an error lists.
 const maxFound = 20
 
-func findContact(ctx context.Context, t *tx, who string) (int64, error) {
+func findContact(ctx context.Context, t *tx, who string, like func(name, who string) bool) (int64, error) {
 	lower := cmp.Or(ASCII(who), strings.ToLower(who))
 	for _, c := range []struct{ q, arg string }{
 		{qContactByCode, lower},
@@ -125,7 +159,7 @@ func findContact(ctx context.Context, t *tx, who string) (int64, error) {
 			return ids[0], nil
 		}
 	}
-	ids, err := named(ctx, t, who)
+	ids, err := named(ctx, t, who, like)
 	switch {
 	case err != nil:
 		return 0, err
@@ -138,9 +172,9 @@ func findContact(ctx context.Context, t *tx, who string) (int64, error) {
 }
 
 // named finds people by their name, where nobody has it by a nickname on a card,
-// and else contacts by a part of their name. SQLite knows the case of ASCII letters only, so names are compared
+// and else contacts whose name is like it. SQLite knows the case of ASCII letters only, so names are compared
 // here.
-func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
+func named(ctx context.Context, t *tx, who string, like func(name, who string) bool) (ids []int64, err error) {
 	if who == "" {
 		return nil, nil
 	}
@@ -152,9 +186,9 @@ func named(ctx context.Context, t *tx, who string) (ids []int64, err error) {
 		var contact bool
 		err := scan(&id, &name, &contact)
 		switch name = strings.ToLower(name); {
-		case name == who && len(ids) < maxFound:
+		case (name == who || SameName(name, who)) && len(ids) < maxFound:
 			ids = append(ids, id)
-		case contact && len(likely) < maxFound && strings.Contains(name, who):
+		case contact && len(likely) < maxFound && like(name, who):
 			likely = append(likely, id)
 		}
 		return err
@@ -193,5 +227,5 @@ func ambiguous(ctx context.Context, t *tx, who string, ids []int64) error {
 		}
 	}
 	slices.Sort(names)
-	return fmt.Errorf("%q is ambiguous: %s", who, strings.Join(names, "; "))
+	return fmt.Errorf("%q %w:\n  %s", who, errSeveral, strings.Join(names, "\n  "))
 }

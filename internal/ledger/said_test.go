@@ -377,3 +377,23 @@ func TestTwoHandsOnOneJournal(t *testing.T) {
 		t.Errorf("%d notes, want %d", got, 2*each)
 	}
 }
+
+// Where something is written down only whole words of a name count, in any order.
+func TestContactNamed(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("a@x", day(-5), "me@example.com > Wanda_Kerr=wanda@example.org", "Hi"))
+	for who, want := range map[string]bool{
+		"Wanda": true, "wanda kerr": true, "Kerr, Wanda": true, "wanda@example.org": true,
+		"Wan": false, "Wanda K": false, "Wanda Kerr Hall": false, ",": false, "": false,
+	} {
+		switch d, err := l.ContactNamed(t.Context(), who); {
+		case want && (err != nil || d.Name != "Wanda Kerr"):
+			t.Errorf("ContactNamed(%q) = %q, %v, want Wanda Kerr", who, d.Name, err)
+		case !want && !errors.Is(err, ledger.ErrNobody):
+			t.Errorf("ContactNamed(%q) = %q, %v, want ErrNobody", who, d.Name, err)
+		}
+	}
+	if _, err := l.Contact(t.Context(), "Wan"); err != nil {
+		t.Errorf("Contact() by a part of a name: %v", err)
+	}
+}
