@@ -26,7 +26,7 @@ func (a *app) ask(ctx context.Context, cfg *config.Config, l *ledger.Ledger) err
 	for waited := time.Duration(0); waited < askFor; waited += askEvery {
 		d, err := a.openQuiet(ctx, cfg)
 		if err == nil {
-			return errors.Join(d.Pass(ctx), d.Close())
+			return errors.Join(passAnswered(ctx, d), d.Close())
 		}
 		if !errors.Is(err, ledger.ErrLocked) {
 			return err
@@ -49,7 +49,24 @@ func (a *app) ask(ctx context.Context, cfg *config.Config, l *ledger.Ledger) err
 		case <-tick.C:
 		}
 	}
-	return fmt.Errorf("syncd run has not ended the pass in %s; it goes on by itself, and syncd status says how far it is", askFor)
+	return fmt.Errorf("the syncd that has the ledger has not ended the pass in %s; it goes on by itself, and syncd status says how far it is", askFor)
+}
+
+// passAnswered does a pass, which is an answer to all who asked for one before it.
+func passAnswered(ctx context.Context, d *daemon.Daemon) error {
+	asked, err := d.Ledger().Asked(ctx)
+	if err != nil {
+		return err
+	}
+	err = d.Pass(ctx)
+	if asked == 0 || ctx.Err() != nil {
+		return err
+	}
+	var failed []string
+	for _, e := range daemon.Flatten(err) {
+		failed = append(failed, e.Error())
+	}
+	return errors.Join(err, d.Ledger().Answer(ctx, asked, failed))
 }
 
 // errStopped says that the user did not wait for the end.
@@ -82,7 +99,7 @@ func (a *app) syncBeside(ctx context.Context, cfg *config.Config) error {
 	}
 	defer a.close(l)
 	if isTerminal(a.stderr) {
-		fmt.Fprintln(a.stderr, "syncd run is at work on this ledger and does the pass; waiting for it.")
+		fmt.Fprintln(a.stderr, "Another syncd is at work on this ledger; waiting for its pass.")
 	}
 	err = a.ask(ctx, cfg, l.Ledger)
 	a.endProgress()

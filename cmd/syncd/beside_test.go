@@ -132,6 +132,14 @@ func TestSyncBesideADeadDaemon(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), "in the calendar \"Follow-ups\"") {
 		t.Errorf("sync: %v\n%s", err, out.String())
 	}
+	l, err := ledger.OpenReader(t.Context(), p.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if done, failed, err := l.Answered(t.Context(), 1); !done || len(failed) > 0 || err != nil {
+		t.Errorf("the pass that was asked for is answered: %v, with %q, %v", done, failed, err)
+	}
 }
 
 func storedMe(t *testing.T, p *process) ledger.Me {
