@@ -136,7 +136,7 @@ func TestRunAsAProcess(t *testing.T) {
 	}
 
 	out, err := p.command(t, "run").CombinedOutput()
-	want := fmt.Sprintf("syncd: syncd run is at work on this ledger (process %d); it reads by itself, or stop it first\n", p.cmd.Process.Pid)
+	want := fmt.Sprintf("syncd: another syncd is at work on this ledger (process %d); wait for its end, or stop it if it is syncd run\n", p.cmd.Process.Pid)
 	if string(out) != want || p.cmd.ProcessState != nil || exitCode(err) != 1 {
 		t.Errorf("run beside run: %v\n%swant %s", err, out, want)
 	}

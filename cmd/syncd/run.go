@@ -86,7 +86,7 @@ type inUse struct{ error }
 func (e inUse) Unwrap() error { return e.error }
 
 func (e inUse) Error() string {
-	return fmt.Sprintf("syncd run is at work on this ledger%s; it reads by itself, or stop it first", holder(e.error))
+	return fmt.Sprintf("another syncd is at work on this ledger%s; wait for its end, or stop it if it is syncd run", holder(e.error))
 }
 
 // holder names the process that has the ledger, as far as the error does.
