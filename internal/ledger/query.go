@@ -387,8 +387,14 @@ var qNameByCode = query(`SELECT name FROM contact WHERE code = ?`)
 
 func followUpRow(ctx context.Context, t *tx, p Placement) (FollowUpRow, error) {
 	r := FollowUpRow{Placement: p}
-	err := r.cameTo(ctx, t)
+	e, err := restsOn(ctx, t, p)
 	if err != nil {
+		return r, err
+	}
+	if len(p.Evidence) == 0 && !e.IsZero() {
+		r.Evidence = []planner.Evidence{e}
+	}
+	if err := r.cameTo(ctx, t); err != nil {
 		return r, err
 	}
 	if r.Contact, err = holder(ctx, t, p.Key.Who); err != nil || r.Contact == "" {

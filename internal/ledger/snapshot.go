@@ -291,22 +291,23 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 }
 
 var (
-	qEvidence = query(`SELECT evidence_type, at FROM interaction WHERE kind IN ('mail', 'meeting', 'call', 'note') AND evidence = ?
-		ORDER BY current DESC, at LIMIT 1`)
-	qFirstSeen = query(`SELECT 'card', at FROM card_seen WHERE uid = ?`)
+	qEvidence = query(`SELECT i.evidence_type, i.at, i.subject, coalesce(s.account, '') FROM interaction AS i
+		LEFT JOIN source AS s ON s.id = i.source_id
+		WHERE i.kind IN ('mail', 'meeting', 'call', 'note') AND i.evidence = ? ORDER BY i.current DESC, i.at LIMIT 1`)
+	qFirstSeen = query(`SELECT 'card', at, '', '' FROM card_seen WHERE uid = ?`)
 )
 
-// restsOn is what the entry of a placement rests on. After the loss of the
-// database it is looked up: the journal has its id alone.
+// restsOn is what the entry of a placement rests on, zero if that is not known.
+// After the loss of the database it is looked up: the journal has its id alone.
 func restsOn(ctx context.Context, t *tx, p Placement) (e planner.Evidence, err error) {
 	if len(p.Evidence) > 0 {
 		return p.Evidence[0], nil
 	}
 	for _, q := range []string{qEvidence, qFirstSeen} {
 		var at stamp
-		found, err := t.one(ctx, q, []any{p.Key.Evidence}, &e.Type, &at)
+		found, err := t.one(ctx, q, []any{p.Key.Evidence}, &e.Type, &at, &e.Subject, &e.Account)
 		if found || err != nil {
-			e.At = at.Time
+			e.ID, e.At, e.Address = p.Key.Evidence, at.Time, p.Key.Who
 			return e, err
 		}
 	}
