@@ -212,9 +212,10 @@ func (a *applier) gone(ctx context.Context, op Operation) error {
 }
 
 // find looks for an entry that a listing did not hold, by name and, where the
-// name was never known, under the one it was to have and by UID.
+// name was never known, under the one it was to have and by UID. The name is that
+// of before the operation, which may be about to forget it.
 func (a *applier) find(ctx context.Context, op Operation) (e caldav.Entry, there bool, err error) {
-	href := op.Placement.Href
+	href := a.placed[op.UID].Href
 	e, err = a.read(ctx, cmp.Or(href, a.cal.Name(op.UID)), op.UID)
 	switch {
 	case err == nil:

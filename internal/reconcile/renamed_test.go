@@ -1,0 +1,36 @@
+package reconcile_test
+
+import (
+	"testing"
+	"time"
+
+	"syncd/internal/caldav/caldavtest"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// A server that gives names of its own lists nothing for a while: what it still
+// holds under the name that was seen last is neither deleted nor forgotten.
+func TestEmptyListingOfRenamedEntries(t *testing.T) {
+	s := startSystem(t, image{})
+	s.server.Set(caldavtest.Faults{RenameHrefs: true})
+	s.ask("open", "over")
+	s.settle(t)
+	s.server.Set(caldavtest.Faults{RenameHrefs: true, EmptyListing: true})
+	s.pass(t)
+	s.now = s.now.Add(15 * time.Minute)
+	s.end("over", planner.Expired)
+	s.pass(t)
+	placed, err := s.ledger.Placements(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range placed {
+		if p.UID == s.uid("open") && (p.State != ledger.Placed || !p.Open()) {
+			t.Errorf("the open one is %s, %q, want it placed and open", p.State, p.Outcome)
+		}
+	}
+	if n := len(s.server.Objects(followups)); n != 1 {
+		t.Errorf("the calendar holds %d entries, want the open one alone", n)
+	}
+}
