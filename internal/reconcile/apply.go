@@ -40,7 +40,7 @@ func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
-		if ops[n-1].Type == Create && a.stays(ending) {
+		if ops[n-1].Type == Create && (a.overturned || a.stays(ending)) {
 			break // creations come last
 		}
 		if err := a.group(ctx, ops[:n]); err != nil {
@@ -76,7 +76,10 @@ type applier struct {
 	cal      Calendar
 	book     Book
 	readOnly bool
-	listed   *caldav.Listing // younger than the Delta; nil until it is needed
+	// The user took back an end, or asked for quiet: what the plan wants to
+	// create, it wanted before it knew (SPEC I5, I6).
+	overturned bool
+	listed     *caldav.Listing // younger than the Delta; nil until it is needed
 }
 
 // group carries out the operations of one placement.
@@ -169,6 +172,9 @@ func (a *applier) tell(ctx context.Context, op Operation) error {
 		if err := a.book.Decide(ctx, op.Decisions); err != nil {
 			return err
 		}
+		a.overturned = a.overturned || slices.ContainsFunc(op.Decisions, func(d ledger.Decision) bool {
+			return d.Type == ledger.DecideUndone || d.Type == ledger.DecideMuted
+		})
 	}
 	if op.End == nil {
 		return nil
