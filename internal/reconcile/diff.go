@@ -210,10 +210,13 @@ func (d *differ) entry(uid string) *caldav.Entry {
 func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	switch p.State {
 	case ledger.Closed:
-		if e == nil {
+		switch {
+		case e == nil:
 			return nil
+		case !neverSeen(p):
+			return d.after(p, *e)
 		}
-		return d.after(p, *e)
+		p.State = ledger.Intended // it was given up, and arrived after all
 	case ledger.TakenOver:
 		end, over := d.ends[p.Key]
 		if !over || !p.Open() {
@@ -248,6 +251,11 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 		}
 	}
 	return ops
+}
+
+// neverSeen reports whether an entry had left the book before any listing held it.
+func neverSeen(p ledger.Placement) bool {
+	return p.Href == "" && p.Seen.Start.IsZero() && !rebuilt(p) && !byUser(p)
 }
 
 // write is what follows for a wanted follow-up that has no placement.

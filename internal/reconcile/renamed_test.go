@@ -34,3 +34,26 @@ func TestEmptyListingOfRenamedEntries(t *testing.T) {
 		t.Errorf("the calendar holds %d entries, want the open one alone", n)
 	}
 }
+
+// What was given up since no listing held it is removed once one does (SPEC I9).
+func TestGivenUpAndThere(t *testing.T) {
+	s := startSystem(t, image{})
+	s.ask("late")
+	s.server.Set(caldavtest.Faults{RenameHrefs: true, LoseAnswer: true})
+	if err := s.pass(t); err == nil {
+		t.Fatal("the answer was not lost")
+	}
+	s.server.Set(caldavtest.Faults{RenameHrefs: true, StaleListing: 1})
+	s.now = s.facts["late"].slot.Add(time.Hour)
+	s.settle(t)
+	found, err := s.ledger.FindPlacements(t.Context(), s.uid("late"))
+	if err != nil || len(found) != 1 || found[0].Outcome != planner.Withdrawn {
+		t.Fatalf("FindPlacements() = %+v, %v, want it withdrawn", found, err)
+	}
+	s.facts["late"].mute = true
+	s.server.Set(caldavtest.Faults{RenameHrefs: true})
+	s.settle(t)
+	if n := len(s.server.Objects(followups)); n != 0 {
+		t.Errorf("the calendar holds %d entries, want none", n)
+	}
+}
