@@ -185,6 +185,11 @@ func (c recorded) Rewrite(ctx context.Context, e caldav.Entry, d caldav.Draft) (
 	return v, err
 }
 
+func (c recorded) Move(ctx context.Context, e caldav.Entry, d caldav.Draft) (v caldav.Version, err error) {
+	err = c.r.request("move "+e.UID, func() (err error) { v, err = c.Calendar.Move(ctx, e, d); return err })
+	return v, err
+}
+
 func (c recorded) Tick(ctx context.Context, e caldav.Entry, summary string) (v caldav.Version, err error) {
 	err = c.r.request("tick "+e.UID, func() (err error) { v, err = c.Calendar.Tick(ctx, e, summary); return err })
 	return v, err
@@ -216,7 +221,7 @@ func crowd(t *testing.T, from image) *system {
 	t.Helper()
 	s := startSystem(t, from)
 	s.ask("tick", "quiet", "rewrite", "merge", "delete", "done", "cancelled", "moved", "retitled", "noted", "annotated",
-		"dismissed", "missed", "taken", "elsewhere", "gone", "adopt")
+		"dismissed", "missed", "taken", "elsewhere", "gone", "adopt", "snoozed", "muted", "unmarked", "restored")
 	s.other = map[string]bool{s.uid("elsewhere"): true}
 	if len(from.files) == 0 {
 		s.gestures(t)
@@ -240,6 +245,7 @@ func (s *system) gestures(t *testing.T) {
 	t.Helper()
 	s.facts["adopt"].mute = true
 	s.settle(t)
+	s.before(t)
 	s.server.Remove(followups, s.uid("dismissed")+".ics")
 	if err := s.pass(t); err != nil { // it is missed once
 		t.Fatal(err)
@@ -263,6 +269,33 @@ func (s *system) gestures(t *testing.T) {
 	for _, n := range []string{"missed", "elsewhere", "gone"} {
 		s.server.Remove(followups, s.uid(n)+".ics")
 	}
+	s.secondThoughts(t)
+}
+
+// before has the user end two follow-ups, which they take back later.
+func (s *system) before(t *testing.T) {
+	t.Helper()
+	s.edit("unmarked", "notes below this line stay ---", `notes below this line stay ---\nwants: a flat`)
+	s.edit("unmarked", "SUMMARY:", "SUMMARY:done ")
+	s.bin = s.server.Objects(followups)[s.uid("restored")+".ics"]
+	s.server.Remove(followups, s.uid("restored")+".ics")
+	for _, at := range []time.Duration{-20 * time.Minute, -5 * time.Minute, 0} {
+		s.now = monday.Add(at)
+		s.settle(t)
+	}
+}
+
+// secondThoughts are what the user says by a command, asks quiet by, and takes
+// back.
+func (s *system) secondThoughts(t *testing.T) {
+	t.Helper()
+	move := ledger.Decision{Type: ledger.DecideMove, UID: s.uid("snoozed"), At: s.now, To: monday.Add(75 * time.Hour)}
+	if err := s.ledger.Decide(t.Context(), []ledger.Decision{move}); err != nil {
+		t.Fatal(err)
+	}
+	s.edit("muted", "SUMMARY:", "SUMMARY:let go: ")
+	s.edit("unmarked", "SUMMARY:done ", "SUMMARY:")
+	s.server.Store(followups, "restored.ics", s.bin)
 }
 
 // resume starts a process on what another left behind and lets it finish. It
@@ -317,13 +350,16 @@ func (s *system) remembered(t *testing.T) map[string]string {
 	return all
 }
 
-// record runs one pass and gives its moments.
+// record runs a pass, and those that it leaves something to, and gives their
+// moments.
 func record(t *testing.T, s *system) []moment {
 	t.Helper()
 	r := newRecorder(t, s)
 	cal := recorded{racing{s.cal, s}, r}
-	if err := reconcile.Apply(t.Context(), cal, r, s.diff(t)); err != nil {
-		t.Fatal(err)
+	for d := s.diff(t); !d.Empty(); d = s.diff(t) {
+		if err := reconcile.Apply(t.Context(), cal, r, d); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return r.moments
 }
@@ -381,7 +417,7 @@ func demandTypes(t *testing.T, d reconcile.Delta) {
 	}
 	for _, want := range []reconcile.Type{
 		reconcile.Record, reconcile.Miss, reconcile.Adopt, reconcile.Gone, reconcile.Dismiss, reconcile.Delete,
-		reconcile.Tick, reconcile.Quiet, reconcile.Rewrite, reconcile.Create,
+		reconcile.Tick, reconcile.Quiet, reconcile.Move, reconcile.Rewrite, reconcile.Create,
 	} {
 		if !have[want] {
 			t.Errorf("the scenario has no %s: %s", want, describe(d))
