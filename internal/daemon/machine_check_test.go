@@ -22,16 +22,29 @@ func (m *machine) judge(before map[string]string) {
 		if !strings.HasPrefix(r.Path, m.server.Path(follow, "")) {
 			m.Fatalf("I2: a write outside the follow-up calendar: %s", r)
 		}
+		m.allowed(r, before)
 		switch r.Method {
 		case http.MethodPut:
 			m.judgePut(r, now)
 		case http.MethodDelete:
-			m.judgeDelete(r, now)
+			m.judgeDelete(r, now, before)
 		default:
 			m.Fatalf("I2: neither PUT nor DELETE: %s", r)
 		}
 	}
 	m.server.Forget()
+}
+
+// allowed demands that nothing is written while the user paused that, but what
+// they had removed.
+func (m *machine) allowed(r caldavtest.Request, before map[string]string) {
+	uid := strings.TrimSuffix(path.Base(r.Path), ".ics")
+	if data, there := before[path.Base(r.Path)]; there {
+		uid = uidOf(data)
+	}
+	if m.pausedAt(m.clock) && !m.purged[uid] {
+		m.Fatalf("I6: %s is written while the user paused: %s", uid, r)
+	}
 }
 
 func (m *machine) judgePut(r caldavtest.Request, now map[string]string) {
@@ -41,7 +54,10 @@ func (m *machine) judgePut(r caldavtest.Request, now map[string]string) {
 	if old := now[name]; old != "" && old != uid {
 		m.Fatalf("I3: %s overwrites %s: %s", uid, old, r)
 	}
-	if r.Status == http.StatusMultiStatus || r.Status >= 300 || r.Status == 0 && m.refuses {
+	if r.Status == http.StatusMultiStatus || r.Status >= 300 {
+		return
+	}
+	if _, done := m.entries()[uid]; r.Status == 0 && m.refuses && !done {
 		return
 	}
 	if r.IfNoneMatch == "" && r.IfMatch != "" || m.created[uid] != (time.Time{}) && r.IfNoneMatch == "" {
@@ -64,6 +80,8 @@ func (m *machine) judgePut(r caldavtest.Request, now map[string]string) {
 		return
 	}
 	m.created[uid] = m.clock
+	m.starts[uid] = event(m.T, r.Body).Start.In(berlin)
+	m.begun(uid, r.Body)
 	day := m.clock.Format(time.DateOnly)
 	if m.days[day]++; m.days[day] > perDay {
 		m.Fatalf("I5: %d events created on %s", m.days[day], day)
@@ -117,7 +135,7 @@ func (m *machine) ours(what, uid string) {
 	}
 }
 
-func (m *machine) judgeDelete(r caldavtest.Request, now map[string]string) {
+func (m *machine) judgeDelete(r caldavtest.Request, now, before map[string]string) {
 	uid, name := now[path.Base(r.Path)], path.Base(r.Path)
 	if uid == "" {
 		return // 404
@@ -130,6 +148,7 @@ func (m *machine) judgeDelete(r caldavtest.Request, now map[string]string) {
 	if len(m.notes[uid]) > 0 || len(m.titles[uid]) > 0 {
 		m.Fatalf("I6: %s bears the user's words and is deleted", uid)
 	}
+	m.bin[uid] = stored{follow, name, before[name]}
 	delete(now, name)
 }
 
@@ -172,8 +191,8 @@ func (m *machine) kept(uid, data string) {
 		return // checked to the byte
 	}
 	e := event(m.T, data)
-	if at, moved := m.starts[uid]; moved && !e.Start.In(berlin).Equal(at) {
-		m.Fatalf("I6: %s was moved to %v and is at %v", uid, at, e.Start.In(berlin))
+	if at, known := m.starts[uid]; known && !e.Start.In(berlin).Equal(at) && !e.Start.In(berlin).Equal(m.asked[uid]) {
+		m.Fatalf("I6: %s belongs to %v and is at %v", uid, at, e.Start.In(berlin))
 	}
 	if titles := m.titles[uid]; len(titles) > 0 && !strings.Contains(e.Summary, titles[len(titles)-1]) {
 		m.Fatalf("I6: %s was called %q and is called %q", uid, titles[len(titles)-1], e.Summary)
@@ -185,10 +204,16 @@ func (m *machine) kept(uid, data string) {
 	}
 }
 
-// decided demands that what ended for good stays so, also in the ledger.
+// decided demands that what ended for good stays so, also in the ledger, until the
+// user takes that back.
 func (m *machine) decided() {
 	for uid, p := range m.placements() {
 		hash := p.Key.Hash()
+		if p.Open() && m.back[uid] {
+			m.count["taken back"]++
+			delete(m.final, hash)
+			delete(m.back, uid)
+		}
 		if p.Open() && m.final[hash] && m.existed[uid] && !m.deleted[uid] {
 			m.Fatalf("I6: the follow-up of %s had ended for good and is open again", uid)
 		}
@@ -201,6 +226,7 @@ func (m *machine) decided() {
 // end lets every trouble pass, and demands the calendar that should be: I8, I9.
 func (m *machine) end() {
 	m.heal()
+	m.resume()
 	for _, wait := range []time.Duration{15 * time.Minute, 15 * time.Minute, 15 * time.Minute, 25 * time.Hour, 15 * time.Minute, 15 * time.Minute} {
 		m.clock = m.clock.Add(wait)
 		_ = m.pass()
@@ -253,7 +279,7 @@ func (m *machine) accounted(uid, data string, placed map[string]ledger.FollowUpR
 	case p.State != ledger.Closed:
 		m.Fatalf("I9: %s is in the calendar and %s, %q", uid, p.State, p.Outcome)
 	case event(m.T, data).Alarms > 0 && !m.rings[uid]:
-		m.Fatalf("I9: %s has ended (%q) and still rings:\n%s", uid, p.Outcome, data)
+		m.Fatalf("I9: %s has ended (%q, %s, by %s %s at %v, known as %q) and still rings:\n%s", uid, p.Outcome, p.EndWhy, p.EndedBy.Type, p.EndedBy.ID, p.EndedAt, p.Href, data)
 	}
 }
 

@@ -90,6 +90,21 @@ var steps = []step{
 	{"recurs", 1, (*machine).recurs},
 	{"invites", 1, (*machine).invites},
 	{"adds their own", 1, (*machine).addsTheirOwn},
+	{"mutes", 2, (*machine).mutes},
+	{"unmarks", 3, (*machine).unmarks},
+	{"restores", 2, (*machine).restores},
+	{"remembers", 2, (*machine).remembers},
+	{"encircles", 1, (*machine).encircles},
+	{"plans to call", 1, (*machine).plansToCall},
+	{"changes a plan", 1, (*machine).changesPlan},
+	{"done or dismiss", 1, (*machine).finishes},
+	{"snooze", 2, (*machine).snoozes},
+	{"mute or unmute", 1, (*machine).mutesByCommand},
+	{"pause", 1, (*machine).pauses},
+	{"resume", 2, (*machine).resumes},
+	{"purge", 1, (*machine).purges},
+	{"log", 1, (*machine).logs},
+	{"dismiss --missing", 1, (*machine).believesMissing},
 	{"mail comes", 4, (*machine).mailComes},
 	{"mail goes", 4, (*machine).mailGoes},
 	{"met", 2, (*machine).met},
@@ -156,6 +171,7 @@ func (m *machine) pick(t *rapid.T) (string, stored) {
 		t.Skip("no entry")
 	}
 	uid := rapid.SampledFrom(sortedNames(maps.Keys(all))).Draw(t, "entry")
+	m.unsure(func(e expectation) bool { return e.uid == uid })
 	return uid, all[uid]
 }
 
@@ -163,9 +179,10 @@ func (m *machine) store(o stored, data string) { m.server.Store(o.calendar, o.na
 
 func (m *machine) moves(t *rapid.T) {
 	uid, o := m.pick(t)
-	at := m.clock.Add(time.Duration(rapid.IntRange(-30, 500).Draw(t, "hours")) * time.Hour).Truncate(time.Minute)
+	at := m.clock.Add(time.Duration(rapid.IntRange(-30, 500).Draw(t, "hours"))*time.Hour + 7*time.Minute).Truncate(time.Minute)
 	m.store(o, with(o.data, "DTSTART:"+stamp(at), "DTEND:"+stamp(at.Add(15*time.Minute))))
 	m.starts[uid] = at
+	delete(m.asked, uid) // theirs is the later word
 }
 
 func (m *machine) retitles(t *rapid.T) {
@@ -174,12 +191,26 @@ func (m *machine) retitles(t *rapid.T) {
 	title := fmt.Sprintf("my words no %d", m.number)
 	m.store(o, with(o.data, "SUMMARY:"+title))
 	m.titles[uid] = append(m.titles[uid], title)
+	m.unmarked(uid)
+}
+
+// unmarked is about a title that lost the mark it may have borne.
+func (m *machine) unmarked(uid string) {
+	m.mayComeBack(uid)
+	if slices.Contains(muteMarks, m.marks[uid]) {
+		m.forgetQuiet(m.placements()[uid].Key.Who)
+	}
+	delete(m.marks, uid)
 }
 
 func (m *machine) marksDone(t *rapid.T) {
-	_, o := m.pick(t)
+	uid, o := m.pick(t)
+	if m.marks[uid] != "" {
+		t.Skip("it bears a mark")
+	}
 	mark := rapid.SampledFrom([]string{"%s done", "Done: %s", "x %s", "✓ %s", "%s ✔", "[x] %s", "%s [x]"}).Draw(t, "mark")
 	m.store(o, with(o.data, "SUMMARY:"+fmt.Sprintf(mark, field(o.data, "SUMMARY"))))
+	m.marks[uid] = strings.ReplaceAll(mark, "%s", "")
 }
 
 func (m *machine) cancels(t *rapid.T) {
@@ -230,14 +261,16 @@ func (m *machine) deletes(t *rapid.T) {
 	}
 	m.server.Remove(o.calendar, o.name)
 	m.deleted[uid] = true
-	if p.Open() && (p.State == ledger.Placed || p.State == ledger.Rewriting) {
+	m.bin[uid] = o
+	if p.Open() && !m.copied[uid] && (p.State == ledger.Placed || p.State == ledger.Rewriting) {
 		m.final[p.Key.Hash()] = true
 	}
 }
 
 // copies keeps the marker and gives the event a UID of the program's.
 func (m *machine) copies(t *rapid.T) {
-	_, o := m.pick(t)
+	of, o := m.pick(t)
+	m.copied[of] = true // with the first one gone it stands for a move
 	m.number++
 	uid := fmt.Sprintf("copy-%d@program.example", m.number)
 	m.own(follow, uid, with(o.data, "UID:"+uid))
@@ -299,6 +332,7 @@ func (m *machine) mailComes(t *rapid.T) {
 
 func (m *machine) mailGoes(t *rapid.T) {
 	p := m.person(t)
+	m.inTouch(p)
 	switch {
 	case m.last[p] != "" && rapid.Bool().Draw(t, "answers"):
 		m.deliver(sent, p, "Re: The draft", m.last[p])
@@ -311,11 +345,16 @@ func (m *machine) mailGoes(t *rapid.T) {
 
 func (m *machine) met(t *rapid.T) {
 	m.number++
+	p := m.person(t)
+	m.inTouch(p)
 	uid := fmt.Sprintf("meeting-%d@program.example", m.number)
 	at := m.clock.Add(time.Duration(rapid.IntRange(-20, 60).Draw(t, "hours")) * time.Hour)
+	if at.After(m.meets[addressOf(p)]) {
+		m.meets[addressOf(p)] = at
+	}
 	m.own(work, uid, with(meeting(uid, "Coffee", at, m.clock.Add(-time.Hour)),
 		"ORGANIZER:mailto:"+machineMe, "ATTENDEE;PARTSTAT=ACCEPTED:mailto:"+machineMe,
-		"ATTENDEE;CN="+"Guest"+";PARTSTAT=ACCEPTED:mailto:"+addressOf(m.person(t))))
+		"ATTENDEE;CN="+"Guest"+";PARTSTAT=ACCEPTED:mailto:"+addressOf(p)))
 }
 
 func (m *machine) timePasses(t *rapid.T) {
@@ -350,7 +389,7 @@ func (m *machine) fails(t *rapid.T) {
 		m.count[name]++
 	}
 	m.server.Set(f)
-	m.trouble, m.refuses = true, f.RefusedPut207
+	m.trouble, m.refuses = true, f.RefusedPut207 || f.Answer != nil
 	m.wait(t)
 	_ = m.pass()
 	if rapid.Bool().Draw(t, "goes on") {
@@ -440,6 +479,10 @@ func stamp(at time.Time) string { return at.UTC().Format("20060102T150405Z") }
 
 func escaped(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, ",", `\,`, ";", `\;`).Replace(text)
+}
+
+func unescaped(text string) string {
+	return strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\,`, ",", `\;`, ";").Replace(text)
 }
 
 func meeting(uid, title string, at, created time.Time) string {

@@ -81,7 +81,7 @@ type machine struct {
 
 	kind    caldavtest.Faults // what sort of server it is
 	trouble bool              // the server fails on top of that
-	refuses bool              // and does nothing of what its lost answers are about
+	refuses bool              // and does nothing of what some of its lost answers are about
 
 	mail   map[string][]ledger.Mail // by mailbox, as it was appended
 	last   map[string]string        // by person: the Message-ID of the latest mail
@@ -100,7 +100,26 @@ type user struct {
 	rings         map[string]bool              // they gave it an alarm when it had ended
 	mine          map[string]stored            // as they left it
 	foreign       map[string]map[string]string // objects that are not syncd's: calendar, name, data
-	final         map[string]bool              // hashes of keys that are never to come back
+	final         map[string]bool              // hashes of keys that are never to come back, but by the user's word
+
+	marks    map[string]string // that they put on a title, with what parts it from it
+	back     map[string]bool   // they took back what ended it: it may be open again
+	bin      map[string]stored // what was deleted, by them or by syncd
+	copied   map[string]bool
+	lined    map[string]bool      // a line about a person's circle is not heard yet
+	asked    map[string]time.Time // where they asked for it by a command
+	purged   map[string]bool
+	paused   bool
+	pausedTo time.Time            // zero: for good
+	plans    map[string]plan      // their own events about people, by UID
+	meets    map[string]time.Time // by person: their latest meeting
+
+	// By person, what syncd is sure to have heard.
+	quiet   map[string]bool
+	facts   map[string]string // the last line they noted
+	planned map[string]plan
+
+	expected []expectation
 }
 
 // stored is where an object lies.
@@ -186,6 +205,8 @@ func newMachine(r *rapid.T) *machine {
 		user: user{
 			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, rings: map[string]bool{},
 			mine: map[string]stored{}, foreign: map[string]map[string]string{follow: {}, work: {}}, final: map[string]bool{},
+			marks: map[string]string{}, back: map[string]bool{}, bin: map[string]stored{}, copied: map[string]bool{}, lined: map[string]bool{}, asked: map[string]time.Time{},
+			purged: map[string]bool{}, plans: map[string]plan{}, meets: map[string]time.Time{}, quiet: map[string]bool{}, facts: map[string]string{}, planned: map[string]plan{},
 		},
 		known: known{created: map[string]time.Time{}, existed: map[string]bool{}, days: map[string]int{}},
 	}
@@ -267,6 +288,8 @@ func (m *machine) restart() {
 
 // lose deletes the ledger and keeps the journal; the mailboxes are read anew.
 func (m *machine) lose() {
+	m.unsure(func(expectation) bool { return true })
+	clear(m.planned)
 	if err := m.Close(); err != nil {
 		m.Fatal(err)
 	}
@@ -342,7 +365,11 @@ func (m *machine) append(box string, letters []ledger.Mail) {
 // pass lets syncd work, and judges what it asked of the server.
 func (m *machine) pass() error {
 	m.count["passes"]++
-	return m.judged(m.Context())
+	err := m.judged(m.Context())
+	if err == nil && !m.trouble {
+		m.heard()
+	}
+	return err
 }
 
 func (m *machine) judged(ctx context.Context) error {
