@@ -327,6 +327,7 @@ func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp)
 // re-dates one (SPEC I6).
 func (d *differ) move(p ledger.Placement, e caldav.Entry) Operation {
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
+	p = superseded(p, e.Shape)
 	to := d.target(e.Shape, p.MoveTo)
 	p.Theirs |= ledger.FieldTime
 	p.Wrote.AllDay, p.Wrote.Start, p.Wrote.End = to.AllDay, to.Start, to.End
@@ -395,6 +396,7 @@ func (d *differ) endedByEvidence(p ledger.Placement) bool {
 // resolve is what becomes of the entry of an ended follow-up (SPEC section 8.5).
 func (d *differ) resolve(p ledger.Placement, e caldav.Entry, end planner.End) Operation {
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Reason: whyEnded(end), Entry: &e}
+	p = superseded(p, e.Shape)
 	if p.Open() {
 		op.End = &end
 		p = ended(p, end, d.in.Now)

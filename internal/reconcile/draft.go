@@ -111,14 +111,14 @@ func plain(text string) string {
 // section 8.4).
 func rewritten(p ledger.Placement, e ledger.Shape, f planner.FollowUp) (send, wrote ledger.Shape, changed bool) {
 	send, wrote = e, e
-	wrote.Summary, wrote.Description = p.Wrote.Summary, p.Wrote.Description
+	wrote.Summary, wrote.Description, wrote.Alarm = p.Wrote.Summary, p.Wrote.Description, true
 	w := readNotes(p, e.Description)
 	if !w.intact {
 		return send, wrote, false
 	}
 	// Whether a request under way has arrived shows in the entry alone.
 	last := p.Wrote
-	if p.State == ledger.Rewriting {
+	if p.State == ledger.Rewriting && !arrived(p, e) {
 		last = e
 	}
 	if p.Theirs&ledger.FieldSummary == 0 && oneLine(last.Summary) != summary(f.Title) {

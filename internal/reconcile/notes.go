@@ -11,6 +11,7 @@ import (
 // written is what a description holds that is not ours.
 type written struct {
 	notes  string // every line syncd didn't write
+	ours   string // the lines it did write, as far as they are there
 	intact bool   // all our lines are still there
 }
 
@@ -28,13 +29,15 @@ func readNotes(p ledger.Placement, description string) written {
 			own[line] = max(own[line], n)
 		}
 	}
-	var notes []string
+	var notes, found []string
 	for line := range strings.SplitSeq(above, "\n") {
-		if k := caldav.LineKey(line); k == "" {
-			continue
-		} else if own[k] > 0 {
+		switch k := caldav.LineKey(line); {
+		case k == "":
+			found = append(found, "")
+		case own[k] > 0:
 			own[k]--
-		} else {
+			found = append(found, line)
+		default:
 			notes = append(notes, line)
 		}
 	}
@@ -42,6 +45,7 @@ func readNotes(p ledger.Placement, description string) written {
 		notes = append(notes, below)
 	}
 	w.notes = strings.Join(notes, "\n")
+	w.ours = strings.TrimSpace(strings.Join(found, "\n"))
 	return w
 }
 
@@ -81,6 +85,34 @@ func withNotes(p ledger.Placement, description string) string {
 		return p.Wrote.Description
 	}
 	return ours + "\n\n" + caldav.Marker + "\n" + notes
+}
+
+// arrived reports whether an entry as observed holds the text and the title that
+// a rewrite under way was to write. What else is there is the user's and is in
+// what was to be written by now, wherever it stands.
+func arrived(p ledger.Placement, s ledger.Shape) bool {
+	return sameLines(s.Description, p.Wrote.Description) &&
+		(p.Theirs&ledger.FieldSummary != 0 || sameTitle(s.Summary, p.Wrote.Summary))
+}
+
+// superseded is p where another change takes the place of a rewrite under way:
+// ours is what the entry is observed to hold, not what it was to hold.
+func superseded(p ledger.Placement, s ledger.Shape) ledger.Placement {
+	if !rewriting(p) {
+		return p
+	}
+	if !sameLines(s.Description, p.Wrote.Description) {
+		w := readNotes(p, s.Description)
+		p.Wrote.Description = strings.TrimSpace(w.ours + "\n\n" + caldav.Marker + "\n" + w.notes)
+	}
+	title := s.Summary
+	if !p.Open() && byUser(p) {
+		title = bareOf(p, title)
+	}
+	if p.Theirs&ledger.FieldSummary == 0 && !sameTitle(unticked(title), p.Wrote.Summary) {
+		p.Wrote.Summary = title
+	}
+	return p
 }
 
 func countLines(text string) map[string]int {

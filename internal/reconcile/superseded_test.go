@@ -1,0 +1,67 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"syncd/internal/caldav"
+	"syncd/internal/ledger"
+	"syncd/internal/planner"
+)
+
+// A rewrite is cut at every point, and before it is tried again something else
+// becomes of the entry. Whether it had arrived or not: no line of ours is taken
+// for the user's, and the entry is rewritten later if it stays open.
+func TestOtherReasonAfterACutRewrite(t *testing.T) {
+	mine := func(w *world) {
+		w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Description += "\none of mine" })
+	}
+	silent := func(e *caldav.Entry) { e.Shape.Alarm = false }
+	for name, test := range map[string]struct {
+		before func(*world)
+		then   func(*testing.T, *world)
+		stays  bool // open
+	}{
+		"acted":        {mine, func(_ *testing.T, w *world) { w.end("ana", planner.Acted) }, false},
+		"acted, later": {mine, func(_ *testing.T, w *world) { w.end("ana", planner.Acted); w.now = monday.Add(time.Hour) }, false},
+		"expired":      {mine, func(_ *testing.T, w *world) { w.end("ana", planner.Expired) }, false},
+		"expired, without alarm": {func(w *world) { mine(w); w.cal.user(uid("ana"), silent) }, func(t *testing.T, w *world) {
+			w.command(t, ledger.Decision{Type: ledger.DecideDone, UID: uid("ana"), At: w.now})
+		}, false},
+		"moved by a command": {mine, func(t *testing.T, w *world) {
+			w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("ana"), At: w.now, To: monday.Add(75 * time.Hour)})
+		}, true},
+		"marked by hand": {mine, func(_ *testing.T, w *world) {
+			w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Summary = "done " + e.Shape.Summary })
+		}, false},
+	} {
+		for at := 1; ; at++ {
+			w := placed(t)
+			test.before(w)
+			w.settle(t)
+			w.facts["ana"].text, w.facts["ana"].title = "The facts are others now.", "Reply to ana"
+			w.share(at)
+			whole := w.pass() == nil
+			w.share(0)
+			test.then(t, w)
+			for range 3 {
+				_ = w.pass()
+			}
+			w.settle(t)
+			if got := w.book.placed[uid("ana")].Noted; got != "one of mine" {
+				t.Errorf("%s, cut at %d: noted is\n%s", name, at, got)
+			}
+			e := w.entry(t, "ana")
+			if strings.Count(e.Shape.Description, "one of mine") != 1 {
+				t.Errorf("%s, cut at %d: the entry says\n%s", name, at, e.Shape.Description)
+			}
+			if test.stays && (e.Shape.Summary != "Reply to ana" || !strings.HasPrefix(e.Shape.Description, "The facts are others now.")) {
+				t.Errorf("%s, cut at %d: the entry is not rewritten: %q\n%s", name, at, e.Shape.Summary, e.Shape.Description)
+			}
+			if whole {
+				break
+			}
+		}
+	}
+}
