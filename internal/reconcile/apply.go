@@ -340,6 +340,9 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 	if caldav.Same(e.Shape, op.Entry.Shape) && e.Shape.Alarm == op.Entry.Shape.Alarm {
 		return errors.New("the server says that it is changed, and holds what it held before")
 	}
+	if !caldav.Same(e.Shape, op.Draft.Shape) {
+		return a.hear(ctx, op.Placement, e)
+	}
 	p := op.Placement
 	p.State = ledger.Placed
 	switch op.Type { //nolint:exhaustive // the others change no entry
@@ -349,6 +352,17 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 		p.State = ledger.Closed
 	}
 	return a.confirm(ctx, seen(p, e))
+}
+
+// hear takes in an entry that does not say what was just written to it: somebody
+// was there in between, or the server took nothing. Only what the user did is
+// recorded; whether the change has arrived, and what follows, the next Diff says.
+func (a *applier) hear(ctx context.Context, p ledger.Placement, e caldav.Entry) error {
+	ops := a.placement(p, &e)
+	if n := slices.IndexFunc(ops, func(op Operation) bool { return !op.onlyBook() }); n >= 0 {
+		ops = ops[:n]
+	}
+	return a.run(ctx, ops)
 }
 
 // seen is p with the entry as the server holds it.
@@ -375,15 +389,24 @@ func (a *applier) create(ctx context.Context, op Operation) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.read(ctx, v.Href, op.UID)
-	if errors.Is(err, caldav.ErrGone) { // iCloud stores it under another name
-		return a.adopt(ctx, op)
-	}
-	if err != nil {
-		return fmt.Errorf("read what was written: %w", err)
-	}
+	// If it is not there when it is looked for next, the user has deleted it.
 	p := op.Placement
-	p.State = ledger.Placed
+	p.State, p.Href, p.ETag, p.Seen, p.MissingAt = ledger.Placed, v.Href, v.ETag, p.Wrote, time.Time{}
+	if err := a.confirm(ctx, p); err != nil {
+		return err
+	}
+	e, err := a.read(ctx, v.Href, op.UID)
+	switch {
+	case errors.Is(err, caldav.ErrGone): // iCloud stores it under another name
+		if err := a.intend(ctx, op.Placement); err != nil {
+			return err
+		}
+		return a.adopt(ctx, op)
+	case err != nil:
+		return fmt.Errorf("read what was written: %w", err)
+	case !caldav.Same(e.Shape, op.Draft.Shape):
+		return a.hear(ctx, p, e)
+	}
 	return a.confirm(ctx, seen(p, e))
 }
 

@@ -74,6 +74,10 @@ type calendar struct {
 	hidden  map[string]bool // hrefs a listing leaves out as unreadable
 	down    error           // the answer to Entries
 	racing  func()          // once, between the last read and a write
+	between func()          // once, between a write and the read after it
+	unread  error           // the answer to the read after a write, once
+	refuses bool            // a change is said to be done and is not
+	wrote   bool            // nothing was read since the last write
 	writes  []string
 }
 
@@ -112,6 +116,17 @@ func (c *calendar) Read(_ context.Context, href string) (caldav.Entry, error) {
 	if err := c.point(); err != nil {
 		return caldav.Entry{}, err
 	}
+	if c.wrote {
+		c.wrote = false
+		if between := c.between; between != nil {
+			c.between = nil
+			between()
+		}
+		if err := c.unread; err != nil {
+			c.unread = nil
+			return caldav.Entry{}, err
+		}
+	}
 	e, ok := c.entries[href]
 	if !ok {
 		return caldav.Entry{}, caldav.ErrGone
@@ -146,7 +161,7 @@ func (c *calendar) Create(_ context.Context, d caldav.Draft) (v caldav.Version, 
 		}
 		v = caldav.Version{Href: href, ETag: c.version()}
 		c.entries[href] = caldav.Entry{Version: v, UID: d.UID, Shape: d.Shape, Sequence: d.Sequence, Marked: true}
-		c.writes = append(c.writes, "create "+d.UID)
+		c.writes, c.wrote = append(c.writes, "create "+d.UID), true
 		return nil
 	})
 	return v, err
@@ -157,6 +172,11 @@ func (c *calendar) edit(e caldav.Entry, change func(*caldav.Entry)) (v caldav.Ve
 		now, err := c.current(e)
 		if err != nil {
 			return err
+		}
+		c.wrote = true
+		if c.refuses { // with a 207 that nobody understands
+			v = now.Version
+			return nil
 		}
 		change(&now)
 		now.ETag = c.version()
@@ -270,7 +290,7 @@ func (b *book) decide(d ledger.Decision) {
 	case ledger.DecideUndone:
 		p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
 		p.MissingAt, p.MissingAgainAt, p.MoveTo = time.Time{}, time.Time{}, time.Time{}
-		if p.State == ledger.Closed {
+		if p.State == ledger.Closed || p.State == ledger.Deleting {
 			p.State = ledger.Placed
 		}
 	case ledger.DecideNoted:
