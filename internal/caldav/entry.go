@@ -5,18 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"syncd/internal/ical"
 	"syncd/internal/ledger"
 )
-
-// tick is what a title begins with when its follow-up is done.
-const tick = "✓"
-
-// ticks are the marks that count as one already there.
-var ticks = []string{"✓", "✔", "[x]", "[X]"}
 
 // length is how long an entry is, unless its shape says.
 const length = 15 * time.Minute
@@ -54,10 +49,12 @@ func readEntry(v Version, data []byte, zone *time.Location) (e Entry, is bool, e
 	}, true, nil
 }
 
-// foreign says whether an event recurs or involves others.
+// foreign says whether an event recurs or involves others; an alarm may, which
+// mails them (RFC 5545 section 3.6.6).
 func foreign(events []ical.Event, m ical.Event) bool {
+	mails := func(c *ical.Component) bool { return c.Prop("ATTENDEE") != nil }
 	return len(events) > 1 || !m.RecurrenceID.IsZero() || len(m.RRules)+len(m.RDates) > 0 ||
-		m.Raw.Prop("ATTENDEE") != nil || m.Raw.Prop("ORGANIZER") != nil
+		mails(m.Raw) || m.Raw.Prop("ORGANIZER") != nil || slices.ContainsFunc(m.Raw.Children, mails)
 }
 
 // write returns the object for a draft. RFC 5545 would let us name attendees;
@@ -233,28 +230,20 @@ func moved(e Entry, d Draft) (start, end ical.Time, err error) {
 	return on(events[0].Start, d.Shape.Start), on(events[0].End, d.Shape.End), nil
 }
 
-// Tick puts a ✓ before the title, unless it bears one, and removes the alarms.
+// Tick takes the alarms of an entry away and gives it that title; "" leaves the
+// one it has. Everything else in the object stays as it is. It returns ErrChanged
+// if the entry is not as e says.
 func (s *Session) Tick(ctx context.Context, e Entry, summary string) (Version, error) {
-	ticked := summary
-	if !isTicked(summary) {
-		ticked = tick + " " + strings.TrimSpace(summary)
-	}
 	sequence := 0
-	v, err := s.edit(ctx, e, ical.Fields{Summary: &ticked, Sequence: &sequence, RemoveAlarms: true})
+	set := ical.Fields{Sequence: &sequence, RemoveAlarms: true}
+	if summary != "" {
+		set.Summary = &summary
+	}
+	v, err := s.edit(ctx, e, set)
 	if err != nil {
 		return Version{}, fmt.Errorf("tick entry: %w", err)
 	}
 	return v, nil
-}
-
-func isTicked(summary string) bool {
-	summary = strings.TrimSpace(summary)
-	for _, t := range ticks {
-		if strings.HasPrefix(summary, t) || strings.HasSuffix(summary, t) {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *Session) edit(ctx context.Context, e Entry, set ical.Fields) (Version, error) {

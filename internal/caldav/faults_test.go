@@ -59,7 +59,7 @@ func requests(list []caldavtest.Request) []string {
 func TestWritesAreConditional(t *testing.T) {
 	srv, s, c := faulty(t, caldavtest.Faults{})
 	e := create(t, s, c, draft(uid1))
-	v, err := s.Tick(t.Context(), e, e.Shape.Summary)
+	v, err := s.Tick(t.Context(), e, "✓ "+e.Shape.Summary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1366,12 +1366,15 @@ func TestRewriteKeepsTime(t *testing.T) {
 	}
 }
 
+// emailAlarm mails somebody.
+const emailAlarm = "BEGIN:VALARM\r\nACTION:EMAIL\r\nTRIGGER:-PT1H\r\nSUMMARY:x\r\nDESCRIPTION:x\r\nATTENDEE:mailto:ana@example.com\r\nEND:VALARM"
+
 // What the user made recurring or shared since we read it is not ours to touch.
 func TestForeignMeanwhile(t *testing.T) {
 	srv, s, c := faulty(t, caldavtest.Faults{})
 	e := create(t, s, c, draft(uid1))
 	raw := srv.Objects("work")[uid1+".ics"]
-	for _, line := range []string{"RRULE:FREQ=WEEKLY", "ATTENDEE:mailto:ana@example.com", "ORGANIZER:mailto:me@example.org"} {
+	for _, line := range []string{"RRULE:FREQ=WEEKLY", "ATTENDEE:mailto:ana@example.com", "ORGANIZER:mailto:me@example.org", emailAlarm} {
 		srv.Store("work", uid1+".ics", strings.Replace(raw, "BEGIN:VALARM", line+"\r\nBEGIN:VALARM", 1))
 		got, err := s.Read(t.Context(), e.Href)
 		if err != nil || !got.Foreign {

@@ -100,6 +100,7 @@ func TestTwins(t *testing.T) {
 		{"none", "DESCRIPTION:" + said, want},
 		{"X-ALT-DESC, the same", "DESCRIPTION:" + said + "\r\nX-ALT-DESC;FMTTYPE=text/html:<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2//EN\">\\n<HTML><HEAD><META NAME=\"Generator\" CONTENT=\"x\"><TITLE>t</TITLE><style>p {margin: 0}</style></HEAD>\\n<BODY><!-- converted --><P class=MsoNormal>You met Ana &amp\\; Bob\\non&nbsp\\;12 May.<o:p></o:p></P><P>Code: abcdef</P><P>" + caldav.Marker + "</P></BODY></HTML>", want},
 		{"X-ALT-DESC, a line more", "DESCRIPTION:" + said + "\r\nX-ALT-DESC;FMTTYPE=text/html:<html><body><p>You met Ana &amp\\; Bob on 12 May.</p><p>wants: tea</p></body></html>", want + "\nwants: tea"},
+		{"X-ALT-DESC, a link", "DESCRIPTION:" + said + "\r\nX-ALT-DESC;FMTTYPE=text/html:<html><body><p>Code: abcdef</p><p>see <a class=x href=\"https://example.org/p?a=1&amp\\;b=2\">our <b>plan</b></a>.</p></body></html>", want + "\nsee our plan <https://example.org/p?a=1&b=2>."},
 		{"X-ALT-DESC alone", "X-ALT-DESC;FMTTYPE=text/html:<html><body>one<br>two</body></html>", "one\ntwo"},
 		{"ALTREP, the same", "DESCRIPTION;ALTREP=\"data:text/html,You%20met%20Ana%20%26amp%3B%20Bob%20on%2012%20May.%3Cbr%3ECode%3A%20abcdef\":" + said, want},
 		{"ALTREP, a line more", "DESCRIPTION;ALTREP=\"data:text/html," + url.PathEscape("<body>Code: abcdef<br>plan: move<br></body>") + "\":" + said, want + "\nplan: move"},

@@ -630,7 +630,7 @@ func testTick(p *peer) {
 	t := p.t
 	s, c := p.open(t)
 	e := create(t, s, c, draft(uid1))
-	v, err := s.Tick(t.Context(), e, e.Shape.Summary)
+	v, err := s.Tick(t.Context(), e, "✓ "+e.Shape.Summary)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -641,12 +641,14 @@ func testTick(p *peer) {
 	if want := "✓ " + e.Shape.Summary; got.Shape.Summary != want || got.Shape.Alarm || got.Sequence != 1 || !got.Shape.Start.Equal(slot) {
 		t.Errorf("after Tick() = %+v, want summary %q without alarm", got, want)
 	}
-	if v, err = s.Tick(t.Context(), got, got.Shape.Summary); err != nil {
+	e = create(t, s, c, draft("syncd-k7m2p9-"+strings.Repeat("q", 16)+"-0"))
+	before := e.Raw
+	if v, err = s.Tick(t.Context(), e, ""); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Read(t.Context(), v.Href)
-	if err != nil || again.Shape.Summary != got.Shape.Summary {
-		t.Errorf("ticked twice: %q, %v", again.Shape.Summary, err)
+	got, err = s.Read(t.Context(), v.Href)
+	if err != nil || !caldav.Same(got.Shape, e.Shape) || got.Shape.Alarm {
+		t.Errorf("after Tick() without a title = %+v, %v, want as before without alarm:\n%s", got, err, before)
 	}
 }
 

@@ -112,7 +112,7 @@ func Normal(description string) string {
 			// In HTML a line end is a space.
 			s = strings.ReplaceAll(s, "\n", " ")
 		}
-		s = breakTag.ReplaceAllString(s, "\n")
+		s = breakTag.ReplaceAllString(withLinks(s), "\n")
 		s = otherTag.ReplaceAllString(s, "")
 		s = html.UnescapeString(s)
 	}

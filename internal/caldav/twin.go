@@ -78,11 +78,31 @@ var (
 	anyTag = regexp.MustCompile(`</?[a-zA-Z][a-zA-Z0-9:-]*(\s[^<>]*)?/?>`)
 )
 
+var (
+	link = regexp.MustCompile(`(?is)<a(?:\s[^<>]*?)?\shref\s*=\s*("[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)[^<>]*>(.*?)</a\s*>`)
+	// What a person is shown by a link that programs make of an address.
+	shown = regexp.MustCompile(`(?i)^(\S+:/*\S+|www\.\S+|\S+@\S+|)$`)
+	leads = regexp.MustCompile(`(?i)^(https?|mailto|tel|mid|message):`)
+)
+
+// withLinks puts where a link of HTML leads after what it shows, unless it shows
+// that itself.
+func withLinks(s string) string {
+	return link.ReplaceAllStringFunc(s, func(whole string) string {
+		m := link.FindStringSubmatch(whole)
+		to, text := html.UnescapeString(strings.Trim(m[1], `"'`)), LineKey(anyTag.ReplaceAllString(m[2], ""))
+		if !leads.MatchString(to) || shown.MatchString(text) {
+			return m[2]
+		}
+		return m[2] + " &lt;" + html.EscapeString(strings.Join(strings.Fields(to), "")) + "&gt;"
+	})
+}
+
 // fromHTML is HTML as plain text, in the form of Normal.
 func fromHTML(s string) string {
 	s = noText.ReplaceAllString(lineEnds.Replace(s), " ")
 	s = strings.Join(strings.Fields(s), " ") // in HTML a line end is a space
-	s = breakTag.ReplaceAllString(s, "\n")
+	s = breakTag.ReplaceAllString(withLinks(s), "\n")
 	s = anyTag.ReplaceAllString(s, "")
 	lines := strings.Split(html.UnescapeString(s), "\n")
 	for i, line := range lines {

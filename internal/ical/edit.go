@@ -41,7 +41,9 @@ type change struct {
 // Edit sets properties of the event with that UID (the master of a series) in
 // an object that may have been written by anybody. Every other line stays as it
 // is, octet for octet: the alarms, colours and X- properties of people and
-// their programs. A new description takes the HTML twins of the old one away.
+// their programs. A new description takes the HTML twins of the old one away. A
+// METHOD always goes, since it would make the object a message to others (RFC
+// 5546 section 1.4).
 func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 	d, err := parse(raw)
 	if err != nil {
@@ -71,6 +73,13 @@ func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 		for i, old := range event.Props {
 			if t != nil && old.Name == name {
 				changes = append(changes, change{d.props[event][i], string(fold(nil, timeLine(old, *t), eol))})
+			}
+		}
+	}
+	for _, top := range d.cal.Components {
+		for i, old := range top.Props {
+			if old.Name == "METHOD" {
+				changes = append(changes, change{d.props[top][i], ""})
 			}
 		}
 	}

@@ -422,3 +422,12 @@ func TestLine(t *testing.T) {
 		}
 	}
 }
+
+// An object that is a message to others is none any more once it is edited.
+func TestEditDropsMethod(t *testing.T) {
+	title := "new"
+	got, err := ical.Edit([]byte(strings.Replace(foreign, "BEGIN:VEVENT", "METHOD:REQUEST\r\nBEGIN:VEVENT", 1)), "1", ical.Fields{Summary: &title})
+	if err != nil || strings.Contains(string(got), "METHOD") {
+		t.Errorf("Edit() = %s, %v", got, err)
+	}
+}

@@ -321,7 +321,9 @@ func (a *applier) change(ctx context.Context, op Operation) error {
 	var err error
 	switch op.Type { //nolint:exhaustive // the others change no entry
 	case Tick:
-		v, err = a.cal.Tick(ctx, *op.Entry, op.Entry.Shape.Summary)
+		v, err = a.cal.Tick(ctx, *op.Entry, op.Draft.Shape.Summary)
+	case Quiet:
+		v, err = a.cal.Tick(ctx, *op.Entry, "")
 	case Move:
 		v, err = a.cal.Move(ctx, *op.Entry, op.Draft)
 	default:

@@ -36,7 +36,7 @@ type Calendar interface {
 	Rewrite(ctx context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error)
 	// Move gives e the start of d. Its length and all else stay.
 	Move(ctx context.Context, e caldav.Entry, d caldav.Draft) (caldav.Version, error)
-	// Tick puts a ✓ before the summary and takes the alarms away.
+	// Tick takes the alarms away, and gives e that summary unless it is "".
 	Tick(ctx context.Context, e caldav.Entry, summary string) (caldav.Version, error)
 	// Delete removes an entry.
 	Delete(ctx context.Context, e caldav.Entry) error

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -205,7 +206,7 @@ func (c *calendar) Move(_ context.Context, e caldav.Entry, d caldav.Draft) (cald
 
 func (c *calendar) Tick(_ context.Context, e caldav.Entry, summary string) (caldav.Version, error) {
 	return c.edit(e, func(now *caldav.Entry) {
-		now.Shape.Summary, now.Shape.Alarm = "✓ "+strings.TrimSpace(summary), false
+		now.Shape.Summary, now.Shape.Alarm = cmp.Or(summary, now.Shape.Summary), false
 		now.Sequence++
 	})
 }
