@@ -55,7 +55,7 @@ func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
 // them among the open ones.
 func (a *applier) ending() (uids []string) {
 	for uid, p := range a.placed {
-		if _, over := a.ends[p.Key]; over && p.Open() && p.State != ledger.TakenOver {
+		if _, over := a.endOf(p); over && p.Open() && p.State != ledger.TakenOver {
 			uids = append(uids, uid)
 		}
 	}

@@ -144,7 +144,7 @@ func (o Operation) onlyBook() bool { return slices.Index(order, o.Type) < slices
 type differ struct {
 	in      Input
 	wanted  map[planner.Key]planner.FollowUp
-	ends    map[planner.Key]planner.End
+	ends    map[occurrence]planner.End
 	placed  map[string]ledger.Placement // by UID
 	open    map[planner.Key]bool        // has a placement that is open
 	seen    map[string]caldav.Entry     // by UID
@@ -156,7 +156,7 @@ type differ struct {
 
 func newDiffer(in Input) *differ {
 	d := &differ{
-		in: in, wanted: map[planner.Key]planner.FollowUp{}, ends: map[planner.Key]planner.End{},
+		in: in, wanted: map[planner.Key]planner.FollowUp{}, ends: map[occurrence]planner.End{},
 		placed: map[string]ledger.Placement{}, open: map[planner.Key]bool{},
 		seen: map[string]caldav.Entry{}, copied: map[string]bool{}, skipped: map[string]bool{}, mass: map[string]bool{},
 	}
@@ -170,7 +170,7 @@ func newDiffer(in Input) *differ {
 	}
 	for _, h := range in.Held {
 		if h.End != nil {
-			d.ends[h.Key] = *h.End
+			d.ends[occurrence{h.Key, h.Generation}] = *h.End
 		}
 	}
 	for _, p := range in.Placed {
@@ -218,7 +218,7 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 		}
 		p.State = ledger.Intended // it was given up, and arrived after all
 	case ledger.TakenOver:
-		end, over := d.ends[p.Key]
+		end, over := d.endOf(p)
 		if !over || !p.Open() {
 			return nil
 		}
@@ -377,7 +377,7 @@ func (d *differ) end(p ledger.Placement) (planner.End, bool) {
 	if !p.Open() {
 		return planner.End{Outcome: p.Outcome, Evidence: p.EndedBy, Why: p.EndWhy}, true
 	}
-	if end, ok := d.ends[p.Key]; ok {
+	if end, ok := d.endOf(p); ok {
 		return end, true
 	}
 	if p.State == ledger.Deleting {
@@ -389,7 +389,8 @@ func (d *differ) end(p ledger.Placement) (planner.End, bool) {
 // endedByEvidence reports whether mail or a meeting has ended it, which says
 // more than the user's mark.
 func (d *differ) endedByEvidence(p ledger.Placement) bool {
-	o := d.ends[p.Key].Outcome
+	end, _ := d.endOf(p)
+	o := end.Outcome
 	return o == planner.Acted || o == planner.Answered
 }
 

@@ -62,6 +62,10 @@ func (d *differ) gestures(p *ledger.Placement, op *Operation, e caldav.Entry) {
 	if d.revocable(*p) && g.takesBack() {
 		d.reopen(p, op, "the user took the mark away: what it said is taken back")
 	}
+	if p.State == ledger.TakenOver {
+		d.notes(p, op, e)
+		return
+	}
 	if p.State != ledger.Closed {
 		g.edited()
 		g.moved()

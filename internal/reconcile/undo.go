@@ -24,7 +24,9 @@ func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
 		return nil
 	default:
 		d.reopen(&p, &op, "the user brought it back: its end is taken back")
-		if rebuilt(p) { // what it says is told from the plan, once that has it again
+		// What one says of which only the journal knows is told from the plan, once
+		// that has it again.
+		if p.State == ledger.TakenOver || rebuilt(p) {
 			p.Href = e.Href
 			op.Placement = p
 			return []Operation{op}
@@ -71,11 +73,21 @@ func (g *gesture) takesBack() bool {
 }
 
 // reopen takes back the end of a follow-up, and with it the quiet that the same
-// word asked for. Its entry stays as it is.
+// word asked for. Its entry stays as it is. Where another event stands for the
+// follow-up by now, only the quiet is taken back, and the entry is the user's.
 func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
-	d.say(op, ledger.Decision{Type: ledger.DecideUndone}, reason)
+	other := d.superseded(*p)
+	if other {
+		d.say(op, ledger.Decision{Type: ledger.DecideTaken}, "the same follow-up has another event: this one is the user's now")
+	} else {
+		d.say(op, ledger.Decision{Type: ledger.DecideUndone}, reason)
+	}
 	if p.Outcome == planner.Withdrawn && p.Key.Who != "" {
 		d.say(op, ledger.Decision{Type: ledger.DecideUnmuted, Who: p.Key.Who}, "")
+	}
+	if other {
+		p.State = ledger.TakenOver
+		return
 	}
 	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
 	p.State, p.MoveTo = ledger.Placed, time.Time{}
