@@ -316,3 +316,34 @@ func TestSaidOfAllAddresses(t *testing.T) {
 		l = lost(t, l, dir, apart, hello...)
 	}
 }
+
+// An entry that the user asked to be moved counts as one that lies there, before
+// it was moved and where that time has passed meanwhile.
+func TestMoveCountsAtOnce(t *testing.T) {
+	tests := []struct {
+		name    string
+		to, now time.Time
+		want    time.Time
+	}{
+		{"later", day(20), day(2), day(20)},
+		{"earlier", day(4), day(2), day(4)},
+		{"later, and it has passed", day(12), day(15), day(12)},
+		{"earlier, and it has passed", day(4), day(5), day(10)},
+	}
+	for _, tt := range tests {
+		l := openLedger(t, t.TempDir(), me)
+		p := placement(l, "a@x")
+		p.Seen.Start = day(10)
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		decide(t, l, ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(1), To: tt.to})
+		s, err := l.Snapshot(t.Context(), tt.now, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := s.Open[0]; !o.Start.Equal(tt.want) || !o.Touched {
+			t.Errorf("%s: starts %v, touched %t; want %v", tt.name, o.Start, o.Touched, tt.want)
+		}
+	}
+}

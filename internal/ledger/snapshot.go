@@ -273,6 +273,12 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 	if o.Start.IsZero() {
 		o.Start, o.AllDay = p.Slot, p.Wrote.AllDay
 	}
+	if !p.MoveTo.IsZero() { // it counts from there, whether it was moved yet or cannot be any more
+		o.Touched = true
+		if p.MoveTo.After(v.now) || p.MoveTo.After(o.Start) {
+			o.Start = p.MoveTo
+		}
+	}
 	if o.Title == "" {
 		o.Title = p.Wrote.Summary
 	}

@@ -62,6 +62,7 @@ func TestMoveByCommandGivesWay(t *testing.T) {
 				w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Start, e.Shape.End = hand, hand.Add(15*time.Minute) })
 			}
 		}, hand},
+		{"to its own time, which has passed", func(_ *testing.T, w *world) { w.now = to.Add(time.Minute) }, monday},
 		{"to a pause", func(_ *testing.T, w *world) { w.paused = true }, monday},
 		{"to the end", func(_ *testing.T, w *world) { w.end("ana", planner.Acted) }, time.Time{}},
 		{"to a deletion", func(_ *testing.T, w *world) { w.cal.userDeletes(uid("ana")) }, time.Time{}},

@@ -96,7 +96,8 @@ func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 //	–       –           another's UID  Stop: another instance writes here
 //	–       –           not ours       never looked at
 //
-//	yes     asked to move as placed    Move, by the user's word alone; theirs wins if they moved it since
+//	yes     asked to move as placed    Move, by the user's word alone; theirs wins if they moved it since,
+//	                                   and nothing moves to what has passed
 //	any     ended by the user, unmarked or back  Record: taken back, for 30 days; then as placed
 //	any     yes         gone, a copy   Record: taken over; the copy is the user's as well
 //	any     paused      any            what the user says is recorded, nothing is sent but what a purge removes
@@ -242,7 +243,7 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	if end, over := d.end(p); over {
 		return append(ops, d.resolve(p, *e, end))
 	}
-	if !p.MoveTo.IsZero() && !rebuilt(p) {
+	if d.toMove(p, e.Shape) {
 		return append(ops, d.move(p, *e))
 	}
 	if f, ok := d.wanted[p.Key]; ok && f.Text != "" {

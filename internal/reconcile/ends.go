@@ -12,10 +12,21 @@ type occurrence struct {
 	generation int
 }
 
-// endOf is the end that the plan gives a placement.
+// endOf is the end that the plan gives a placement. One that has yet to be moved
+// was not left alone, whatever a plan of before says.
 func (d *differ) endOf(p ledger.Placement) (planner.End, bool) {
 	end, over := d.ends[occurrence{p.Key, p.Generation}]
+	if end.Outcome == planner.Expired && p.MoveTo.After(d.in.Now) {
+		return planner.End{}, false
+	}
 	return end, over
+}
+
+// toMove reports whether the user asked for an entry to be moved to a time that
+// is still to come. Once that has passed the entry stays where it lies; MoveTo
+// remains, since expiry counts from it.
+func (d *differ) toMove(p ledger.Placement, s ledger.Shape) bool {
+	return !p.MoveTo.IsZero() && !rebuilt(p) && (d.arrived(p, s) || !past(d.target(s, p.MoveTo), d.in.Now))
 }
 
 // superseded reports whether another generation of a follow-up stands in the

@@ -79,3 +79,17 @@ func TestEndOfOneGeneration(t *testing.T) {
 		t.Errorf("Diff() = %s, want the second deleted alone", describe(d))
 	}
 }
+
+// A plan made before the user asked for another time does not end by its age what
+// has yet to be moved; any other end does.
+func TestMoveBeforeAnOlderPlan(t *testing.T) {
+	for end, want := range map[planner.Outcome]string{planner.Expired: "move", planner.Acted: "delete"} {
+		w := placed(t)
+		w.end("ana", end)
+		w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("ana"), At: w.now, To: monday.AddDate(0, 0, 14)})
+		d, err := w.diff()
+		if got := describe(d); err != nil || got != want+" Follow up with ana" {
+			t.Errorf("%s: %q, %v; want %s", end, got, err, want)
+		}
+	}
+}
