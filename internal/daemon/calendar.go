@@ -88,11 +88,18 @@ func (d *Daemon) followUpAccount(cfg *config.Config) (account, error) {
 	return account{}, errors.New("no account of the configuration has calendars: follow-ups have nowhere to go")
 }
 
+// errNotMade says that the follow-up calendar is yet to be made, and that the
+// user paused the writing.
+var errNotMade = errors.New("the calendar is made after the pause")
+
 // makeCalendar creates the follow-up calendar if that is agreed to and it was
-// never seen (SPEC I2).
+// never seen (SPEC I2); in a pause it returns errNotMade.
 func (d *Daemon) makeCalendar(ctx context.Context, cfg *config.Config, s *caldav.Session, all []caldav.Collection, seen []ledger.SeenCalendar) (caldav.Collection, error) {
 	name := cfg.Followups.Calendar
+	until, err := d.ledger.Paused(ctx, d.now())
 	switch {
+	case err != nil:
+		return caldav.Collection{}, err
 	case setup.Gone(name, all, seen):
 		return caldav.Collection{}, fmt.Errorf("account %q: the calendar %q is gone; nothing is written until it is back, or another one is named in [followups]",
 			cfg.Followups.Account, name)
@@ -103,6 +110,9 @@ func (d *Daemon) makeCalendar(ctx context.Context, cfg *config.Config, s *caldav
 		}
 		return caldav.Collection{}, fmt.Errorf("account %q: there is no calendar %q; there are: %s. Make one in your calendar app, or set create_calendar = true in [followups]",
 			cfg.Followups.Account, name, strings.Join(names, ", "))
+	}
+	if !until.IsZero() {
+		return caldav.Collection{}, errNotMade
 	}
 	c, err := s.Make(ctx, name)
 	if err != nil {

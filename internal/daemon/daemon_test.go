@@ -17,6 +17,7 @@ import (
 	"syncd/internal/config"
 	"syncd/internal/daemon"
 	"syncd/internal/demo"
+	"syncd/internal/ledger"
 )
 
 // stage starts the demo's servers with all of its mail delivered.
@@ -168,9 +169,20 @@ func TestCalendarIsMadeOnceAndNeverAgain(t *testing.T) {
 	cfg := *s.Config
 	cfg.Followups.Calendar, cfg.Followups.CreateCalendar = "Hellos", true
 	d := open(t, s, &cfg)
-	if err := d.Pass(t.Context()); err != nil {
-		t.Fatal(err)
+	say := func(word ledger.DecisionType, at time.Time) {
+		t.Helper()
+		if err := d.Ledger().Decide(t.Context(), []ledger.Decision{{Type: word, At: at}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
+	say(ledger.DecidePaused, now.Add(-time.Minute))
+	if w := s.Writes(); len(w) != 0 {
+		t.Fatalf("written in a pause: %v", w)
+	}
+	say(ledger.DecideResumed, now)
 	if w := s.Writes(); len(w) == 0 || !strings.HasPrefix(w[0], "MKCALENDAR ") {
 		t.Fatalf("the first write is not MKCALENDAR: %v", w)
 	}

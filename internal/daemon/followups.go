@@ -33,7 +33,10 @@ func (d *Daemon) look(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	cal, err := d.openCalendar(ctx, cfg)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotMade):
+		return nil
+	case err != nil:
 		return err
 	}
 	for range rounds {
