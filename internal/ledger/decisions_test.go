@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -345,5 +346,36 @@ func TestMoveCountsAtOnce(t *testing.T) {
 		if o := s.Open[0]; !o.Start.Equal(tt.want) || !o.Touched {
 			t.Errorf("%s: starts %v, touched %t; want %v", tt.name, o.Start, o.Touched, tt.want)
 		}
+	}
+}
+
+// Nothing new is written from the moment of a pause on, whoever planned it; what
+// is there already is still remembered.
+func TestNothingNewInAPause(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	first, second := placement(l, "a@x"), placement(l, "b@x")
+	if err := l.Intend(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, l, ledger.Decision{Type: ledger.DecidePaused, At: day(0), To: day(2)})
+	for _, p := range []ledger.Placement{first, second} {
+		if err := l.Intend(t.Context(), p); !errors.Is(err, ledger.ErrPaused) {
+			t.Errorf("Intend(%s) = %v, want %v", p.Key.Evidence, err, ledger.ErrPaused)
+		}
+	}
+	if got := onlyPlacement(t, l).UID; got != first.UID {
+		t.Errorf("kept %s", got)
+	}
+	first.State = ledger.Placed
+	if err := l.Confirm(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	first.State = ledger.Rewriting
+	if err := l.Intend(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	second.MissingAt = day(2) // asked for again after the pause
+	if err := l.Intend(t.Context(), second); err != nil {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -108,10 +109,25 @@ func scanPlacement(scan func(...any) error) (Placement, error) {
 	return p, nil
 }
 
+// ErrPaused says that the user paused the writing: nothing new may be written.
+var ErrPaused = errors.New("the writing is paused")
+
 // Intend notes a request to the calendar before it is sent. The UID of a new
-// entry is in the journal before the ledger has it.
+// entry is in the journal before the ledger has it. It returns ErrPaused for a
+// new entry where the user paused the writing since it was planned: what comes
+// before a pause in the ledger a purge ends, and nothing comes after.
 func (l *Ledger) Intend(ctx context.Context, p Placement) error {
-	if err := l.savePlacement(ctx, p); err != nil {
+	rested := func(ctx context.Context, t *tx) error {
+		if p.State != Intended {
+			return nil
+		}
+		until, err := silence(ctx, t, forever)
+		if err == nil && until.After(later(p.CreatedAt, p.MissingAt)) { // when it is asked for
+			err = ErrPaused
+		}
+		return err
+	}
+	if err := l.savePlacement(ctx, p, rested); err != nil {
 		return fmt.Errorf("note intent: %w", err)
 	}
 	return nil
@@ -122,7 +138,8 @@ func (l *Ledger) Intend(ctx context.Context, p Placement) error {
 // A placement that ended stays so, whatever p says; its first outcome is the
 // one that counts.
 func (l *Ledger) Confirm(ctx context.Context, p Placement) error {
-	if err := l.savePlacement(ctx, p); err != nil {
+	free := func(context.Context, *tx) error { return nil }
+	if err := l.savePlacement(ctx, p, free); err != nil {
 		return fmt.Errorf("note answer: %w", err)
 	}
 	return nil
@@ -139,10 +156,14 @@ var qPutPlacement = query(`INSERT INTO placement (` + placementColumns + `, hash
 		end_why = CASE WHEN outcome = '' THEN excluded.end_why ELSE end_why END,
 		outcome = CASE WHEN outcome = '' THEN excluded.outcome ELSE outcome END`)
 
-func (l *Ledger) savePlacement(ctx context.Context, p Placement) error {
+// savePlacement keeps a placement unless may refuses it.
+func (l *Ledger) savePlacement(ctx context.Context, p Placement, may func(context.Context, *tx) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := may(ctx, t); err != nil {
+			return err
+		}
 		before, err := placements(ctx, t, qPlacement, p.UID)
 		if err != nil {
 			return err

@@ -43,7 +43,11 @@ func Apply(ctx context.Context, cal Calendar, book Book, delta Delta) error {
 		if ops[n-1].Type == Create && (a.overturned || a.stays(ending)) {
 			break // creations come last
 		}
-		if err := a.group(ctx, ops[:n]); err != nil {
+		err := a.group(ctx, ops[:n])
+		if errors.Is(err, ledger.ErrPaused) {
+			break // meanwhile; creations come last
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("entry %s: %w", ops[0].UID, err))
 		}
 		ops = ops[n:]

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -91,5 +92,35 @@ func TestMoveBeforeAnOlderPlan(t *testing.T) {
 		if got := describe(d); err != nil || got != want+" Follow up with ana" {
 			t.Errorf("%s: %q, %v; want %s", end, got, err, want)
 		}
+	}
+}
+
+// pausing is a book whose user pauses the writing after the first new entry.
+type pausing struct {
+	*book
+	wrote bool
+}
+
+func (b *pausing) Intend(ctx context.Context, p ledger.Placement) error {
+	if p.State == ledger.Intended && b.wrote {
+		return ledger.ErrPaused
+	}
+	b.wrote = b.wrote || p.State == ledger.Intended
+	return b.book.Intend(ctx, p)
+}
+
+// A pause that begins while entries are written ends that, and is no failure.
+func TestPausedMeanwhile(t *testing.T) {
+	w := newWorld()
+	w.ask("ana", "bob", "cyd")
+	d, err := w.diff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reconcile.Apply(t.Context(), w.cal, &pausing{book: w.book}, d); err != nil {
+		t.Errorf("Apply() = %v", err)
+	}
+	if len(w.cal.writes) != 1 || len(w.book.placed) != 1 {
+		t.Errorf("wrote %v, kept %d", w.cal.writes, len(w.book.placed))
 	}
 }

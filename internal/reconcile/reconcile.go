@@ -45,7 +45,8 @@ type Calendar interface {
 // Book remembers. A *ledger.Ledger is one. Every call is durable once it has
 // returned, and doing it twice is the same as doing it once.
 type Book interface {
-	// Intend records what is about to be asked of the server.
+	// Intend records what is about to be asked of the server; ledger.ErrPaused
+	// if it is a new entry and the user paused the writing meanwhile.
 	Intend(ctx context.Context, p ledger.Placement) error
 	// Confirm records what is known to be so.
 	Confirm(ctx context.Context, p ledger.Placement) error
