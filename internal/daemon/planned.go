@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 
 	"syncd/internal/caldav"
 	"syncd/internal/config"
@@ -20,5 +21,18 @@ func (d *Daemon) planned(ctx context.Context, cfg *config.Config, cal *calendar,
 	case shared:
 		return d.ledger.Adopt(ctx, ledger.OwnEvents{At: d.now()})
 	}
-	return d.ledger.Adopt(ctx, reconcile.Own(listing, d.now(), cfg.Me.Zone))
+	own := reconcile.Own(listing, d.now(), cfg.Me.Zone)
+	own.Still = func(ctx context.Context, uid string) bool { return still(ctx, cal, listing, uid) }
+	return d.ledger.Adopt(ctx, own)
+}
+
+// still reads an event again: a listing may be late, and its title is a decision
+// of the user's.
+func still(ctx context.Context, cal *calendar, listing caldav.Listing, uid string) bool {
+	i := slices.IndexFunc(listing.Entries, func(e caldav.Entry) bool { return e.UID == uid })
+	if i < 0 {
+		return false
+	}
+	e, err := cal.Read(ctx, listing.Entries[i].Href)
+	return err == nil && e.UID == uid && e.Shape.Summary == listing.Entries[i].Shape.Summary
 }

@@ -25,13 +25,14 @@ import (
 // wrote, and no copy of one.
 type OwnEvent struct {
 	UID, Href                    string
-	Title, Location, Description string   // Title without marks of completion
+	Title, Location, Description string   // Title without the marks that Done is of
+	Bare                         string   // Title without words that may be marks of completion; "" if it bears none
 	People                       []string // addresses of those invited, lower case
 	// Starts are when it is, all its occurrences of the time in question, in
 	// order. Without any it is not adopted: it was cancelled, or is long over.
 	Starts  []time.Time
 	KnownAt time.Time // when it was written, or changed; zero if it does not say
-	Done    bool      // its title is marked as done
+	Done    bool      // its title is marked as done, beyond doubt
 }
 
 // OwnEvents is what a complete listing of the follow-up calendar holds of them.
@@ -43,6 +44,9 @@ type OwnEvents struct {
 	Unread []string
 	All    bool
 	Empty  bool // the calendar holds nothing at all
+	// Still reports whether the event with a UID says now what the listing, which
+	// may be late, says of it. Where it is nil the listing is believed.
+	Still func(ctx context.Context, uid string) bool
 }
 
 // When it is believed that an event is gone: after two listings without it so
@@ -95,6 +99,9 @@ func (l *Ledger) Adopt(ctx context.Context, list OwnEvents) (changed bool, err e
 		return false, fmt.Errorf("note %d events of the user's own: %w", len(list.Events), err)
 	}
 	said, err := l.ownWords(ctx, list)
+	if list.Still != nil {
+		said = slices.DeleteFunc(said, func(d Decision) bool { return !list.Still(ctx, d.UID) })
+	}
 	if err != nil || len(said) == 0 {
 		return changed, err
 	}
@@ -113,7 +120,11 @@ func (l *Ledger) adopt(ctx context.Context, list OwnEvents) (changed bool, err e
 		for _, e := range list.Events {
 			listed[e.UID] = true
 			old, known := before[e.UID]
-			now, err := e.row(old, list.At)
+			title, err := e.title(ctx, t, old)
+			if err != nil {
+				return err
+			}
+			now, err := e.row(title, old, list.At)
 			switch {
 			case err != nil:
 				return err
@@ -157,10 +168,37 @@ func readAdopted(ctx context.Context, t *tx) (map[string]adopted, error) {
 	})
 }
 
+// title is what an event is called: without the words that count as marks, which
+// are those it got since it was seen without them, or by which it is done already.
+func (e *OwnEvent) title(ctx context.Context, t *tx, old adopted) (string, error) {
+	switch {
+	case e.Bare == "" || sameWords(old.title, e.Title):
+		return e.Title, nil
+	case sameWords(old.title, e.Bare):
+		return old.title, nil
+	case e.Done:
+		return e.Title, nil
+	}
+	word, _, err := ownWord(ctx, t, e.UID)
+	if word == DecideDone { // the ledger was lost since
+		return e.Bare, err
+	}
+	return e.Title, err
+}
+
+// doneAs reports whether an event that is called so is marked as done.
+func (e *OwnEvent) doneAs(title string) bool {
+	return e.Done || e.Bare != "" && sameWords(title, e.Bare)
+}
+
+func sameWords(a, b string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+}
+
 // row is how an event is remembered. What is known of it may be older than what
 // it says now.
-func (e *OwnEvent) row(old adopted, at time.Time) (a adopted, err error) {
-	a = adopted{uid: e.UID, href: e.Href, title: e.Title, location: e.Location}
+func (e *OwnEvent) row(title string, old adopted, at time.Time) (a adopted, err error) {
+	a = adopted{uid: e.UID, href: e.Href, title: title, location: e.Location}
 	starts := make([]int64, len(e.Starts))
 	for i, s := range e.Starts {
 		starts[i] = s.Unix()
@@ -283,21 +321,27 @@ func (l *Ledger) ownWords(ctx context.Context, list OwnEvents) (said []Decision,
 		if err != nil {
 			return err
 		}
+		rows, err := readAdopted(ctx, t)
+		if err != nil {
+			return err
+		}
 		for _, e := range list.Events {
 			word, at, err := ownWord(ctx, t, e.UID)
 			if err != nil {
 				return err
 			}
+			title := rows[e.UID].title
+			marked := e.doneAs(title)
 			switch done := word == DecideDone; {
-			case done && !e.Done && len(e.Starts) > 0 && list.At.Sub(at) <= takeBackWithin:
+			case done && !marked && len(e.Starts) > 0 && list.At.Sub(at) <= takeBackWithin:
 				said = append(said, Decision{Type: DecideUndone, UID: e.UID, At: list.At})
-			case !done && e.Done && n.counts(e.Starts, list.At):
+			case !done && marked && n.counts(e.Starts, list.At):
 				who, err := facesOf(ctx, t, e.UID)
 				if err != nil {
 					return err
 				}
 				if len(who) > 0 {
-					said = append(said, Decision{Type: DecideDone, UID: e.UID, Who: strings.Join(who, "\n"), At: list.At, Text: e.Title})
+					said = append(said, Decision{Type: DecideDone, UID: e.UID, Who: strings.Join(who, "\n"), At: list.At, Text: title})
 				}
 			}
 		}

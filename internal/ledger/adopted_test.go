@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -340,5 +341,73 @@ func TestAdoptedDone(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the ledger is another one after it was lost:\n%s", diff)
+	}
+}
+
+// A word that may be a mark counts where the title was seen without it, and is
+// taken back with it; one that stood there from the first is of the title.
+func TestAdoptedDoneByAWord(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	hello := mail("a@x", day(-50), "me@example.com > ana@example.org", "Hi")
+	hello.People[1].Name = "Ana Lima"
+	appendMail(t, l, sent, hello)
+	titled := func(title, bare string, done bool) ledger.OwnEvent {
+		e := own("a", 3, title)
+		e.Bare, e.Done = bare, done
+		return e
+	}
+	steps := []struct {
+		event ledger.OwnEvent
+		done  bool
+	}{
+		{titled("Get the review of Ana Lima done", "Get the review of Ana Lima", false), false},
+		{titled("Get the review of Ana Lima done", "Get the review of Ana Lima", true), true}, // with a ✓
+		{titled("Get the review of Ana Lima done", "Get the review of Ana Lima", false), false},
+		{titled("Call Ana Lima", "", false), false},
+		{titled("call  Ana Lima done", "call  Ana Lima", false), true},
+		{titled("call  Ana Lima done", "call  Ana Lima", false), true},
+		{titled("Call Ana Lima", "", false), false},
+		{titled("x Call Ana Lima", "Call Ana Lima", false), true},
+	}
+	at := 0.0
+	check := func(e ledger.OwnEvent, done bool) {
+		t.Helper()
+		at += 0.1
+		adopt(t, l, at, e)
+		if got := contact(t, l, day(at), "ana@example.org").Reported; got != done {
+			t.Errorf("%q: done %t, want %t", e.Title, got, done)
+		}
+	}
+	for _, s := range steps {
+		check(s.event, s.done)
+	}
+	l = lost(t, l, dir, me, hello)
+	last := steps[len(steps)-1]
+	check(last.event, true)
+	check(titled("Call Ana Lima", "", false), false)
+}
+
+// What a late listing says decides nothing: the event itself is asked.
+func TestAdoptedDoneOfALateListing(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	hello := mail("a@x", day(-50), "me@example.com > ana@example.org", "Hi")
+	hello.People[1].Name = "Ana Lima"
+	appendMail(t, l, sent, hello)
+	old, now := own("a", 3, "Call Ana"), own("a", 3, "Call Ana")
+	now.Done = true
+	for i, want := range []int{0, 1, 1, 1, 1} {
+		e := []ledger.OwnEvent{old, now}[i%2] // as listings alternate
+		list := ledger.OwnEvents{
+			At: day(float64(i) / 10), Events: []ledger.OwnEvent{e},
+			Still: func(_ context.Context, uid string) bool { return uid == "a" && e.Done },
+		}
+		if _, err := l.Adopt(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		said, err := l.Decisions(t.Context(), "a")
+		if err != nil || len(said) != want {
+			t.Errorf("listing %d: %d decisions, %v; want %d", i, len(said), err, want)
+		}
 	}
 }

@@ -60,6 +60,30 @@ func markedEnds(title string) ends {
 	return m
 }
 
+// plainlyDone takes off a title what can be no word of it, and says whether there
+// was any: symbols, and a word with punctuation behind it at the front ("done:
+// …"). "Get the review done" and "Call Malcolm X" are titles.
+func plainlyDone(title string) (rest string, done bool) {
+	rest = strings.TrimSpace(title)
+	for _, mark := range marks {
+		first, n := utf8.DecodeRuneInString(mark)
+		for _, front := range []bool{true, false} {
+			cut, ok := cutMark(rest, mark, front)
+			if ok && (!unicode.IsLetter(first) || front && n < len(mark) && punctuated(string([]rune(rest)[utf8.RuneCountInString(mark):]))) {
+				rest, done = cut, true
+			}
+		}
+	}
+	return rest, done
+}
+
+// punctuated reports whether a text begins with punctuation that stands apart.
+func punctuated(text string) bool {
+	text = strings.TrimLeftFunc(text, unicode.IsSpace)
+	rest := strings.TrimLeft(text, ":,;-–—")
+	return rest != text && (rest == "" || unicode.IsSpace([]rune(rest)[0]))
+}
+
 // cutMark takes a mark off one end of a title. Beside a letter there must be
 // something that is no letter or digit: "doner" is not done. A single letter
 // wants a space: "x-ray" is not done either.

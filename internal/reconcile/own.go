@@ -27,8 +27,11 @@ func Own(list caldav.Listing, now time.Time, zone *time.Location) ledger.OwnEven
 			continue
 		}
 		event := e.Own(from, to, zone)
-		event.Done = bearsMark(event.Title)
-		event.Title = markedEnds(event.Title).rest
+		bare := markedEnds(event.Title).rest
+		event.Title, event.Done = plainlyDone(event.Title)
+		if bare != event.Title {
+			event.Bare = bare
+		}
 		own.Events = append(own.Events, event)
 	}
 	return own

@@ -18,14 +18,15 @@ func TestOwn(t *testing.T) {
 		raw := "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:" + uid + "\r\nDTSTART:20260520T080000Z\r\nSUMMARY:" + title + "\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 		return caldav.Entry{UID: uid, Shape: ledger.Shape{Start: at.AddDate(0, 0, 7), Summary: title}, Raw: []byte(raw)}
 	}
-	event := func(uid, title string, done bool) ledger.OwnEvent {
-		return ledger.OwnEvent{UID: uid, Title: title, Done: done, Starts: []time.Time{at.AddDate(0, 0, 7)}}
+	event := func(uid, title, bare string, done bool) ledger.OwnEvent {
+		return ledger.OwnEvent{UID: uid, Title: title, Bare: bare, Done: done, Starts: []time.Time{at.AddDate(0, 0, 7)}}
 	}
 	copied := entry("copy", "Call Ana")
 	copied.Marked = true
 	list := caldav.Listing{
 		Entries: []caldav.Entry{
 			entry("1", "Call Ana"), entry("2", "Call Ana DONE"), entry("3", "✓ Call Ana"), entry("4", "Doner with Ana"),
+			entry("5", "Call Malcolm X"), entry("6", "Done: call Ana"), entry("7", "done-deal with Ana"), entry("8", "Call Ana [x]"), entry("9", "x Call Ana"),
 			entry("syncd-abcdef-9r4mysph3q5pjmin-0", "Call Ana"), copied,
 		},
 		Skipped: []ledger.Skip{{Where: "/f/bad.ics"}},
@@ -34,7 +35,9 @@ func TestOwn(t *testing.T) {
 	want := ledger.OwnEvents{
 		At: at, Unread: []string{"/f/bad.ics"}, All: true,
 		Events: []ledger.OwnEvent{
-			event("1", "Call Ana", false), event("2", "Call Ana", true), event("3", "Call Ana", true), event("4", "Doner with Ana", false),
+			event("1", "Call Ana", "", false), event("2", "Call Ana DONE", "Call Ana", false), event("3", "Call Ana", "", true),
+			event("4", "Doner with Ana", "", false), event("5", "Call Malcolm X", "Call Malcolm", false), event("6", "call Ana", "", true),
+			event("7", "done-deal with Ana", "deal with Ana", false), event("8", "Call Ana", "", true), event("9", "x Call Ana", "Call Ana", false),
 		},
 	}
 	if diff := cmp.Diff(want, reconcile.Own(list, at, time.UTC)); diff != "" {
