@@ -181,6 +181,11 @@ func (p *person) late(t *rapid.T, l caldav.Listing) {
 // check demands back what the user did.
 func (p *person) check(t *rapid.T) {
 	for n := range p.facts {
+		for line := range strings.SplitSeq(p.book.placed[uid(n)].Noted, "\n") {
+			if line != "" && !strings.Contains(line, "note ") {
+				t.Fatalf("%s: a line of ours was taken for the user's: %q", n, line)
+			}
+		}
 		e, there := p.cal.entries["/cal/"+uid(n)+".ics"]
 		switch {
 		case p.deleted[n]:
