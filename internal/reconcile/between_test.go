@@ -35,6 +35,7 @@ func TestEditBetweenWriteAndRead(t *testing.T) {
 			w.facts["ana"].text, w.facts["ana"].title = "The facts are others now.", "Reply to ana"
 		},
 		"move": func(t *testing.T, w *world) {
+			t.Helper()
 			w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("ana"), At: w.now, To: monday.Add(75 * time.Hour)})
 		},
 		"tick": func(_ *testing.T, w *world) {

@@ -27,9 +27,11 @@ func TestOtherReasonAfterACutRewrite(t *testing.T) {
 		"acted, later": {mine, func(_ *testing.T, w *world) { w.end("ana", planner.Acted); w.now = monday.Add(time.Hour) }, false},
 		"expired":      {mine, func(_ *testing.T, w *world) { w.end("ana", planner.Expired) }, false},
 		"expired, without alarm": {func(w *world) { mine(w); w.cal.user(uid("ana"), silent) }, func(t *testing.T, w *world) {
+			t.Helper()
 			w.command(t, ledger.Decision{Type: ledger.DecideDone, UID: uid("ana"), At: w.now})
 		}, false},
 		"moved by a command": {mine, func(t *testing.T, w *world) {
+			t.Helper()
 			w.command(t, ledger.Decision{Type: ledger.DecideMove, UID: uid("ana"), At: w.now, To: monday.Add(75 * time.Hour)})
 		}, true},
 		"marked by hand": {mine, func(_ *testing.T, w *world) {
