@@ -379,3 +379,17 @@ func TestNothingNewInAPause(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Taking back an end leaves nothing that would remove the entry.
+func TestUndoneWhileDeleting(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a@x")
+	p.State = ledger.Deleting
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, l, ledger.Decision{Type: ledger.DecideDone, UID: p.UID, At: day(2)}, ledger.Decision{Type: ledger.DecideUndone, UID: p.UID, At: day(3)})
+	if found, err := l.FindPlacements(t.Context(), p.UID); err != nil || found[0].State != ledger.Placed || !found[0].Open() {
+		t.Errorf("%+v, %v, want it open and placed", found, err)
+	}
+}
