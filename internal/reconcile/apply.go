@@ -278,6 +278,9 @@ func (a *applier) dismiss(ctx context.Context, op Operation) error {
 // listing that lacks the entry may be late.
 func (a *applier) taken(ctx context.Context, op Operation) error {
 	_, there, err := a.find(ctx, op)
+	if err == nil && !there {
+		_, there, err = a.byUID(ctx, op.UID)
+	}
 	if err != nil || there {
 		return err
 	}

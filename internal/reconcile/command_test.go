@@ -217,6 +217,11 @@ func TestCopies(t *testing.T) {
 			w.settle(t)
 			w.cal.userDeletes(uid("ana"))
 			w.settle(t)
+			if p := w.book.placed[uid("ana")]; p.State != ledger.Placed {
+				t.Errorf("after one listing without the original: %s", p.State)
+			}
+			w.now = w.now.Add(missedFor)
+			w.settle(t)
 			w.now = w.now.Add(48 * time.Hour)
 			w.end("ana", planner.Acted)
 			w.settle(t)

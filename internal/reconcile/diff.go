@@ -99,7 +99,8 @@ func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 //	yes     asked to move as placed    Move, by the user's word alone; theirs wins if they moved it since,
 //	                                   and nothing moves to what has passed
 //	any     ended by the user, unmarked or back  Record: taken back, for 30 days; then as placed
-//	any     yes         gone, a copy   Record: taken over; the copy is the user's as well
+//	any     yes         gone, a copy   Miss; Record: taken over, once a deletion would be believed; the
+//	                                   copy is the user's as well
 //	any     paused      any            what the user says is recorded, nothing is sent but what a purge removes
 //
 // Ended means that the plan holds it back with an End.

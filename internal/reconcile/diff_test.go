@@ -144,6 +144,11 @@ func TestDiffTable(t *testing.T) {
 		{"placed, in another calendar", func(w *world) {
 			w.cal.userDeletes(uid("ana"))
 			w.other = map[string]bool{uid("ana"): true}
+		}, "miss Follow up with ana", nil},
+		{"placed, in another calendar for ten minutes", func(w *world) {
+			w.cal.userDeletes(uid("ana"))
+			w.other = map[string]bool{uid("ana"): true}
+			w.place("ana", func(p *ledger.Placement) { p.MissingAt = w.now.Add(-10 * time.Minute) })
 		}, "record Follow up with ana", []ledger.DecisionType{ledger.DecideTaken}},
 		{"wanted, placed, gone", func(w *world) { w.cal.userDeletes(uid("ana")) }, "miss Follow up with ana", nil},
 		{"wanted, placed, unreadable", func(w *world) { w.cal.hidden["/cal/"+uid("ana")+".ics"] = true }, "", nil},

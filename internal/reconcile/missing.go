@@ -28,18 +28,20 @@ func (d *differ) missing(p ledger.Placement) []Operation {
 		return []Operation{d.close(Close, p, end)}
 	}
 	op := Operation{UID: p.UID, Title: title(p), Placement: p}
-	moved := d.in.Elsewhere[p.UID] || d.copied[p.UID] || d.copied[p.Key.Code()]
+	moved := d.moved(p)
 	switch {
 	case p.State == ledger.Intended && !moved:
 		return d.unwritten(p, op)
 	case over && d.endsWhenGone(p, end):
 		return []Operation{d.gone(p, end)}
-	case moved:
-		d.say(&op, ledger.Decision{Type: ledger.DecideTaken}, "the user moved it elsewhere: it is theirs now")
-		op.Placement.State = ledger.TakenOver
-		return []Operation{op}
 	}
 	return d.vanished(p, op)
+}
+
+// moved reports whether an entry that is not there was seen under another name or
+// in another calendar.
+func (d *differ) moved(p ledger.Placement) bool {
+	return d.in.Elsewhere[p.UID] || d.copied[p.UID] || d.copied[p.Key.Code()]
 }
 
 // endsWhenGone reports whether an entry that is not there is closed by an end.
@@ -119,8 +121,8 @@ func (d *differ) again(p ledger.Placement, f planner.FollowUp, op Operation) []O
 	return []Operation{op}
 }
 
-// vanished counts the listings without the entry, and believes the deletion
-// once it may.
+// vanished counts the listings without the entry, and believes the deletion, or
+// that it was moved elsewhere, once it may.
 func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 	op.Type = Miss
 	if p.MissingAt.IsZero() {
@@ -132,6 +134,12 @@ func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 		return nil
 	}
 	p.MissingAgainAt = d.in.Now
+	if d.moved(p) {
+		d.say(&op, ledger.Decision{Type: ledger.DecideTaken}, "the user moved it elsewhere: it is theirs now")
+		p.State = ledger.TakenOver
+		op.Placement = p
+		return []Operation{op}
+	}
 	if d.mass[p.UID] {
 		return nil
 	}
@@ -190,7 +198,7 @@ func (d *differ) vanishing() (gone []ledger.Placement, open int) {
 		} else if !believed {
 			continue
 		}
-		if _, there := d.seen[p.UID]; there || d.skipped[p.Href] {
+		if _, there := d.seen[p.UID]; there || d.skipped[p.Href] || d.moved(p) {
 			continue
 		}
 		if p.MissingAt.IsZero() {
