@@ -16,7 +16,7 @@ import (
 type Decision struct {
 	Type DecisionType
 	UID  string    // of the entry it was said on; "" where it was on none
-	Who  string    // muted to logged, and done on an event of the user's own: whom it is about, by addresses and the UIDs of cards, one a line
+	Who  string    // muted to logged, and done on an event of the user's own or of several people: whom it is about, by addresses and the UIDs of cards, one a line
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
 	Kind Kind      // logged: what it was
@@ -78,7 +78,10 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 		var fresh []Decision
 		var lines []line
 		for _, d := range decisions {
-			d, err := d.everywhere(ctx, t)
+			d, err := withMembers(ctx, t, d)
+			if err == nil {
+				d, err = d.everywhere(ctx, t)
+			}
 			if err != nil {
 				return err
 			}
@@ -107,6 +110,30 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 		return fmt.Errorf("note %d decisions: %w", len(decisions), err)
 	}
 	return nil
+}
+
+// withMembers names in a decision that an event about several people is done whom
+// it was about: the journal has not what the event rests on.
+func withMembers(ctx context.Context, t *tx, d Decision) (Decision, error) {
+	if d.Type != DecideDone || d.UID == "" || d.Who != "" {
+		return d, nil
+	}
+	found, err := placements(ctx, t, qPlacement, d.UID)
+	if err != nil || len(found) == 0 || found[0].Key.Who != "" {
+		return d, err
+	}
+	var all []string
+	for _, e := range found[0].Evidence {
+		who := e.Address
+		if who == "" && e.Type == planner.Card {
+			who = e.ID
+		}
+		if who != "" && !slices.Contains(all, who) {
+			all = append(all, who)
+		}
+	}
+	d.Who = strings.Join(all, "\n")
+	return d, nil
 }
 
 func decisionLine(d Decision) line {
@@ -248,6 +275,9 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 	case DecideDone:
 		if err := endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Done, Evidence: gesture, Why: "you said so"}, d.At); err != nil {
 			return err
+		}
+		if p.Key.Who == "" {
+			gesture.Address = d.Who
 		}
 		return addNote(ctx, t, KindNote, gesture)
 	case DecideDismissed:

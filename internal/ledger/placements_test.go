@@ -164,13 +164,46 @@ func TestTakenAndLeaving(t *testing.T) {
 	leaving()
 }
 
-// An entry for several people is nobody's: done says that it is done, and is no
-// word to anybody.
+// Done on an entry for several people is a word to each of them, after the loss
+// of the database as well, until it is taken back.
+func TestDoneWithSeveralPeople(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	hello := mail("a@x", day(-9), "me@example.com > ana@example.org bob@example.net cyd@example.net", "Hi")
+	appendMail(t, l, sent, hello)
+	p := placement(l, "2026-03-02")
+	p.Key = planner.Key{Rule: planner.FirstMeeting, Evidence: "2026-03-02"}
+	p.UID = planner.UID(l.Instance(), p.Key, 1)
+	p.Evidence = []planner.Evidence{
+		{Type: planner.Meeting, ID: "lunch", At: day(0), Address: "ana@example.org"},
+		{Type: planner.Meeting, ID: "lunch", At: day(0), Address: "bob@example.net"},
+	}
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, want time.Time) {
+		t.Helper()
+		for who, want := range map[string]time.Time{"ana@example.org": want, "bob@example.net": want, "cyd@example.net": day(-9)} {
+			if c := contact(t, l, day(5), who); !c.LastOut.At.Equal(want) {
+				t.Errorf("%s: last word to %s at %v, want %v", when, who, c.LastOut.At, want)
+			}
+		}
+	}
+	decide(t, l, ledger.Decision{Type: ledger.DecideDone, UID: p.UID, At: day(2)})
+	check("done", day(2))
+	l = lost(t, l, dir, me, hello)
+	check("after the ledger was lost", day(2))
+	decide(t, l, ledger.Decision{Type: ledger.DecideUndone, UID: p.UID, At: day(3)})
+	check("taken back", day(-9))
+}
+
+// An entry for several people is nobody's, and done on one of which nobody knows
+// whom it was about is no word to anybody.
 func TestEntryOfSeveralPeople(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	p := placement(l, "2026-03-02")
 	p.Key = planner.Key{Rule: planner.FirstMeeting, Evidence: "2026-03-02"}
-	p.UID = planner.UID(l.Instance(), p.Key, 1)
+	p.UID, p.Evidence = planner.UID(l.Instance(), p.Key, 1), nil
 	if err := l.Intend(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
