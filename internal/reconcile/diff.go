@@ -463,7 +463,7 @@ var ownUID = regexp.MustCompile(`^syncd-(.+)-[a-z2-9]{16}-[0-9]+$`)
 func (d *differ) stop() *Stop {
 	for _, uid := range sortedKeys(d.seen) {
 		m := ownUID.FindStringSubmatch(uid)
-		if m == nil {
+		if m == nil || !ofSyncd(d.seen[uid]) {
 			continue
 		}
 		if m[1] != d.in.Instance {

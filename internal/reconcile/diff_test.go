@@ -255,7 +255,7 @@ func TestDiffTable(t *testing.T) {
 		}, "stop " + instance, nil},
 		{"another instance's", func(w *world) {
 			other := planner.UID("zzzzzz", key("bob"), 0)
-			w.cal.entries["/cal/other.ics"] = caldav.Entry{UID: other, Version: caldav.Version{Href: "/cal/other.ics"}}
+			w.cal.entries["/cal/other.ics"] = caldav.Entry{UID: other, Marked: true, Version: caldav.Version{Href: "/cal/other.ics"}}
 			w.ask("bob")
 			w.cal.user(uid("ana"), move)
 		}, "record Follow up with ana, stop zzzzzz", []ledger.DecisionType{ledger.DecideSnoozed}},
@@ -662,7 +662,22 @@ func TestStopWritesNothing(t *testing.T) {
 	w.ask("bob")
 	w.end("ana", planner.Acted)
 	other := planner.UID("zzzzzz", key("eve"), 0)
-	w.cal.entries["/cal/other.ics"] = caldav.Entry{UID: other, Version: caldav.Version{Href: "/cal/other.ics"}}
+	e := caldav.Entry{UID: other, Version: caldav.Version{Href: "/cal/other.ics"}}
+	for name, set := range map[string]func(*caldav.Entry){
+		"a UID alone": func(*caldav.Entry) {},
+		"an invitation": func(e *caldav.Entry) {
+			e.Marked, e.Raw = true, []byte("BEGIN:VEVENT\r\nORGANIZER:mailto:eve@example.net\r\n")
+		},
+	} {
+		made := e
+		set(&made)
+		w.cal.entries[e.Href] = made
+		if d, _ := w.diff(); d.Stop != nil {
+			t.Errorf("%s stops: %s", name, d.Stop.Reason)
+		}
+	}
+	e.Raw = []byte("BEGIN:VEVENT\r\nX-SYNCD:" + other + "\r\n")
+	w.cal.entries[e.Href] = e
 	w.cal.writes = nil
 	err := w.pass()
 	if !errors.Is(err, reconcile.ErrStopped) || !strings.Contains(err.Error(), "zzzzzz") {

@@ -1,6 +1,10 @@
 package reconcile
 
 import (
+	"bytes"
+
+	"syncd/internal/caldav"
+	"syncd/internal/ical"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -41,4 +45,12 @@ func (d *differ) superseded(p ledger.Placement) bool {
 		}
 	}
 	return false
+}
+
+// ofSyncd reports whether an entry with a UID of syncd's form is of some syncd.
+// Anybody who may write to a shared calendar, or invite its owner, can make up a
+// UID; ours bear the marker or X-SYNCD, and invite nobody.
+func ofSyncd(e caldav.Entry) bool {
+	has := func(name string) bool { return bytes.Contains(e.Raw, []byte("\n"+name)) }
+	return (e.Marked || has(ical.MarkerName+":")) && !has("ORGANIZER")
 }
