@@ -4,7 +4,6 @@ import (
 	"bytes"
 
 	"syncd/internal/caldav"
-	"syncd/internal/ical"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -52,5 +51,5 @@ func (d *differ) superseded(p ledger.Placement) bool {
 // UID; ours bear the marker or X-SYNCD, and invite nobody.
 func ofSyncd(e caldav.Entry) bool {
 	has := func(name string) bool { return bytes.Contains(e.Raw, []byte("\n"+name)) }
-	return (e.Marked || has(ical.MarkerName+":")) && !has("ORGANIZER")
+	return (e.Marked || has("X-SYNCD:")) && !has("ORGANIZER")
 }
