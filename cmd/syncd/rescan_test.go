@@ -192,7 +192,7 @@ func (p *rescan) rows(t *testing.T) []ledger.FollowUpRow {
 		p.Wrote.Start, p.Wrote.End = time.Time{}, time.Time{} // no longer asked for once it is placed
 		if !p.Open() {
 			p.Href, p.ETag, p.Due, p.Sequence, p.Theirs, p.Wrote, p.Seen = "", "", time.Time{}, 0, 0, ledger.Shape{}, ledger.Shape{}
-			p.Because, p.MissingAt, p.MissingAgainAt = nil, time.Time{}, time.Time{}
+			p.Because, p.Earlier, p.MissingAt = nil, nil, time.Time{}
 			if len(p.Evidence) > 0 { // what else there was is in no key
 				e := p.Evidence[0]
 				p.Evidence = []planner.Evidence{{Type: e.Type, ID: e.ID, At: e.At.UTC(), Subject: e.Subject, Account: e.Account}}

@@ -321,7 +321,7 @@ func (p *Placement) heed(d Decision, retitled bool) {
 }
 
 var qReopen = query(`UPDATE placement SET outcome = '', ended_at = NULL, ended_by = '{}', end_why = '',
-	state = CASE WHEN state IN ('closed', 'deleting') THEN 'placed' ELSE state END, missing_at = NULL, missing_again_at = NULL, move_to = NULL WHERE uid = ?`)
+	state = CASE WHEN state IN ('closed', 'deleting') THEN 'placed' ELSE state END, missing_at = NULL, move_to = NULL WHERE uid = ?`)
 
 // takeBack undoes the end that the user gave a follow-up: it is open, and its
 // entry in the calendar, as it was before, but for a move that was

@@ -156,9 +156,6 @@ func asOf(p Placement, said []Decision, at time.Time) Placement {
 	if p.MissingAt.After(at) {
 		p.MissingAt = time.Time{}
 	}
-	if p.MissingAgainAt.After(at) {
-		p.MissingAgainAt = p.MissingAt
-	}
 	if p.EndedAt.After(at) {
 		p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
 		if p.State != TakenOver {

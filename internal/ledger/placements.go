@@ -15,7 +15,7 @@ import (
 const closedSpan = 60 * 24 * time.Hour
 
 const placementColumns = `uid, key, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs,
-	because, evidence, missing_at, missing_again_at, ended_at, outcome, ended_by, end_why, move_to, noted`
+	because, evidence, missing_at, earlier, ended_at, outcome, ended_by, end_why, move_to, noted`
 
 var (
 	qAllPlacements    = query(`SELECT ` + placementColumns + ` FROM placement ORDER BY created_at, uid`)
@@ -86,22 +86,22 @@ func placements(ctx context.Context, t *tx, q string, args ...any) ([]Placement,
 func scanPlacement(scan func(...any) error) (Placement, error) {
 	var p Placement
 	var key string
-	var due, slot, created, missing, again, ended, move stamp
-	var wrote, seen, because, evidence, by []byte
+	var due, slot, created, missing, ended, move stamp
+	var wrote, seen, because, evidence, earlier, by []byte
 	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &due, &slot, &created, &p.Sequence, &wrote, &seen,
-		&p.Theirs, &because, &evidence, &missing, &again, &ended, &p.Outcome, &by, &p.EndWhy, &move, &p.Noted)
+		&p.Theirs, &because, &evidence, &missing, &earlier, &ended, &p.Outcome, &by, &p.EndWhy, &move, &p.Noted)
 	if err != nil {
 		return p, err
 	}
 	if p.Key, err = planner.ParseKey(key); err != nil {
 		return p, err
 	}
-	p.Due, p.Slot, p.CreatedAt, p.MissingAt, p.MissingAgainAt, p.EndedAt = due.Time, slot.Time, created.Time, missing.Time, again.Time, ended.Time
+	p.Due, p.Slot, p.CreatedAt, p.MissingAt, p.EndedAt = due.Time, slot.Time, created.Time, missing.Time, ended.Time
 	p.MoveTo = move.Time
 	for _, f := range []struct {
 		text []byte
 		to   any
-	}{{wrote, &p.Wrote}, {seen, &p.Seen}, {because, &p.Because}, {evidence, &p.Evidence}, {by, &p.EndedBy}} {
+	}{{wrote, &p.Wrote}, {seen, &p.Seen}, {because, &p.Because}, {evidence, &p.Evidence}, {earlier, &p.Earlier}, {by, &p.EndedBy}} {
 		if err := json.Unmarshal(f.text, f.to); err != nil {
 			return p, fmt.Errorf("placement %s: %w", p.UID, err)
 		}
@@ -134,7 +134,7 @@ func (l *Ledger) Intend(ctx context.Context, p Placement) error {
 }
 
 // Confirm notes what the calendar answered, or what was seen there: that an
-// entry was missing (MissingAt, MissingAgainAt), or is there again (both zero).
+// entry was missing (MissingAt), or is there again (zero).
 // A placement that ended stays so, whatever p says; its first outcome is the
 // one that counts.
 func (l *Ledger) Confirm(ctx context.Context, p Placement) error {
@@ -150,7 +150,7 @@ var qPutPlacement = query(`INSERT INTO placement (` + placementColumns + `, hash
 	ON CONFLICT DO UPDATE SET state = excluded.state, href = excluded.href, etag = excluded.etag, due_at = excluded.due_at, slot_at = excluded.slot_at,
 		created_at = excluded.created_at, sequence = excluded.sequence, wrote = excluded.wrote, seen = excluded.seen,
 		theirs = excluded.theirs, because = excluded.because, evidence = excluded.evidence, missing_at = excluded.missing_at,
-		missing_again_at = excluded.missing_again_at, move_to = excluded.move_to, noted = excluded.noted,
+		earlier = excluded.earlier, move_to = excluded.move_to, noted = excluded.noted,
 		ended_at = CASE WHEN outcome = '' THEN excluded.ended_at ELSE ended_at END,
 		ended_by = CASE WHEN outcome = '' THEN excluded.ended_by ELSE ended_by END,
 		end_why = CASE WHEN outcome = '' THEN excluded.end_why ELSE end_why END,
@@ -209,15 +209,15 @@ func (p Placement) arrived() bool {
 }
 
 func putPlacement(ctx context.Context, t *tx, p Placement) error {
-	var text [5]string
-	for i, v := range []any{p.Wrote, p.Seen, p.Because, p.Evidence, p.EndedBy} {
+	var text [6]string
+	for i, v := range []any{p.Wrote, p.Seen, p.Because, p.Evidence, p.EndedBy, p.Earlier} {
 		var err error
 		if text[i], err = toJSON(v); err != nil {
 			return err
 		}
 	}
 	_, err := t.exec(ctx, qPutPlacement, p.UID, p.Key.String(), p.Generation, p.State, p.Href, p.ETag, unix(p.Due), unix(p.Slot),
-		unix(p.CreatedAt), p.Sequence, text[0], text[1], p.Theirs, text[2], text[3], unix(p.MissingAt), unix(p.MissingAgainAt),
+		unix(p.CreatedAt), p.Sequence, text[0], text[1], p.Theirs, text[2], text[3], unix(p.MissingAt), text[5],
 		unix(p.EndedAt), p.Outcome, text[4], p.EndWhy, unix(p.MoveTo), p.Noted, p.Key.Hash())
 	return err
 }

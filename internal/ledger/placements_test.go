@@ -23,6 +23,7 @@ func placement(l *ledger.Ledger, evidence string) ledger.Placement {
 		UID: planner.UID(l.Instance(), k, 0), Key: k, State: ledger.Intended, Due: day(1), Slot: day(1), CreatedAt: day(0),
 		Wrote:    ledger.Shape{Start: day(1), End: day(1).Add(15 * time.Minute), Summary: "Reply to Ana", Status: "CONFIRMED", Alarm: true},
 		Because:  []string{"they asked"},
+		Earlier:  []string{"5a1e0c2b7d9f3468"},
 		Evidence: []planner.Evidence{{Type: planner.Mail, ID: evidence, At: day(0)}},
 	}
 }

@@ -299,7 +299,7 @@ CREATE TABLE placement (
 	because          TEXT NOT NULL DEFAULT '[]',  -- JSON
 	evidence         TEXT NOT NULL DEFAULT '[]',  -- JSON
 	missing_at       INTEGER,
-	missing_again_at INTEGER,
+	earlier          TEXT NOT NULL DEFAULT '[]',  -- JSON, hashes of the lines of texts that syncd wrote before and not last
 	ended_at         INTEGER,
 	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
 	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON

@@ -277,9 +277,13 @@ type Placement struct {
 	Because    []string           // the reasons, as written
 	Evidence   []planner.Evidence // what it rests on, the key's own first
 
-	// MissingAt are when complete listings did not hold the entry: the first
-	// and the latest. Zero when it was there.
-	MissingAt, MissingAgainAt time.Time
+	// Earlier are hashes of lines that stood in texts that syncd wrote before and
+	// not in the last. Reconcile makes them and bounds their number.
+	Earlier []string
+
+	// MissingAt is when the first of the complete listings did not hold the entry.
+	// Zero when it was there.
+	MissingAt time.Time
 
 	EndedAt time.Time
 	Outcome planner.Outcome // "" while open

@@ -264,7 +264,7 @@ func (a *applier) dismiss(ctx context.Context, op Operation) error {
 	}
 	if there { // the listing was stale
 		p := a.placed[op.UID]
-		p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+		p.MissingAt = time.Time{}
 		return a.confirm(ctx, p)
 	}
 	_, there, err = a.byUID(ctx, op.UID)
@@ -378,7 +378,7 @@ func (a *applier) hear(ctx context.Context, p ledger.Placement, e caldav.Entry) 
 func seen(p ledger.Placement, e caldav.Entry) ledger.Placement {
 	p.Href, p.ETag, p.Seen = e.Href, e.ETag, e.Shape
 	p.Sequence = max(p.Sequence, e.Sequence)
-	p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+	p.MissingAt = time.Time{}
 	return p
 }
 

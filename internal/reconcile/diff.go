@@ -311,6 +311,7 @@ func (d *differ) rewrite(p ledger.Placement, e caldav.Entry, f planner.FollowUp)
 		p.Wrote, p.State = wrote, ledger.Placed
 	case changed:
 		op.Type, op.Reason, op.Title = Rewrite, "the facts changed", send.Summary
+		p = remembering(p, wrote.Description)
 		p.Wrote = wrote
 		p.Sequence++
 		p.State = ledger.Rewriting

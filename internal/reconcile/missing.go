@@ -133,7 +133,6 @@ func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 	if d.in.Now.Before(p.MissingAt.Add(missingFor)) {
 		return nil
 	}
-	p.MissingAgainAt = d.in.Now
 	if d.moved(p) {
 		d.say(&op, ledger.Decision{Type: ledger.DecideTaken}, "the user moved it elsewhere: it is theirs now")
 		p.State = ledger.TakenOver

@@ -1,7 +1,11 @@
 package reconcile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"html"
+	"maps"
+	"slices"
 	"strings"
 
 	"syncd/internal/caldav"
@@ -20,6 +24,7 @@ type written struct {
 func readNotes(p ledger.Placement, description string) written {
 	ours, _, _ := caldav.SplitNotes(p.Wrote.Description)
 	own := countLines(ours)
+	last := maps.Clone(own)
 	above, below, _ := caldav.SplitNotes(description)
 	there := countLines(above + "\n" + below)
 	w := written{intact: contains(there, own)}
@@ -37,6 +42,8 @@ func readNotes(p ledger.Placement, description string) written {
 		case own[k] > 0:
 			own[k]--
 			found = append(found, line)
+		case last[k] == 0 && slices.Contains(p.Earlier, lineHash(k)):
+			found = append(found, line) // a program wrote an older text back
 		default:
 			notes = append(notes, line)
 		}
@@ -47,6 +54,33 @@ func readNotes(p ledger.Placement, description string) written {
 	w.notes = strings.Join(notes, "\n")
 	w.ours = strings.TrimSpace(strings.Join(found, "\n"))
 	return w
+}
+
+// maxEarlier is how many lines of older texts of ours are known again: of the
+// last five or more.
+const maxEarlier = 64
+
+// remembering is p with the lines of our text that a new one has no more.
+func remembering(p ledger.Placement, text string) ledger.Placement {
+	old, _, _ := caldav.SplitNotes(p.Wrote.Description)
+	ours, _, _ := caldav.SplitNotes(text)
+	now := countLines(ours)
+	var gone []string
+	for _, k := range sortedKeys(countLines(old)) {
+		if now[k] == 0 {
+			gone = append(gone, lineHash(k))
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(p.Earlier), func(h string) bool { return slices.Contains(gone, h) })
+	p.Earlier = append(kept, gone...)
+	p.Earlier = p.Earlier[max(0, len(p.Earlier)-maxEarlier):]
+	return p
+}
+
+// lineHash stands for a line by its key, without saying what it says.
+func lineHash(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:8])
 }
 
 // previousLines are our lines in what was seen before a rewrite of the text whose

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,5 +66,35 @@ func TestOtherReasonAfterACutRewrite(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// A program that writes an older text of ours back, out of what it kept, makes no
+// line of it the user's; what they wrote beside it, twice what we wrote among it,
+// is theirs.
+func TestOlderTextWrittenBack(t *testing.T) {
+	w := placed(t)
+	first := w.entry(t, "ana").Shape.Description
+	for _, text := range []string{"The facts are others now.\nWhy: the first.", "And others again.\nWhy: the second."} {
+		w.facts["ana"].text = text
+		w.settle(t)
+	}
+	w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Description = "one of mine\n" + first })
+	w.settle(t)
+	if got := w.book.placed[uid("ana")].Noted; got != "one of mine" {
+		t.Errorf("noted is\n%s", got)
+	}
+	w = placed(t)
+	for i := range 100 {
+		w.facts["ana"].text = fmt.Sprintf("Facts %d.\nWhy: %d.", i, i)
+		w.settle(t)
+	}
+	if n := len(w.book.placed[uid("ana")].Earlier); n > 64 {
+		t.Errorf("%d lines are remembered", n)
+	}
+	w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Description = "Facts 99.\n" + e.Shape.Description })
+	w.settle(t)
+	if got := w.book.placed[uid("ana")].Noted; got != "Facts 99." {
+		t.Errorf("a line of ours that the user repeats is not theirs: noted is\n%s", got)
 	}
 }

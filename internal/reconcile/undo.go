@@ -101,6 +101,6 @@ func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
 func asObserved(p ledger.Placement, e caldav.Entry) ledger.Placement {
 	p.Seen, p.Href, p.ETag = e.Shape, e.Href, e.ETag
 	p.Sequence = max(p.Sequence, e.Sequence)
-	p.MissingAt, p.MissingAgainAt = time.Time{}, time.Time{}
+	p.MissingAt = time.Time{}
 	return p
 }

@@ -290,7 +290,7 @@ func (b *book) decide(d ledger.Decision) {
 		end(planner.Withdrawn, "you asked for quiet about them")
 	case ledger.DecideUndone:
 		p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
-		p.MissingAt, p.MissingAgainAt, p.MoveTo = time.Time{}, time.Time{}, time.Time{}
+		p.MissingAt, p.MoveTo = time.Time{}, time.Time{}
 		if p.State == ledger.Closed || p.State == ledger.Deleting {
 			p.State = ledger.Placed
 		}

@@ -18,7 +18,7 @@ CREATE TABLE placement (
 	because          TEXT NOT NULL DEFAULT '[]',  -- JSON
 	evidence         TEXT NOT NULL DEFAULT '[]',  -- JSON
 	missing_at       INTEGER,
-	missing_again_at INTEGER,
+	earlier          TEXT NOT NULL DEFAULT '[]',  -- JSON, hashes of the lines of texts that syncd wrote before and not last
 	ended_at         INTEGER,
 	outcome          TEXT NOT NULL DEFAULT '',    -- '' while open
 	ended_by         TEXT NOT NULL DEFAULT '{}',  -- JSON
@@ -29,9 +29,9 @@ CREATE TABLE placement (
 CREATE INDEX placement_hash ON placement (hash);
 CREATE INDEX placement_ended ON placement (ended_at);
 INSERT INTO placement (uid, key, hash, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs, because, evidence,
-	missing_at, missing_again_at, ended_at, outcome, ended_by, end_why)
+	missing_at, ended_at, outcome, ended_by, end_why)
 	SELECT uid, key, hash, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs, because, evidence,
-	missing_at, missing_again_at, ended_at, outcome, ended_by, end_why FROM kept;
+	missing_at, ended_at, outcome, ended_by, end_why FROM kept;
 DROP TABLE kept;
 
 -- The journal has all decisions.
