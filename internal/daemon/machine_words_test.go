@@ -376,7 +376,7 @@ func (m *machine) snoozes(t *rapid.T) {
 	m.asked[p.UID] = to
 	m.expect(expectation{uid: p.UID, about: "snoozed " + p.UID, holds: func() string {
 		o, there := m.entries()[p.UID]
-		if q := m.placements()[p.UID]; m.pausedAt(m.clock) || !there || !q.Open() {
+		if q := m.placements()[p.UID]; m.pausedAt(m.clock) || !there || !q.Open() || !m.clock.Before(to) { // no event is moved into the past
 			return ""
 		}
 		if at := event(m.T, o.data).Start.In(berlin); !at.Equal(to) {
