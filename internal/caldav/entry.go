@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,12 +48,10 @@ func readEntry(v Version, data []byte, zone *time.Location) (e Entry, is bool, e
 	}, true, nil
 }
 
-// foreign says whether an event recurs or involves others; an alarm may, which
-// mails them (RFC 5545 section 3.6.6).
+// foreign says whether an event recurs or involves others.
 func foreign(events []ical.Event, m ical.Event) bool {
-	mails := func(c *ical.Component) bool { return c.Prop("ATTENDEE") != nil }
 	return len(events) > 1 || !m.RecurrenceID.IsZero() || len(m.RRules)+len(m.RDates) > 0 ||
-		mails(m.Raw) || m.Raw.Prop("ORGANIZER") != nil || slices.ContainsFunc(m.Raw.Children, mails)
+		m.Raw.Prop("ATTENDEE") != nil || m.Raw.Prop("ORGANIZER") != nil
 }
 
 // write returns the object for a draft. RFC 5545 would let us name attendees;

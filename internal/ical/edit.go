@@ -43,7 +43,8 @@ type change struct {
 // is, octet for octet: the alarms, colours and X- properties of people and
 // their programs. A new description takes the HTML twins of the old one away. A
 // METHOD always goes, since it would make the object a message to others (RFC
-// 5546 section 1.4).
+// 5546 section 1.4), and so does an alarm that mails somebody (RFC 5545 section
+// 3.6.6).
 func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 	d, err := parse(raw)
 	if err != nil {
@@ -83,11 +84,9 @@ func Edit(raw []byte, uid string, set Fields) ([]byte, error) {
 			}
 		}
 	}
-	if set.RemoveAlarms {
-		for _, c := range event.Children {
-			if c.Name == "VALARM" {
-				changes = append(changes, change{d.whole[c], ""})
-			}
+	for _, c := range event.Children {
+		if c.Name == "VALARM" && (set.RemoveAlarms || c.Prop("ATTENDEE") != nil) {
+			changes = append(changes, change{d.whole[c], ""})
 		}
 	}
 	if added != "" {
