@@ -31,8 +31,8 @@ test: export SYNCD_REQUIRE := dovecot,radicale,xandikos
 test:
 	@scripts/setup-tests
 	go vet ./...
-	go test $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
-	go test -race -skip '^(TestMachine|TestCutAtEveryMoment)$$' $$(go list ./... | grep -xE '$(RACE_PATTERN)')
+	go test -timeout 20m $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
+	go test -timeout 20m -race -skip '^(TestMachine|TestCutAtEveryMoment)$$' $$(go list ./... | grep -xE '$(RACE_PATTERN)')
 	go test -run '^(TestMachine|TestCutAtEveryMoment)$$' ./internal/daemon ./internal/reconcile
 	go test -race -run 'AsAProcess|IsStopped|Killed' ./cmd/syncd
 

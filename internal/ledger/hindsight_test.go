@@ -181,8 +181,8 @@ func TestSnapshotAsItWas(t *testing.T) {
 		ended int
 	}{
 		{2, map[string]stands{"undone": {day(1), false, false}, "moved": {day(1), false, false}, "asked": {day(1), false, false}, "taken": {day(1), false, false}}, 0},
-		{4, map[string]stands{"moved": {day(9), true, false}, "asked": {day(1), false, false}, "taken": {day(8), true, false}}, 1},
-		{7, map[string]stands{"undone": {day(1), false, false}, "moved": {day(9), true, false}, "asked": {day(1), false, false}, "taken": {day(8), true, true}}, 0},
+		{4, map[string]stands{"moved": {day(9), true, false}, "asked": {day(9), true, false}, "taken": {day(8), true, false}}, 1},
+		{7, map[string]stands{"undone": {day(1), false, false}, "moved": {day(9), true, false}, "asked": {day(9), true, false}, "taken": {day(8), true, true}}, 0},
 	} {
 		s, err := l.Snapshot(t.Context(), day(c.at), day(c.at))
 		if err != nil {

@@ -303,7 +303,7 @@ func TestOpenAppliesWhatTheLedgerLacks(t *testing.T) {
 		{"intend", func(t *testing.T, l *ledger.Ledger) error {
 			t.Helper()
 			p := placement(l, "a@x")
-			p.Due, p.Wrote, p.Because, p.Evidence = time.Time{}, ledger.Shape{}, nil, nil // not in the journal
+			p.Due, p.Wrote, p.Because, p.Evidence, p.Earlier = time.Time{}, ledger.Shape{}, nil, nil, nil // not in the journal
 			return l.Intend(t.Context(), p)
 		}},
 		{"snooze", func(t *testing.T, l *ledger.Ledger) error {
@@ -317,7 +317,7 @@ func TestOpenAppliesWhatTheLedgerLacks(t *testing.T) {
 		{"end another", func(t *testing.T, l *ledger.Ledger) error {
 			t.Helper()
 			p := placement(l, "b@x")
-			p.Due, p.Wrote, p.Because, p.Evidence = time.Time{}, ledger.Shape{}, nil, nil
+			p.Due, p.Wrote, p.Because, p.Evidence, p.Earlier = time.Time{}, ledger.Shape{}, nil, nil, nil
 			e := planner.End{Outcome: planner.Answered, Evidence: planner.Evidence{Type: planner.Mail, ID: "r@x", At: day(3)}}
 			return errors.Join(l.Intend(t.Context(), p), l.End(t.Context(), p.UID, e, day(3)))
 		}},
