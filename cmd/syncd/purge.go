@@ -91,6 +91,8 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 				gone++
 			case n.State == ledger.TakenOver:
 				stays("Stays as it is, your own", n)
+			case !n.MissingAt.IsZero() && n.State != ledger.Closed:
+				stays("Was gone already, and counts as deleted by you if it stays so", n)
 			case n.State != ledger.Closed:
 				stays("Not removed yet", n)
 			case bearsWords(n):

@@ -220,7 +220,7 @@ func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Inp
 	var far []*calendar
 	var errs []error
 	for _, p := range in.Placed {
-		if listed[p.UID] || !p.Open() || p.State != ledger.Placed && p.State != ledger.Rewriting && p.State != ledger.Intended {
+		if listed[p.UID] || !p.Open() && !p.Purged() || p.State != ledger.Placed && p.State != ledger.Rewriting && p.State != ledger.Intended {
 			continue
 		}
 		there, err := cal.findElsewhere(ctx, p)

@@ -177,7 +177,7 @@ func (m *machine) restores(t *rapid.T) {
 	theirs := m.deleted[uid] // else it was syncd who removed it
 	delete(m.deleted, uid)
 	back := m.mayComeBack(uid)
-	if p.Open() && theirs {
+	if theirs && (p.Open() || p.Purged()) { // it was not believed yet
 		delete(m.final, p.Key.Hash())
 	}
 	m.store(o, o.data)
@@ -431,9 +431,6 @@ func (m *machine) purges(*rapid.T) {
 	}
 	for _, p := range open {
 		m.purged[p.UID] = true
-		if m.deleted[p.UID] { // not believed yet: withdrawn counts, and may come back
-			delete(m.final, p.Key.Hash())
-		}
 	}
 	m.paused, m.pausedTo = true, time.Time{}
 }

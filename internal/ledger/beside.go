@@ -184,10 +184,16 @@ func (l *Ledger) Answered(ctx context.Context, n int) (done bool, failed []strin
 // purge is the evidence of what Purge ends.
 const purge = "purge"
 
+// Purged reports whether it was Purge that ended the follow-up.
+func (p Placement) Purged() bool {
+	return p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == purge
+}
+
 var qOpenPlacements = query(`SELECT ` + placementColumns + ` FROM placement WHERE outcome = '' ORDER BY created_at, uid`)
 
 // Purge withdraws every open follow-up and pauses for good. The entries stay as
-// they are; reconcile deletes or ticks them. It gives what was open.
+// they are; reconcile deletes or ticks them. It gives what was open. One that the
+// user had deleted before is dismissed, once that is known.
 func (l *Ledger) Purge(ctx context.Context, at time.Time) (open []Placement, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -216,6 +222,18 @@ func (l *Ledger) Purge(ctx context.Context, at time.Time) (open []Placement, err
 		return nil, fmt.Errorf("withdraw all follow-ups: %w", err)
 	}
 	return open, nil
+}
+
+var qForgetEnd = query(`UPDATE placement SET outcome = '' WHERE uid = ?`)
+
+// overrulePurge lets another end take the place of that by a purge: the user had
+// said more of that follow-up before.
+func overrulePurge(ctx context.Context, t *tx, p Placement) error {
+	if !p.Purged() {
+		return nil
+	}
+	_, err := t.exec(ctx, qForgetEnd, p.UID)
+	return err
 }
 
 // Paused is until when the user paused the writing: zero if they did not,

@@ -281,6 +281,9 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 		}
 		return addNote(ctx, t, KindNote, gesture)
 	case DecideDismissed:
+		if err := overrulePurge(ctx, t, p); err != nil {
+			return err
+		}
 		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Dismissed, Evidence: gesture, Why: "you deleted the event"}, d.At)
 	case DecideMuted:
 		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Withdrawn, Evidence: gesture, Why: "you asked for quiet about them"}, d.At)

@@ -113,14 +113,7 @@ func TestPausedSendsNothing(t *testing.T) {
 	if w.outcome("cyd") != planner.Done || w.outcome("dan") != planner.Dismissed {
 		t.Errorf("not heard: done %q, deleted %q", w.outcome("cyd"), w.outcome("dan"))
 	}
-	for n := range w.facts {
-		if p, known := w.book.placed[uid(n)]; known && p.Open() {
-			purge := planner.End{Outcome: planner.Withdrawn, Evidence: planner.Evidence{Type: planner.Gesture, ID: "purge", At: w.now}, Why: "you removed all of them"}
-			if err := w.book.End(t.Context(), p.UID, purge, w.now); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	w.purge(t)
 	w.settle(t)
 	want := []string{"delete " + uid("ana"), "delete " + uid("bob"), "delete " + uid("eve")}
 	slices.Sort(want)

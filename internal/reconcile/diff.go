@@ -84,7 +84,8 @@ func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 //	any     yes         unreadable     nothing: it is there; Close in the Book alone when it ends
 //	yes     yes         gone           Miss; Dismiss once SPEC section 8.2 is satisfied
 //	ended   yes         gone           Gone: ended by its evidence, not a dismissal
-//	withdrawn yes       gone           as if wanted: the user's deletion is final, a withdrawal is not
+//	withdrawn yes       gone           as if wanted: the user's deletion is final, a withdrawal is not;
+//	                                   after a purge as well
 //	ended   yes         as placed      resolve: Delete, or Tick (SPEC section 8.5)
 //	ended   ticked      as placed      Close
 //	any     ended       any            resolve again: the first time was cut short
@@ -148,7 +149,7 @@ type differ struct {
 	wanted  map[planner.Key]planner.FollowUp
 	ends    map[occurrence]planner.End
 	placed  map[string]ledger.Placement // by UID
-	open    map[planner.Key]bool        // has a placement that is open
+	open    map[planner.Key]bool        // has a placement that is open or lingers
 	seen    map[string]caldav.Entry     // by UID
 	skipped map[string]bool             // hrefs
 	copied  map[string]bool             // UIDs and codes of entries that others are copies of
@@ -177,7 +178,7 @@ func newDiffer(in Input) *differ {
 	}
 	for _, p := range in.Placed {
 		d.placed[p.UID] = p
-		if p.Open() {
+		if p.Open() || lingers(p) {
 			d.open[p.Key] = true
 		}
 	}
@@ -366,14 +367,9 @@ func (d *differ) arrived(p ledger.Placement, s ledger.Shape) bool {
 	return !p.MoveTo.IsZero() && caldav.Differ(d.target(s, p.MoveTo), s)&ledger.FieldTime == 0
 }
 
-// purged is what the evidence of an end says that removes all entries.
-const purged = "purge"
-
 // rests reports whether an entry is to be left as it is: the user paused the
 // writing. What they asked to be removed is removed all the same.
-func (d *differ) rests(p ledger.Placement) bool {
-	return d.in.Paused && (p.EndedBy.Type != planner.Gesture || p.EndedBy.ID != purged)
-}
+func (d *differ) rests(p ledger.Placement) bool { return d.in.Paused && !p.Purged() }
 
 // end says whether the follow-up of a placement has ended, and how.
 func (d *differ) end(p ledger.Placement) (planner.End, bool) {

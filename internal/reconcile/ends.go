@@ -32,6 +32,12 @@ func (d *differ) toMove(p ledger.Placement, s ledger.Shape) bool {
 	return !p.MoveTo.IsZero() && !rebuilt(p) && (d.arrived(p, s) || !past(d.target(s, p.MoveTo), d.in.Now))
 }
 
+// lingers reports whether a follow-up has ended and what becomes of its entry is
+// not settled: no other is written in its place before that.
+func lingers(p ledger.Placement) bool {
+	return !p.Open() && p.State != ledger.Closed && p.State != ledger.TakenOver
+}
+
 // superseded reports whether another generation of a follow-up stands in the
 // place of this one: it is open, or is a later one and in the calendar.
 func (d *differ) superseded(p ledger.Placement) bool {

@@ -45,10 +45,10 @@ func (d *differ) moved(p ledger.Placement) bool {
 }
 
 // endsWhenGone reports whether an entry that is not there is closed by an end.
-// What the policy alone withdrew may come back, so the user's deletion of it
-// must be heard first (SPEC I6); unless our own DELETE was under way.
+// What the policy alone or a purge withdrew may come back, so the user's deletion
+// of it must be heard first (SPEC I6); unless our own DELETE was under way.
 func (d *differ) endsWhenGone(p ledger.Placement, end planner.End) bool {
-	return end.Outcome != planner.Withdrawn || !p.Open() || p.State == ledger.Deleting
+	return end.Outcome != planner.Withdrawn || !p.Open() && !p.Purged() || p.State == ledger.Deleting
 }
 
 // close ends a placement in the Book; its entry is another matter.
@@ -164,7 +164,7 @@ func (d *differ) vanishedTogether() {
 		}
 		total := open
 		for _, p := range window {
-			if !p.Open() {
+			if !d.mayVanish(p) {
 				total++
 			}
 		}
@@ -173,7 +173,7 @@ func (d *differ) vanishedTogether() {
 		}
 		for _, p := range window {
 			believed := !p.MissingAt.After(d.in.Vanished)
-			if t := p.MissingAt.Add(massWait); p.Open() && !believed && t.After(d.in.Now) {
+			if t := p.MissingAt.Add(massWait); d.mayVanish(p) && !believed && t.After(d.in.Now) {
 				d.mass[p.UID] = true
 				until = later(until, t)
 			}
@@ -188,13 +188,17 @@ func (d *differ) vanishedTogether() {
 
 // vanishing returns the entries that are not in the calendar, oldest loss first,
 // those whose deletion was believed already among them; and how many
-// follow-ups are open.
+// could have vanished, with what a purge removed of them meanwhile.
 func (d *differ) vanishing() (gone []ledger.Placement, open int) {
 	for _, p := range d.in.Placed {
 		believed := p.Outcome == planner.Dismissed && !p.MissingAt.IsZero()
-		if d.mayVanish(p) {
+		switch {
+		case d.mayVanish(p):
 			open++
-		} else if !believed {
+		case p.Purged() && d.in.Now.Before(p.EndedAt.Add(massWait)):
+			open++
+			continue
+		case !believed:
 			continue
 		}
 		if _, there := d.seen[p.UID]; there || d.skipped[p.Href] || d.moved(p) {
@@ -217,7 +221,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // mayVanish reports whether the user could delete this entry: the server held
-// it and the follow-up is open.
+// it and the follow-up is open, or a purge has yet to remove it.
 func (d *differ) mayVanish(p ledger.Placement) bool {
-	return p.Open() && (p.State == ledger.Placed || p.State == ledger.Rewriting)
+	return (p.Open() || p.Purged()) && (p.State == ledger.Placed || p.State == ledger.Rewriting)
 }

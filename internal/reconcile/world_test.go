@@ -285,6 +285,9 @@ func (b *book) decide(d ledger.Decision) {
 	case ledger.DecideDone:
 		end(planner.Done, "you marked it as done")
 	case ledger.DecideDismissed:
+		if p.Purged() {
+			p.Outcome = ""
+		}
 		end(planner.Dismissed, "you deleted it")
 	case ledger.DecideMuted:
 		end(planner.Withdrawn, "you asked for quiet about them")
@@ -338,6 +341,7 @@ type world struct {
 	paused   bool            // the user paused the writing
 	vanished time.Time       // when they said that what is missing was deleted
 	kept     bool            // the plan does not know our words yet
+	resumed  bool            // what was withdrawn is wanted anew
 }
 
 func newWorld() *world {
@@ -386,8 +390,12 @@ func (w *world) inputAs(instance string, l caldav.Listing) reconcile.Input {
 			Title: f.title, Text: f.text, Because: []planner.Reason{"the first meeting was three days ago"},
 			Evidence: []planner.Evidence{mail(f.name)},
 		}
-		p, known := w.book.placed[planner.UID(instance, u.Key, 0)]
+		p, known := w.latest(u.Key)
+		u.Generation = p.Generation
 		switch {
+		case w.resumed && p.Outcome == planner.Withdrawn:
+			u.Generation++
+			in.Wanted = append(in.Wanted, u)
 		case f.mute || known && !p.Open():
 		case f.end != nil:
 			if known {
@@ -404,6 +412,16 @@ func (w *world) inputAs(instance string, l caldav.Listing) reconcile.Input {
 		}
 	}
 	return in
+}
+
+// latest is the last placement of a key.
+func (w *world) latest(k planner.Key) (last ledger.Placement, known bool) {
+	for _, p := range w.book.placed {
+		if p.Key == k && (!known || p.Generation > last.Generation) {
+			last, known = p, true
+		}
+	}
+	return last, known
 }
 
 func (w *world) diff() (reconcile.Delta, error) {
