@@ -60,9 +60,10 @@ func heeded(p ledger.FollowUpRow) bool {
 	return p.State == ledger.Placed && !p.Wrote.Start.IsZero() && p.MissingAt.IsZero()
 }
 
-// revocable reports whether what ended a follow-up is the user's to take back.
-func (m *machine) revocable(p ledger.FollowUpRow) bool {
-	return !p.Open() && p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == p.UID && m.clock.Before(p.EndedAt.AddDate(0, 0, 29))
+// revocable reports whether what ended a follow-up is the user's to take back, for
+// so many days.
+func (m *machine) revocable(p ledger.FollowUpRow, days int) bool {
+	return !p.Open() && p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == p.UID && m.clock.Before(p.EndedAt.AddDate(0, 0, days))
 }
 
 // taken back is open, if it does not end by something later.
@@ -77,11 +78,13 @@ func (m *machine) expectBack(uid string) {
 }
 
 // mayComeBack is called when the user takes away a mark, or what stands for one.
-func (m *machine) mayComeBack(uid string) (may bool) {
-	if may = m.revocable(m.placements()[uid]); may {
+// must says that it is early enough for the end to be taken back.
+func (m *machine) mayComeBack(uid string) (must bool) {
+	p := m.placements()[uid]
+	if m.revocable(p, 31) {
 		m.back[uid] = true
 	}
-	return may
+	return m.revocable(p, 29)
 }
 
 var muteMarks = []string{"never: ", "mute ", "Quiet – ", "let go: "}
