@@ -69,6 +69,44 @@ func TestOtherReasonAfterACutRewrite(t *testing.T) {
 	}
 }
 
+// A rewrite is cut at every point, and before it is tried again the user marks the
+// entry and takes the mark away, where what follows from the mark is cut at every
+// point too. No line of ours is taken for theirs, and the entry is rewritten.
+func TestTakenBackAfterACutRewrite(t *testing.T) {
+	for _, mark := range []string{"done ", "never "} {
+		for at, whole := 1, false; !whole; at++ {
+			for then, done := 1, false; !done; then++ {
+				w := placed(t)
+				w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Shape.Description += "\none of mine" })
+				w.settle(t)
+				w.facts["ana"].text = "The facts are others now."
+				w.share(at)
+				whole = w.pass() == nil
+				ours := w.entry(t, "ana").Shape.Summary
+				w.cal.user(uid("ana"), retitle(mark+ours))
+				w.share(then)
+				done = w.pass() == nil
+				w.share(0)
+				w.cal.user(uid("ana"), retitle(ours))
+				for range 3 {
+					_ = w.pass()
+				}
+				w.settle(t)
+				p, e := w.book.placed[uid("ana")], w.entry(t, "ana")
+				if p.Noted != "one of mine" {
+					t.Errorf("%q, cut at %d and %d: noted is\n%s", mark, at, then, p.Noted)
+				}
+				if done && !p.Open() {
+					t.Errorf("%q, cut at %d and %d: it ended as %q", mark, at, then, p.Outcome)
+				}
+				if p.Open() && (p.Theirs&ledger.FieldSummary != 0 || !strings.HasPrefix(e.Shape.Description, "The facts are others now.")) {
+					t.Errorf("%q, cut at %d and %d: %q, theirs %b; the entry is not rewritten:\n%s", mark, at, then, p.Outcome, p.Theirs, e.Shape.Description)
+				}
+			}
+		}
+	}
+}
+
 // A program that writes an older text of ours back, out of what it kept, makes no
 // line of it the user's; what they wrote beside it, twice what we wrote among it,
 // is theirs.

@@ -89,7 +89,11 @@ func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
 		p.State = ledger.TakenOver
 		return
 	}
+	cut := rewriting(*p)
 	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
+	if cut { // and its follow-up has ended meanwhile
+		*p = superseded(*p, op.Entry.Shape)
+	}
 	p.State, p.MoveTo = ledger.Placed, time.Time{}
 	if unticked(op.Title) == op.Title { // our tick is away
 		p.Wrote.Summary = unticked(p.Wrote.Summary)
