@@ -19,7 +19,7 @@ func (a *app) purgeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "purge",
 		Short: "take syncd's events out of the calendar, and pause",
-		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words stay, without an alarm, and those that you made your own as they are.\nAfter syncd resume what still holds may come back.",
+		Long:  "Withdraws every open follow-up, removes the events and pauses. Events that bear\nyour own words stay, without an alarm, and those that you made your own as they are.\nAfter syncd resume what still holds may come back, but nothing that you deleted.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.purge(cmd.Context(), yes)
@@ -75,7 +75,7 @@ func (a *app) confirm(question string) (bool, error) {
 
 // printPurged says what became of what was open.
 func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement) error {
-	gone, rest := 0, []string{}
+	ended, gone, rest := 0, 0, []string{}
 	stays := func(how string, p ledger.Placement) {
 		rest = append(rest, how+": "+cmp.Or(p.Seen.Summary, p.Wrote.Summary))
 	}
@@ -85,8 +85,13 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 			return err
 		}
 		for _, n := range now {
+			if n.UID != p.UID {
+				continue
+			}
+			if !n.Open() {
+				ended++
+			}
 			switch {
-			case n.UID != p.UID:
 			case n.State == ledger.Closed && n.Href == "": // it has left the calendar
 				gone++
 			case n.State == ledger.TakenOver:
@@ -102,7 +107,7 @@ func (a *app) printPurged(ctx context.Context, l *said, open []ledger.Placement)
 			}
 		}
 	}
-	fmt.Fprintf(a.stdout, "Withdrawn: %s; %d removed from the calendar %q.\n", count(len(open), "follow-up", "follow-ups"), gone, l.cfg.Followups.Calendar)
+	fmt.Fprintf(a.stdout, "Withdrawn: %s; %d removed from the calendar %q.\n", count(ended, "follow-up", "follow-ups"), gone, l.cfg.Followups.Calendar)
 	for _, line := range rest {
 		fmt.Fprintln(a.stdout, line)
 	}

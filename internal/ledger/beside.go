@@ -193,7 +193,8 @@ var qOpenPlacements = query(`SELECT ` + placementColumns + ` FROM placement WHER
 
 // Purge withdraws every open follow-up and pauses for good. The entries stay as
 // they are; reconcile deletes or ticks them. It gives what was open. One that the
-// user had deleted before is dismissed, once that is known.
+// user had deleted before is dismissed, once that is known; those that they made
+// their own stay open, since they are nothing of syncd's to remove.
 func (l *Ledger) Purge(ctx context.Context, at time.Time) (open []Placement, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,14 +205,19 @@ func (l *Ledger) Purge(ctx context.Context, at time.Time) (open []Placement, err
 			return err
 		}
 		lines := []line{decisionLine(pause)}
+		var ending []Placement
 		for _, p := range open {
+			if p.State == TakenOver {
+				continue
+			}
+			ending = append(ending, p)
 			lines = append(lines, endLine(p.UID, end, at))
 		}
 		if err := l.journal.append(lines...); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 		t.changed = true
-		for _, p := range open {
+		for _, p := range ending {
 			if err := endPlacement(ctx, t, p.UID, end, at); err != nil {
 				return err
 			}

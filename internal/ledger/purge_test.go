@@ -49,3 +49,20 @@ func TestPurgeGivesWayToADeletion(t *testing.T) {
 	}
 	check(openLedger(t, dir, me), "opened again")
 }
+
+// What the user had made their own is not ended: it is nothing to remove.
+func TestPurgeLeavesWhatIsTheirs(t *testing.T) {
+	l := openLedger(t, t.TempDir(), me)
+	p := placement(l, "a@x")
+	p.State = ledger.TakenOver
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if open, err := l.Purge(t.Context(), day(4)); err != nil || len(open) != 1 {
+		t.Fatalf("Purge() = %v, %v; want it named", open, err)
+	}
+	found, err := l.FindPlacements(t.Context(), p.UID)
+	if err != nil || len(found) != 1 || !found[0].Open() {
+		t.Errorf("%+v, %v; want it open", found, err)
+	}
+}

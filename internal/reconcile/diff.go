@@ -93,6 +93,7 @@ func (d Delta) Empty() bool { return len(d.Operations) == 0 && d.Stop == nil }
 //	silent  yes         as placed      nothing: what the plan does not name has not ended (SPEC I15)
 //	any     taken over  any            nothing, ever again; Close in the Book alone when it ends
 //	any     closed      any            nothing but the user's word; a UID is never used again (SPEC I7)
+//	again   closed      kept, ahead    Record: withdrawn, it goes on; no second one beside it
 //	no      no          ours by UID    Stop: a copy of our state writes here
 //	–       –           another's UID  Stop: another instance writes here
 //	–       –           not ours       never looked at

@@ -19,9 +19,7 @@ func (d *differ) observe(p ledger.Placement, e caldav.Entry) (ledger.Placement, 
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
 	switch {
 	case e.Foreign:
-		p.State = ledger.TakenOver
-		op.Type, op.Reason = Record, "the user made it recurring or invited someone: it is theirs now"
-		op.Decisions = []ledger.Decision{{Type: ledger.DecideTaken, UID: p.UID, At: d.in.Now}}
+		d.take(&p, &op, "the user made it recurring or invited someone: it is theirs now")
 	case known:
 		d.gestures(&p, &op, e)
 	}
@@ -92,6 +90,17 @@ func (d *differ) say(op *Operation, l ledger.Decision, reason string) {
 	op.Reason = joinReasons(op.Reason, reason)
 	l.UID, l.At = op.UID, d.in.Now
 	op.Decisions = append(op.Decisions, l)
+}
+
+// take makes an entry the user's own. What they had made theirs before a purge is
+// none of what it removes: its follow-up goes on.
+func (d *differ) take(p *ledger.Placement, op *Operation, reason string) {
+	if p.Purged() {
+		d.say(op, ledger.Decision{Type: ledger.DecideUndone}, "")
+		*p = unended(*p)
+	}
+	d.say(op, ledger.Decision{Type: ledger.DecideTaken}, reason)
+	p.State = ledger.TakenOver
 }
 
 // edited hears the user's own words.

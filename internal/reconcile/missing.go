@@ -134,8 +134,7 @@ func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 		return nil
 	}
 	if d.moved(p) {
-		d.say(&op, ledger.Decision{Type: ledger.DecideTaken}, "the user moved it elsewhere: it is theirs now")
-		p.State = ledger.TakenOver
+		d.take(&p, &op, "the user moved it elsewhere: it is theirs now")
 		op.Placement = p
 		return []Operation{op}
 	}

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"syncd/internal/caldav"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -15,7 +18,7 @@ func (w *world) purge(t *testing.T) {
 	t.Helper()
 	end := planner.End{Outcome: planner.Withdrawn, Evidence: planner.Evidence{Type: planner.Gesture, ID: "purge", At: w.now}, Why: "you had everything removed"}
 	for uid, p := range w.book.placed {
-		if !p.Open() {
+		if !p.Open() || p.State == ledger.TakenOver {
 			continue
 		}
 		if err := w.book.End(t.Context(), uid, end, w.now); err != nil {
@@ -107,8 +110,21 @@ func TestNotDeletedBeforeAPurge(t *testing.T) {
 		w.settle(t)
 		w.now = w.now.Add(missedFor)
 		w.settle(t)
-		if p := w.book.placed[uid("ana")]; p.Outcome != planner.Withdrawn || p.State != ledger.TakenOver {
-			t.Errorf("it is %s, %q", p.State, p.Outcome)
+		w.resume()
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; !p.Open() || p.State != ledger.TakenOver || len(w.cal.entries) > 0 {
+			t.Errorf("it is %s, %q; in the calendar: %d", p.State, p.Outcome, len(w.cal.entries))
+		}
+	})
+	t.Run("made recurring", func(t *testing.T) {
+		w := placed(t)
+		w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Foreign = true })
+		w.purge(t)
+		w.settle(t)
+		w.resume()
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; !p.Open() || p.State != ledger.TakenOver || len(w.cal.entries) != 1 {
+			t.Errorf("it is %s, %q; in the calendar: %d", p.State, p.Outcome, len(w.cal.entries))
 		}
 	})
 }
@@ -137,4 +153,94 @@ func TestManyDeletedBeforeAPurge(t *testing.T) {
 			t.Errorf("%d of 8 deleted, a day later: %q", deleted, got)
 		}
 	}
+}
+
+// What a purge, or a policy, leaves in the calendar for the user's words is the one
+// that goes on when it is wanted again, with all they did to it meanwhile; unless
+// its time has passed. No second one stands beside it.
+func TestKeptGoesOn(t *testing.T) {
+	withdrawn := planner.End{Outcome: planner.Withdrawn, Why: "in no circle any longer"}
+	ends := map[string]func(*testing.T, *world){
+		"purge":  func(t *testing.T, w *world) { t.Helper(); w.purge(t) },
+		"policy": func(_ *testing.T, w *world) { w.facts["ana"].end = &withdrawn },
+	}
+	meanwhile := map[string]struct {
+		change  func(*caldav.Entry)
+		outcome planner.Outcome
+		theirs  ledger.Field
+		title   string
+	}{
+		"nothing":  {func(*caldav.Entry) {}, "", 0, "Reply to ana"},
+		"noted":    {func(e *caldav.Entry) { e.Shape.Description += "\none more" }, "", ledger.FieldDescription, "Reply to ana"},
+		"moved":    {func(e *caldav.Entry) { e.Shape.Start = e.Shape.Start.Add(30 * time.Hour) }, "", ledger.FieldTime, "Reply to ana"},
+		"retitled": {retitle("Ring ana"), "", ledger.FieldSummary, "Ring ana"},
+		"retitled and noted": {func(e *caldav.Entry) {
+			e.Shape.Summary = "Ring ana"
+			e.Shape.Description += "\none more"
+		}, "", ledger.FieldSummary, "Ring ana"},
+		"marked as done": {retitle("done Follow up with ana"), planner.Done, 0, "done Follow up with ana"},
+	}
+	for how, end := range ends {
+		for name, tt := range meanwhile {
+			for _, lost := range []bool{false, true} {
+				if lost && tt.outcome != "" {
+					continue // nobody can tell when it was marked
+				}
+				t.Run(fmt.Sprintf("%s, %s, ledger lost %t", how, name, lost), func(t *testing.T) {
+					w := placed(t)
+					w.cal.user(uid("ana"), noted)
+					w.settle(t)
+					end(t, w)
+					w.settle(t)
+					if !w.has("ana") || w.entry(t, "ana").Shape.Alarm || w.outcome("ana") != planner.Withdrawn {
+						t.Fatalf("kept: %t, ended as %q", w.has("ana"), w.outcome("ana"))
+					}
+					if lost {
+						w.lose("ana")
+					}
+					w.cal.user(uid("ana"), tt.change)
+					w.settle(t)
+					w.facts["ana"].end = nil
+					w.resume()
+					w.facts["ana"].title = "Reply to ana"
+					w.settle(t)
+					p, e := w.book.placed[uid("ana")], w.entry(t, "ana")
+					if p.Outcome != tt.outcome || len(w.book.placed) != 1 || len(w.cal.entries) != 1 {
+						t.Errorf("%s, %q; %d placements, %d entries", p.State, p.Outcome, len(w.book.placed), len(w.cal.entries))
+					}
+					if e.Shape.Summary != tt.title && !lost {
+						t.Errorf("title %q, want %q", e.Shape.Summary, tt.title)
+					}
+					if p.Theirs&tt.theirs != tt.theirs && !lost {
+						t.Errorf("theirs %b, want %b", p.Theirs, tt.theirs)
+					}
+					if tt.outcome != "" {
+						return
+					}
+					w.cal.userDeletes(uid("ana"))
+					w.settle(t)
+					w.now = w.now.Add(missedFor)
+					w.settle(t)
+					if p := w.book.placed[uid("ana")]; p.Outcome != planner.Dismissed || len(w.cal.entries) > 0 {
+						t.Errorf("deleted in the end: %q, %d entries", p.Outcome, len(w.cal.entries))
+					}
+				})
+			}
+		}
+	}
+	t.Run("past", func(t *testing.T) {
+		w := placed(t)
+		w.cal.user(uid("ana"), noted)
+		w.settle(t)
+		w.purge(t)
+		w.settle(t)
+		kept := w.entry(t, "ana")
+		w.now = kept.Shape.End.Add(24 * time.Hour)
+		w.facts["ana"].slot = w.now.Add(time.Hour)
+		w.resume()
+		w.settle(t)
+		if diff := cmp.Diff(kept, w.entry(t, "ana")); diff != "" || !w.book.placed[next("ana")].Open() {
+			t.Errorf("the next one is open: %t; the one before (-want +got):\n%s", w.book.placed[next("ana")].Open(), diff)
+		}
+	})
 }

@@ -19,6 +19,13 @@ func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
 	switch {
 	case e.Foreign:
 		return nil
+	case d.goesOn(p, e):
+		d.say(&op, ledger.Decision{Type: ledger.DecideUndone}, "it is wanted again, and stands in the calendar with the user's words")
+		p = opened(p, e.Shape)
+		if p.Theirs&ledger.FieldSummary == 0 { // nobody listened to its title since it ended
+			p.Seen.Summary = p.Wrote.Summary
+		}
+		d.open[p.Key] = true
 	case p.Href != "":
 	case !d.revocable(p):
 		return nil
@@ -38,6 +45,15 @@ func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
 	}
 	op.Placement = asObserved(p, e)
 	return []Operation{op}
+}
+
+// goesOn reports whether an entry that was kept for the user's words when its
+// follow-up was withdrawn takes that up again: it is to be written anew, and this
+// one stands ahead. Two would be in the calendar otherwise.
+func (d *differ) goesOn(p ledger.Placement, e caldav.Entry) bool {
+	f, wanted := d.wanted[p.Key]
+	return wanted && f.Status == planner.StatusWrite && f.Generation > p.Generation && !d.in.Paused && !d.open[p.Key] &&
+		p.Outcome == planner.Withdrawn && p.Href != "" && !past(e.Shape, d.in.Now) && !read(p, e.Shape).mute
 }
 
 // revocable reports whether the end of a follow-up is the user's to take back.
@@ -89,16 +105,28 @@ func (d *differ) reopen(p *ledger.Placement, op *Operation, reason string) {
 		p.State = ledger.TakenOver
 		return
 	}
-	cut := rewriting(*p)
-	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
-	if cut { // and its follow-up has ended meanwhile
-		*p = superseded(*p, op.Entry.Shape)
+	*p = opened(*p, op.Entry.Shape)
+	d.open[p.Key] = true
+}
+
+// opened is p as a follow-up that goes on, where the entry says s.
+func opened(p ledger.Placement, s ledger.Shape) ledger.Placement {
+	cut := rewriting(p)
+	p = unended(p)
+	if cut { // and the follow-up had ended meanwhile
+		p = superseded(p, s)
 	}
 	p.State, p.MoveTo = ledger.Placed, time.Time{}
-	if unticked(op.Title) == op.Title { // our tick is away
+	if unticked(s.Summary) == s.Summary { // our tick is away
 		p.Wrote.Summary = unticked(p.Wrote.Summary)
 	}
-	d.open[p.Key] = true
+	return p
+}
+
+// unended is p without its end.
+func unended(p ledger.Placement) ledger.Placement {
+	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
+	return p
 }
 
 // asObserved is p with the entry as it was observed.
