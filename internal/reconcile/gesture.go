@@ -156,7 +156,7 @@ func (g *gesture) mute() {
 	case g.now.mute && !was && g.p.Open():
 		g.say(g.op, ledger.Decision{Type: ledger.DecideDismissed}, "the user let it go")
 		g.finish(g.p, g.op, planner.Dismissed, "you let it go")
-	case was && !g.now.mute && one && !g.p.Open() && !byUser(*g.p) && g.recent(*g.p):
+	case was && !g.now.mute && one && !g.p.Open() && g.recent(*g.p):
 		g.say(g.op, ledger.Decision{Type: ledger.DecideUnmuted, Who: g.p.Key.Who}, "the user took the mark away")
 	}
 }

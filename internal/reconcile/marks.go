@@ -139,11 +139,9 @@ type reading struct {
 func read(p ledger.Placement, s ledger.Shape) reading {
 	ours := ourTitles(p)
 	title := oneLine(s.Summary)
-	for _, word := range mutes {
-		rest, ok := cutMark(title, word, true)
-		if ok && slices.ContainsFunc(ours, func(o string) bool { return sameTitle(rest, o) }) {
-			return reading{mute: true, done: cancelled(s), bare: rest}
-		}
+	if r, ok := readMute(ours, title); ok {
+		r.done = r.done || cancelled(s)
+		return r
 	}
 	r := reading{bare: title}
 	if !slices.ContainsFunc(ours, func(o string) bool { return !nowDone(title, o) }) {
@@ -151,6 +149,26 @@ func read(p ledger.Placement, s ledger.Shape) reading {
 	}
 	r.done = r.done || cancelled(s)
 	return r
+}
+
+// readMute reads a word of quiet before a title of ours, on either side of a mark
+// of completion: what is finished may ask for quiet as well.
+func readMute(ours []string, title string) (r reading, ok bool) {
+	unmarked := markedEnds(title).rest
+	for _, word := range mutes {
+		for _, t := range []string{title, unmarked} {
+			rest, ok := cutMark(t, word, true)
+			if !ok {
+				continue
+			}
+			for _, bare := range []string{rest, markedEnds(rest).rest} {
+				if slices.ContainsFunc(ours, func(o string) bool { return sameTitle(bare, o) }) {
+					return reading{mute: true, done: t != title || bare != rest, bare: bare}, true
+				}
+			}
+		}
+	}
+	return reading{}, false
 }
 
 // ourTitles are the titles that syncd wrote and the entry may bear.
