@@ -290,7 +290,8 @@ func (m *machine) evident(p ledger.FollowUpRow) {
 	if err != nil || len(found) == 0 || found[0].Key != p.Key {
 		m.Fatalf("I8: the code of %s leads to %d follow-ups, %v", p.UID, len(found), err)
 	}
-	if p.Key.Evidence == "" || p.Key.Who == "" {
+	several := p.Key.Who == "" // people met on one day: each has evidence of their own
+	if p.Key.Evidence == "" || several && p.Key.Rule != planner.FirstMeeting {
 		m.Fatalf("I8: %s has no evidence: %v", p.UID, p.Key)
 	}
 	if p.Outcome == planner.Acted && p.EndedBy.IsZero() {
@@ -300,7 +301,7 @@ func (m *machine) evident(p ledger.FollowUpRow) {
 	if !there || !p.Open() || p.State != ledger.Placed {
 		return
 	}
-	if len(p.Evidence) == 0 || p.Contact == "" {
+	if len(p.Evidence) == 0 || !several && p.Contact == "" {
 		m.Fatalf("I8: %s is open without evidence (%v) or contact %q", p.UID, p.Evidence, p.Contact)
 	}
 	if text := event(m.T, o.data).Description; !strings.Contains(text, p.Key.Code()) {
