@@ -172,3 +172,32 @@ func TestLostDuringAGesture(t *testing.T) {
 		})
 	}
 }
+
+// After the loss of the ledger, on a server that gives entries names of its own, one
+// empty listing does not say of an ended follow-up that its entry is gone (SPEC I15).
+func TestLossAndAnEmptyListing(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		w := placed(t)
+		e := w.entry(t, "ana")
+		delete(w.cal.entries, e.Href)
+		e.Href = "/cal/renamed.ics"
+		w.cal.entries[e.Href] = e
+		w.lose("ana")
+		w.end("ana", planner.Acted)
+		if ended {
+			end := *w.facts["ana"].end
+			if err := w.book.End(t.Context(), uid("ana"), end, w.now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.cal.listing = &caldav.Listing{}
+		if err := w.pass(); err != nil {
+			t.Fatal(err)
+		}
+		w.cal.listing = nil
+		w.settle(t)
+		if now, there := w.cal.entries[e.Href]; there && now.Shape.Alarm || w.outcome("ana") != planner.Acted {
+			t.Errorf("ended before: %t: it ended as %q and rings", ended, w.outcome("ana"))
+		}
+	}
+}

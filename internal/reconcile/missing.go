@@ -32,6 +32,8 @@ func (d *differ) missing(p ledger.Placement) []Operation {
 	switch {
 	case p.State == ledger.Intended && !moved:
 		return d.unwritten(p, op)
+	case over && d.endsWhenGone(p, end) && p.Href == "" && !d.missedTwice(p):
+		return d.missed(p, op) // its name went with the ledger: only listings tell
 	case over && d.endsWhenGone(p, end):
 		return []Operation{d.gone(p, end)}
 	}
@@ -124,14 +126,8 @@ func (d *differ) again(p ledger.Placement, f planner.FollowUp, op Operation) []O
 // vanished counts the listings without the entry, and believes the deletion, or
 // that it was moved elsewhere, once it may.
 func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
-	op.Type = Miss
-	if p.MissingAt.IsZero() {
-		p.MissingAt = d.in.Now
-		op.Placement, op.Reason = p, "not in the calendar; looked for again in "+missingFor.String()
-		return []Operation{op}
-	}
-	if d.in.Now.Before(p.MissingAt.Add(missingFor)) {
-		return nil
+	if !d.missedTwice(p) {
+		return d.missed(p, op)
 	}
 	if d.moved(p) {
 		d.take(&p, &op, "the user moved it elsewhere: it is theirs now")
@@ -145,6 +141,22 @@ func (d *differ) vanished(p ledger.Placement, op Operation) []Operation {
 	d.finish(&p, &op, planner.Dismissed, "you deleted it")
 	op.Type, op.Placement = Dismiss, closed(p)
 	return []Operation{op}
+}
+
+// missed notes the first listing without an entry.
+func (d *differ) missed(p ledger.Placement, op Operation) []Operation {
+	if !p.MissingAt.IsZero() {
+		return nil
+	}
+	p.MissingAt = d.in.Now
+	op.Type, op.Placement, op.Reason = Miss, p, "not in the calendar; looked for again in "+missingFor.String()
+	return []Operation{op}
+}
+
+// missedTwice reports whether this is another listing without an entry, late enough
+// after the first.
+func (d *differ) missedTwice(p ledger.Placement) bool {
+	return !p.MissingAt.IsZero() && !d.in.Now.Before(p.MissingAt.Add(missingFor))
 }
 
 // vanishedTogether finds the entries of which too many vanished at once to be
