@@ -1,6 +1,8 @@
 package daemon_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +58,7 @@ func TestSnoozedStandsBesideOthers(t *testing.T) {
 			m.Fatalf("%d open, want 1", len(snoozed))
 		}
 		uid := snoozed[0].UID
-		m.say(ledger.Decision{Type: ledger.DecideMove, UID: uid, Who: addressOf(person), To: m.clock.Add(3 * time.Hour)})
+		m.asksFor(snoozed[0], m.clock.Add(3*time.Hour))
 		m.deliver(inbox, person, "Another draft", "")
 		for range 4 {
 			m.goOn(nextTime(m.clock, 18, 30))
@@ -66,6 +68,32 @@ func TestSnoozedStandsBesideOthers(t *testing.T) {
 		}
 		if p := m.placements()[uid]; !p.Open() || !p.Seen.Start.Equal(snoozed[0].Slot) {
 			m.Fatalf("it is at %v and %q, want %v and open", p.Seen.Start, p.Outcome, snoozed[0].Slot)
+		}
+	})
+}
+
+// An entry that could not be moved yet is among those of the next seven days (SPEC
+// I5), however far ahead it is to lie.
+func TestUnmovedIsStillAhead(t *testing.T) {
+	const person = "Chloe Martin"
+	scripted(t, func(m *machine) {
+		p := m.about(person)[0]
+		m.asksFor(p, m.clock.AddDate(0, 0, 20))
+		m.trouble = true
+		m.server.Set(caldavtest.Faults{Answer: func(r *http.Request) int {
+			if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, p.UID+".ics") {
+				return http.StatusInternalServerError
+			}
+			return 0
+		}})
+		for range 3 {
+			m.clock = nextTime(m.clock, 18, 30)
+			if err := m.pass(); err == nil {
+				m.Fatal("it was moved")
+			}
+		}
+		if n := len(m.entries()); n != openAhead {
+			m.Fatalf("%d in the calendar, want %d", n, openAhead)
 		}
 	})
 }

@@ -373,7 +373,10 @@ func (m *machine) snoozes(t *rapid.T) {
 	if !there || !heeded(p) || !event(m.T, o.data).Start.In(berlin).Equal(p.Seen.Start) {
 		t.Skip("syncd does not know where it lies")
 	}
-	to := m.clock.Add(time.Duration(rapid.IntRange(1, 500).Draw(t, "hours")) * time.Hour).Truncate(time.Minute)
+	m.asksFor(p, m.clock.Add(time.Duration(rapid.IntRange(1, 500).Draw(t, "hours"))*time.Hour).Truncate(time.Minute))
+}
+
+func (m *machine) asksFor(p ledger.FollowUpRow, to time.Time) {
 	m.say(ledger.Decision{Type: ledger.DecideMove, UID: p.UID, Who: p.Key.Who, To: to})
 	m.starts[p.UID] = p.Seen.Start.In(berlin)
 	m.asked[p.UID] = to

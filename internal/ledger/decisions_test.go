@@ -343,8 +343,12 @@ func TestMoveCountsAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := s.Open[0]; !o.Start.Equal(tt.want) || !o.Touched {
-			t.Errorf("%s: starts %v, touched %t; want %v", tt.name, o.Start, o.Touched, tt.want)
+		o := s.Open[0]
+		if o.Lies.IsZero() {
+			o.Lies = o.Start
+		}
+		if !o.Start.Equal(tt.want) || !o.Lies.Equal(day(10)) || !o.Touched {
+			t.Errorf("%s: starts %v, lies at %v, touched %t; want %v, %v", tt.name, o.Start, o.Lies, o.Touched, tt.want, day(10))
 		}
 	}
 }

@@ -276,7 +276,7 @@ func opened(ctx context.Context, t *tx, v view, p Placement) (o planner.Open, er
 	if !p.MoveTo.IsZero() { // it counts from there, whether it was moved yet or cannot be any more
 		o.Touched = true
 		if p.MoveTo.After(v.now) || p.MoveTo.After(o.Start) {
-			o.Start = p.MoveTo
+			o.Start, o.Lies = p.MoveTo, o.Start
 		}
 	}
 	if o.Title == "" {

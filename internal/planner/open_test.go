@@ -260,6 +260,30 @@ func TestTakenAndLeavingInTheBudget(t *testing.T) {
 	check(t, planner.Plan(s, p, at(12, 19)), "held reply-owed a-"+ana+": the next seven days have room for 1 event; it comes up when one is gone")
 }
 
+// What is to be moved far ahead keeps its place among the open ones until it lies
+// there; what is to come near has it at once.
+func TestUnmovedInTheBudget(t *testing.T) {
+	p := planner.DefaultPolicy()
+	p.OpenAhead = 1
+	s := settled(asking(ana), asking("bob@example.com"))
+	for _, tt := range []struct {
+		start, lies time.Time
+		want        string
+	}{
+		{at(28, 9), time.Time{}, "write"},
+		{at(28, 9), at(13, 9), "held"},
+		{at(14, 9), at(28, 9), "held"},
+	} {
+		o := entry(planner.ReplyOwed, s.Contacts[0].LastIn)
+		o.Touched, o.Start, o.Lies = true, tt.start, tt.lies
+		s.Open = []planner.Open{o}
+		got := says(planner.Plan(s, p, at(12, 19)))
+		if !slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, tt.want+" reply-owed a-bob@example.com") }) {
+			t.Errorf("to lie at %v, lies at %v: %q, want it to %s", tt.start, tt.lies, got, tt.want)
+		}
+	}
+}
+
 // The ledger tells when somebody becomes a contact by the mere passing of time.
 func TestNextMindsTheLedger(t *testing.T) {
 	s := settled(friend(ana))

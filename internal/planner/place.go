@@ -183,7 +183,7 @@ func (p *pass) newBudget(today, target day) *budget {
 			p.count(b, today, o.Key, o.CreatedAt, o.Slot)
 		}
 		b.occupied = append(b.occupied, Interval{o.Start, o.Start.Add(slotLength)})
-		if !o.Taken && !p.finished[o.UID] && p.clock.reached(o.Start.Add(-aheadSpan)) {
+		if !o.Taken && !p.finished[o.UID] && p.clock.reached(o.earliest().Add(-aheadSpan)) {
 			b.open++
 		}
 	}

@@ -232,7 +232,8 @@ type Open struct {
 	UID        string
 	Contact    ContactID // whose Addresses or Cards hold Key.Who now; "" if nobody's
 	Slot       time.Time // when syncd placed it
-	Start      time.Time // where it lies now
+	Start      time.Time // where it lies, or is to lie as the user asked
+	Lies       time.Time // where it lies until it is moved to Start; zero if it is there
 	AllDay     bool
 	Touched    bool // moved, retitled or annotated by the user, or taken
 	Taken      bool // made the user's own: it stays and counts for nothing
@@ -252,6 +253,14 @@ func (o Open) since() time.Time {
 		return o.CreatedAt
 	}
 	return o.EvidenceAt
+}
+
+// earliest is the earlier one of where it lies and where it is to lie.
+func (o Open) earliest() time.Time {
+	if !o.Lies.IsZero() && o.Lies.Before(o.Start) {
+		return o.Lies
+	}
+	return o.Start
 }
 
 // Outcome is how a follow-up ended (SPEC section 4.7).
