@@ -77,17 +77,17 @@ func openJournalFile(path string) (*journal, error) {
 }
 
 func (j *journal) reopen() error {
-	if j.file != nil {
-		if err := j.file.Close(); err != nil {
-			return err
-		}
-		j.file = nil
-	}
 	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return err // the old one stays, to try again
 	}
+	old := j.file
 	j.file = f
+	if old != nil {
+		if err := old.Close(); err != nil {
+			return err
+		}
+	}
 	// The name of a new file is durable only with its directory.
 	dir, err := os.Open(filepath.Dir(j.path))
 	if err != nil {

@@ -432,6 +432,33 @@ func TestJournal(t *testing.T) {
 	}
 }
 
+// A journal that cannot be opened for a while, the disk being full or the files too
+// many, costs no more than what was to be written meanwhile.
+func TestJournalOutOfReach(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	path := filepath.Join(dir, "journal.jsonl")
+	if err := errors.Join(os.Rename(path, path+".away"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err == nil {
+		t.Error("the journal is out of reach, and nobody says so")
+	}
+	if found, err := l.FindPlacements(t.Context(), p.UID); err != nil || len(found) != 0 {
+		t.Errorf("the ledger has %d entries that the journal has not, %v", len(found), err)
+	}
+	if err := errors.Join(os.Remove(path), os.Rename(path+".away", path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Errorf("the journal is back: %v", err)
+	}
+	if text, err := os.ReadFile(path); err != nil || bytes.Count(text, []byte(p.UID)) != 1 {
+		t.Errorf("the journal holds %s, %v", text, err)
+	}
+}
+
 // The journal tells whether the calendar ever held an entry. A journal from
 // before it did so is taken to speak of entries that were there.
 func TestPlacedSurvivesALostLedger(t *testing.T) {
