@@ -241,16 +241,3 @@ func overrulePurge(ctx context.Context, t *tx, p Placement) error {
 	_, err := t.exec(ctx, qForgetEnd, p.UID)
 	return err
 }
-
-// Paused is until when the user paused the writing: zero if they did not,
-// planner.Forever for good.
-func (l *Ledger) Paused(ctx context.Context, now time.Time) (until time.Time, err error) {
-	err = l.read(ctx, func(ctx context.Context, t *tx) error {
-		until, err = silence(ctx, t, forever)
-		return err
-	})
-	if !until.After(now) {
-		until = time.Time{}
-	}
-	return until, err
-}
