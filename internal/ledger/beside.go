@@ -222,7 +222,8 @@ func (l *Ledger) Purge(ctx context.Context, at time.Time) (open []Placement, err
 				return err
 			}
 		}
-		return applyDecision(ctx, t, pause, false)
+		_, err := applyDecision(ctx, t, pause, false)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("withdraw all follow-ups: %w", err)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"syncd/internal/planner"
 )
 
 // Decision is what the user said, by a gesture in the calendar or a command.
@@ -59,9 +57,9 @@ func (t DecisionType) keepsText() bool {
 }
 
 var (
-	qHasDecision = query(`SELECT 1 FROM decision WHERE id = ?`)
+	// A decision that the ledger has stays as it is.
 	qAddDecision = query(`INSERT INTO decision (id, seq, uid, who, type, at, to_at, kind, text)
-		SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM decision`)
+		SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, ?, ? FROM decision WHERE true ON CONFLICT DO NOTHING`)
 	qAddWho = query(`INSERT INTO decision_who (who, decision_id) VALUES (?, ?) ON CONFLICT DO NOTHING`)
 )
 
@@ -73,35 +71,27 @@ func (l *Ledger) Decide(ctx context.Context, decisions []Decision) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.write(ctx, func(ctx context.Context, t *tx) error {
-		var fresh []Decision
 		var lines []line
 		for _, d := range decisions {
 			d, err := withMembers(ctx, t, d)
-			if err == nil {
-				d, err = d.everywhere(ctx, t)
-			}
 			if err != nil {
 				return err
 			}
-			known, err := hasDecision(ctx, t, d, d.Text != "")
+			if d, err = d.everywhere(ctx, t); err != nil {
+				return err
+			}
+			fresh, err := applyDecision(ctx, t, d, d.Text != "")
 			if err != nil {
 				return err
 			}
-			if known {
-				continue
+			if fresh {
+				lines = append(lines, decisionLine(d))
+				t.changed = true
 			}
-			fresh = append(fresh, d)
-			lines = append(lines, decisionLine(d))
 		}
-		if err := l.journal.append(lines...); err != nil {
+		if err := l.journal.append(lines...); err != nil { // before the ledger commits
 			return fmt.Errorf("journal: %w", err)
 		}
-		for _, d := range fresh {
-			if err := applyDecision(ctx, t, d, d.Text != ""); err != nil {
-				return err
-			}
-		}
-		t.changed = t.changed || len(fresh) > 0
 		return nil
 	})
 	if err != nil {
@@ -139,56 +129,41 @@ func decisionID(d Decision, retitled bool) (string, error) {
 	return contentHash(d.UID, d.Who, d.Type, at, unix(d.To), retitled)
 }
 
-func hasDecision(ctx context.Context, t *tx, d Decision, retitled bool) (bool, error) {
+// applyDecision keeps a decision and lets it take effect; one that the ledger has
+// is left alone, and is not fresh.
+func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) (fresh bool, err error) {
 	id, err := decisionID(d, retitled)
 	if err != nil {
 		return false, err
 	}
-	var one int
-	return t.one(ctx, qHasDecision, []any{id}, &one)
-}
-
-// applyDecision keeps a decision and lets it take effect; one that the ledger has
-// is left alone.
-func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) error {
-	known, err := hasDecision(ctx, t, d, retitled)
-	if err != nil || known {
-		return err
-	}
-	id, err := decisionID(d, retitled)
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(ctx, qAddDecision, id, d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text); err != nil {
-		return err
-	}
-	if d.Who != "" {
-		for who := range strings.SplitSeq(d.Who, "\n") {
-			if _, err := t.exec(ctx, qAddWho, who, id); err != nil {
-				return err
-			}
-		}
+	if fresh, err = keepDecision(ctx, t, id, d); err != nil || !fresh {
+		return false, err
 	}
 	if d.UID != "" {
 		if err := decideEntry(ctx, t, d, retitled); err != nil {
-			return err
+			return true, err
 		}
 	}
 	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
 	case DecideLogged:
-		who, _, _ := strings.Cut(d.Who, "\n") // one person, once
-		e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Address: who}
-		if said := planner.Facts(d.Text, e); len(said) > 0 {
-			e.Subject = said[0].Line()
-		}
-		if err := advanceClock(ctx, t, d.At); err != nil { // what was logged is over
-			return err
-		}
-		return addNoteAt(ctx, t, d.Kind, e, d.At)
+		return true, addLogged(ctx, t, id, d)
 	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted:
-		return sayOf(ctx, t, d.Who)
+		return true, sayOf(ctx, t, d.Who)
 	}
-	return nil
+	return true, nil
+}
+
+func keepDecision(ctx context.Context, t *tx, id string, d Decision) (fresh bool, err error) {
+	n, err := t.exec(ctx, qAddDecision, id, d.UID, d.Who, d.Type, d.At.Unix(), unix(d.To), d.Kind, d.Text)
+	if err != nil || n == 0 || d.Who == "" {
+		return n > 0, err
+	}
+	for who := range strings.SplitSeq(d.Who, "\n") {
+		if _, err := t.exec(ctx, qAddWho, who, id); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 // happened is when that was which the user reports.

@@ -35,7 +35,6 @@ var (
 	qSetFate = query(`INSERT INTO fate (message_id, fate, at) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET fate = excluded.fate, at = excluded.at`)
 	qFate       = query(`SELECT at FROM fate WHERE message_id = ?`)
-	qMailGroups = query(`SELECT DISTINCT group_id FROM interaction WHERE kind = 'mail' AND evidence = ?`)
 	errFateless = errors.New("no fate to note")
 )
 
@@ -66,23 +65,8 @@ func (l *Ledger) SetFate(ctx context.Context, id string, f Fate, at time.Time) e
 		if _, err := t.exec(ctx, qSetFate, id, f, at.Unix()); err != nil {
 			return err
 		}
-		groups, err := t.ids(ctx, qMailGroups, id)
-		if err != nil || len(groups) == 0 {
-			return err
-		}
-		n, err := loadLens(ctx, t)
-		if err != nil {
-			return err
-		}
-		k := newIntake(t, n)
-		for _, g := range groups {
-			k.touched.groups[g] = true
-		}
-		if err := k.spread(ctx); err != nil {
-			return err
-		}
 		t.changed = true
-		return settle(ctx, t, n)
+		return retell(ctx, t, KindMail, id)
 	})
 	if err != nil {
 		return fmt.Errorf("note what became of a message: %w", err)

@@ -307,7 +307,8 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		}
 		return endPlacement(ctx, t, n.UID, e, n.At)
 	case lineDecision:
-		return applyDecision(ctx, t, n.decision(), n.Retitled || n.Text != "")
+		_, err := applyDecision(ctx, t, n.decision(), n.Retitled || n.Text != "")
+		return err
 	case lineFirstRun:
 		return setMetaTime(ctx, t, metaFirstRun, n.At)
 	case lineCalendarSeen:

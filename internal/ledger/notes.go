@@ -41,6 +41,20 @@ func (k *intake) sumUp(ctx context.Context) error {
 var qAddNote = query(`INSERT INTO interaction (kind, evidence_type, evidence, content, at, end_at, known_at, subject)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
 
+// addLogged notes what the user reported with a command, with the first line of
+// their words.
+func addLogged(ctx context.Context, t *tx, id string, d Decision) error {
+	who, _, _ := strings.Cut(d.Who, "\n") // one person, once
+	e := planner.Evidence{Type: planner.Note, ID: id, At: d.happened(), Address: who}
+	if said := planner.Facts(d.Text, e); len(said) > 0 {
+		e.Subject = said[0].Line()
+	}
+	if err := advanceClock(ctx, t, d.At); err != nil { // what was logged is over
+		return err
+	}
+	return addNoteAt(ctx, t, d.Kind, e, d.At)
+}
+
 // addNote notes what the user reported as it happened: they were in touch with
 // the address, or with several, one a line.
 func addNote(ctx context.Context, t *tx, kind Kind, e planner.Evidence) error {
