@@ -44,7 +44,7 @@ func (s *said) event(ctx context.Context, code string) (ledger.FollowUpRow, erro
 
 // entry is a decision about an event.
 func (s *said) entry(ctx context.Context, r ledger.FollowUpRow, t ledger.DecisionType, to time.Time) error {
-	return s.say(ctx, ledger.Decision{Type: t, UID: r.UID, Who: r.Key.Who, To: to})
+	return s.say(ctx, ledger.Decision{Type: t, UID: r.UID, Who: r.Key.Who, To: to, Kind: ledger.ByCommand})
 }
 
 // title names an event.

@@ -128,10 +128,11 @@ type whyJSON struct {
 }
 
 type decisionJSON struct {
-	At   *time.Time          `json:"at"`
-	Type ledger.DecisionType `json:"type"`
-	To   *time.Time          `json:"to"`   // snoozed, move: the new start
-	Text string              `json:"text"` // edited: the new title; noted: the lines
+	At      *time.Time          `json:"at"`
+	Type    ledger.DecisionType `json:"type"`
+	To      *time.Time          `json:"to"`      // snoozed, move: the new start
+	Text    string              `json:"text"`    // edited: the new title; noted: the lines
+	Command bool                `json:"command"` // said with a command, not in the calendar
 }
 
 type ruleJSON struct {
@@ -146,7 +147,7 @@ func (a *app) whyJSON(ctx context.Context, p *people, f followUpJSON, who planne
 	}
 	said, err := p.Decisions(ctx, f.UID)
 	for _, d := range said {
-		w.Decisions = append(w.Decisions, decisionJSON{At: utc(d.At), Type: d.Type, To: utc(d.To), Text: d.Text})
+		w.Decisions = append(w.Decisions, decisionJSON{At: utc(d.At), Type: d.Type, To: utc(d.To), Text: d.Text, Command: d.Kind == ledger.ByCommand})
 	}
 	return w, err
 }
@@ -208,6 +209,9 @@ func (a *app) printEvidence(all []planner.Evidence, p *people) {
 // evidenceText says what a piece of evidence is, as far as is known.
 func (a *app) evidenceText(e planner.Evidence, zone *time.Location) string {
 	text := strings.TrimSpace(string(e.Type) + " " + e.Account)
+	if e.Type == planner.Gesture {
+		text = "your word"
+	}
 	if !e.At.IsZero() {
 		text += " of " + e.At.In(zone).Format("2 Jan 2006 15:04")
 	}
@@ -267,10 +271,17 @@ func (a *app) printDecisions(ctx context.Context, p *people, uid string) error {
 
 // gesture is a decision in words.
 func gesture(d ledger.Decision, zone *time.Location) string {
+	command := d.Kind == ledger.ByCommand
 	switch d.Type {
 	case ledger.DecideDone:
+		if command {
+			return "said with a command that it is done"
+		}
 		return "marked done"
 	case ledger.DecideDismissed:
+		if command {
+			return "dismissed with a command"
+		}
 		return "deleted"
 	case ledger.DecideSnoozed:
 		return "moved to " + d.To.In(zone).Format("2 Jan 2006 15:04")

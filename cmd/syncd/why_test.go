@@ -50,6 +50,8 @@ func TestGesture(t *testing.T) {
 	for want, d := range map[string]ledger.Decision{
 		"marked done":                               {Type: ledger.DecideDone},
 		"deleted":                                   {Type: ledger.DecideDismissed},
+		"said with a command that it is done":       {Type: ledger.DecideDone, Kind: ledger.ByCommand},
+		"dismissed with a command":                  {Type: ledger.DecideDismissed, Kind: ledger.ByCommand},
 		"moved to 14 May 2026 09:00":                {Type: ledger.DecideSnoozed, To: may(14, 9)},
 		`titled "Ana, the plan"`:                    {Type: ledger.DecideEdited, Text: "Ana, the plan"},
 		"wrote in it":                               {Type: ledger.DecideEdited},

@@ -15,9 +15,12 @@ type Decision struct {
 	Who  string    // muted to logged, and done on an event of the user's own or of several people: whom it is about, by addresses and the UIDs of cards, one a line
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
-	Kind Kind      // logged: what it was
+	Kind Kind      // logged: what it was; on an entry: ByCommand where no gesture said it
 	Text string    // done: what, on an event of the user's own; edited: the new title, "" for other words; noted: all lines of the user's; circle: its name, "" for none; logged: what was said
 }
+
+// ByCommand is the Kind of a decision on an entry that was said with a command.
+const ByCommand = "command"
 
 // DecisionType is the kind of a decision.
 type DecisionType string
@@ -174,7 +177,10 @@ func (d Decision) happened() time.Time {
 	return d.At
 }
 
-var qDecisionsOn = query(`SELECT uid, type, at, to_at, text FROM decision WHERE uid = ? ORDER BY at, seq`)
+// decisionColumns are those that decisions reads.
+const decisionColumns = `uid, type, at, to_at, kind, text`
+
+var qDecisionsOn = query(`SELECT ` + decisionColumns + ` FROM decision WHERE uid = ? ORDER BY at, seq`)
 
 // Decisions are what the user said on the entry with a UID, oldest first.
 func (l *Ledger) Decisions(ctx context.Context, uid string) (out []Decision, err error) {
@@ -192,7 +198,7 @@ func decisions(ctx context.Context, t *tx, q string, args ...any) (out []Decisio
 	err = t.each(ctx, q, args, func(scan func(...any) error) error {
 		var d Decision
 		var at, to stamp
-		err := scan(&d.UID, &d.Type, &at, &to, &d.Text)
+		err := scan(&d.UID, &d.Type, &at, &to, &d.Kind, &d.Text)
 		d.At, d.To = at.Time, to.Time
 		out = append(out, d)
 		return err

@@ -397,3 +397,31 @@ func TestUndoneWhileDeleting(t *testing.T) {
 		t.Errorf("%+v, %v, want it open and placed", found, err)
 	}
 }
+
+// An event that a command dismissed was not deleted: why says so, after the loss of
+// the database too. A line of the journal that does not say how tells of a gesture.
+func TestDismissedByCommand(t *testing.T) {
+	for kind, want := range map[ledger.Kind]string{"": "you deleted the event", ledger.ByCommand: "you dismissed it"} {
+		dir := t.TempDir()
+		l := openLedger(t, dir, me)
+		p := placement(l, "a@x")
+		if err := l.Intend(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		said := []ledger.Decision{{Type: ledger.DecideDismissed, UID: p.UID, Who: "ana@example.org", At: day(2), Kind: kind}}
+		decide(t, l, said...)
+		check := func(when string) {
+			t.Helper()
+			if got := onlyPlacement(t, l); got.Outcome != planner.Dismissed || got.EndWhy != want {
+				t.Errorf("%q, %s: %s, %q, want %q", kind, when, got.Outcome, got.EndWhy, want)
+			}
+			got, err := l.Decisions(t.Context(), p.UID)
+			if err != nil || len(got) != 1 || got[0].Kind != kind {
+				t.Errorf("%q, %s: decisions %+v, %v", kind, when, got, err)
+			}
+		}
+		check("at once")
+		l = lost(t, l, dir, me)
+		check("after the loss of the database")
+	}
+}

@@ -57,7 +57,11 @@ func decideEntry(ctx context.Context, t *tx, d Decision, retitled bool) error {
 		if err := overrulePurge(ctx, t, p); err != nil {
 			return err
 		}
-		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Dismissed, Evidence: gesture, Why: "you deleted the event"}, d.At)
+		why := "you deleted the event"
+		if d.Kind == ByCommand {
+			why = "you dismissed it"
+		}
+		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Dismissed, Evidence: gesture, Why: why}, d.At)
 	case DecideMuted:
 		return endPlacement(ctx, t, d.UID, planner.End{Outcome: planner.Withdrawn, Evidence: gesture, Why: "you asked for quiet about them"}, d.At)
 	case DecideUndone:

@@ -125,7 +125,7 @@ func (h *Hindsight) Placements(ctx context.Context, at time.Time) ([]Placement, 
 }
 
 // What the user said on entries of which they said something after a moment.
-var qRevised = query(`SELECT uid, type, at, to_at, text FROM decision
+var qRevised = query(`SELECT ` + decisionColumns + ` FROM decision
 	WHERE uid IN (SELECT uid FROM decision WHERE at > ? AND uid <> '') ORDER BY at, seq`)
 
 // placementsAt are all placements as they stood at a moment.
