@@ -425,3 +425,30 @@ func TestDismissedByCommand(t *testing.T) {
 		check("after the loss of the database")
 	}
 }
+
+// A move that was asked for goes with the end that is taken back, after the loss of
+// the database too, where the journal leaves that end out.
+func TestTakenBackWithItsMove(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.End(t.Context(), p.UID, planner.End{Outcome: planner.Expired, Why: "left alone"}, day(2)); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, l,
+		ledger.Decision{Type: ledger.DecideMove, UID: p.UID, At: day(3), To: day(9)},
+		ledger.Decision{Type: ledger.DecideUndone, UID: p.UID, At: day(4)},
+	)
+	check := func(when string) {
+		t.Helper()
+		if got := onlyPlacement(t, l); !got.Open() || !got.MoveTo.IsZero() {
+			t.Errorf("%s: %q, to move to %v; want it open where it is", when, got.Outcome, got.MoveTo)
+		}
+	}
+	check("at once")
+	l = lost(t, l, dir, me)
+	check("after the loss of the database")
+}

@@ -105,11 +105,9 @@ var qReopen = query(`UPDATE placement SET outcome = '', ended_at = NULL, ended_b
 
 // takeBack undoes the end that the user gave a follow-up: it is open, and its
 // entry in the calendar, as it was before, but for a move that was
-// asked for. That they were in touch is no longer so.
+// asked for. That they were in touch is no longer so. Where the journal is applied
+// it may be open already: see standing.
 func takeBack(ctx context.Context, t *tx, p Placement) error {
-	if p.Open() {
-		return nil
-	}
 	if _, err := t.exec(ctx, qReopen, p.UID); err != nil {
 		return err
 	}
