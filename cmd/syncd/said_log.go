@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"syncd/internal/ledger"
+	"syncd/internal/planner"
 )
 
 func (a *app) logCommand() *cobra.Command {
@@ -19,9 +21,9 @@ func (a *app) logCommand() *cobra.Command {
 		Use:   "log WHO TEXT",
 		Short: "note something that happened where no server saw it",
 		Long: aboutWho + "\nA name of two words or more that nobody has becomes a person without an address.\nIt counts as a word of yours to them, a meeting as one with them. Lines that begin\n" +
-			"with wants:, offers:, challenge:, plan:, promise:, tip: or circle: are kept as such.",
+			"with wants:, offers:, challenge:, plan:, promise:, tip: or circle: are kept as such;\nwhere there are no others, and neither --kind nor --at, they are no word to them.",
 		Args:    cobra.MinimumNArgs(2),
-		Example: "  syncd log \"Susan Hall\" \"met in the waiting room\" --kind meeting\n  syncd log ana@example.org \"called about the flat\" --kind call --at \"2026-05-12 18:30\"",
+		Example: "  syncd log \"Susan Hall\" \"met in the waiting room\" --kind meeting\n  syncd log ana@example.org \"called about the flat\" --kind call --at \"2026-05-12 18:30\"\n  syncd log ana@example.org \"wants: a flat in Lisbon\"",
 	}, func(ctx context.Context, l *said, args []string) (string, error) {
 		d, err := l.report(strings.Join(args[1:], " "), kind, at)
 		if err != nil {
@@ -29,14 +31,18 @@ func (a *app) logCommand() *cobra.Command {
 		}
 		return l.log(ctx, oneLine(args[0]), d)
 	})
-	c.Flags().StringVar(&kind, "kind", string(ledger.KindNote), "what it was: note, call or meeting")
+	c.Flags().StringVar(&kind, "kind", "", "what it was: note, call or meeting (default note)")
 	c.Flags().StringVar(&at, "at", "", "when it was, if not now: `TIME` as 2026-05-12 18:30")
 	return c
 }
 
-// report is what the user says that happened.
+// report is what the user says that happened. Facts alone say that nothing did.
 func (s *said) report(text, kind, at string) (ledger.Decision, error) {
 	d := ledger.Decision{Type: ledger.DecideLogged, To: s.now, Kind: ledger.Kind(kind), Text: strings.TrimSpace(text)}
+	if kind == "" && at == "" && onlyFacts(d.Text) {
+		return d, nil
+	}
+	d.Kind = cmp.Or(d.Kind, ledger.KindNote)
 	if !slices.Contains([]ledger.Kind{ledger.KindNote, ledger.KindCall, ledger.KindMeeting}, d.Kind) {
 		return d, usageError{fmt.Errorf("--kind %q: it is note, call or meeting", kind)}
 	}
@@ -51,6 +57,12 @@ func (s *said) report(text, kind, at string) (ledger.Decision, error) {
 		err = usageError{fmt.Errorf("--at %s is still to come; log is for what happened", at)}
 	}
 	return d, err
+}
+
+// onlyFacts reports whether every line of a text begins with the word of a fact.
+func onlyFacts(text string) bool {
+	facts := planner.Facts(text, planner.Evidence{})
+	return len(facts) > 0 && !slices.ContainsFunc(facts, func(f planner.Fact) bool { return f.Kind == "" })
 }
 
 // errNothing says that an argument of log is empty.
@@ -70,10 +82,14 @@ func (s *said) log(ctx context.Context, name string, d ledger.Decision) (string,
 		return "", fmt.Errorf("nobody is known as %q; write the full name of somebody new, or the address of somebody known", name)
 	case unknown:
 		found.Name, who = name, ledger.Named(name)
+		d.Kind = cmp.Or(d.Kind, ledger.KindNote) // it is all that tells of them
 	case err != nil:
 		return "", err
 	}
 	d.Who = who
+	if d.Kind == "" {
+		return fmt.Sprintf("Noted about %s. It does not count as a word to them.", found.Name), s.say(ctx, d)
+	}
 	text := fmt.Sprintf("Noted: a %s with %s on %s.", d.Kind, found.Name, day(d.To, s.cfg.Me.Zone))
 	if unknown {
 		text += " Nobody had that name: it is a new person without an address."

@@ -15,7 +15,7 @@ type Decision struct {
 	Who  string    // muted to logged, and done on an event of the user's own or of several people: whom it is about, by addresses and the UIDs of cards, one a line
 	At   time.Time // when it was noticed
 	To   time.Time // snoozed and move: the new start; logged: when it was; paused: until, zero for ever
-	Kind Kind      // logged: what it was; on an entry: ByCommand where no gesture said it
+	Kind Kind      // logged: what it was, "" for facts alone; on an entry: ByCommand where no gesture said it
 	Text string    // done: what, on an event of the user's own; edited: the new title, "" for other words; noted: all lines of the user's; circle: its name, "" for none; logged: what was said
 }
 
@@ -42,7 +42,7 @@ const (
 	DecideUnmuted DecisionType = "unmuted"
 	DecideCircle  DecisionType = "circle"
 	DecideNoted   DecisionType = "noted"  // the user's lines in an entry, all of them: the latest for a UID counts
-	DecideLogged  DecisionType = "logged" // something that happened where no server saw it
+	DecideLogged  DecisionType = "logged" // something that happened where no server saw it, or facts
 )
 
 // The decisions about syncd itself.
@@ -149,6 +149,9 @@ func applyDecision(ctx context.Context, t *tx, d Decision, retitled bool) (fresh
 	}
 	switch d.Type { //nolint:exhaustive // the others are about an entry, or about syncd
 	case DecideLogged:
+		if d.Kind == "" {
+			return true, sayOf(ctx, t, d.Who)
+		}
 		return true, addLogged(ctx, t, id, d)
 	case DecideMuted, DecideUnmuted, DecideCircle, DecideNoted:
 		return true, sayOf(ctx, t, d.Who)

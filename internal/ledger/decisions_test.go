@@ -452,3 +452,34 @@ func TestTakenBackWithItsMove(t *testing.T) {
 	l = lost(t, l, dir, me)
 	check("after the loss of the database")
 }
+
+// A fact that the user logs is kept, and is no word to the person: it moves no clock
+// and leaves no row.
+func TestLoggedFactIsNoWord(t *testing.T) {
+	const ana = "ana@example.org"
+	hello := mail("a@x", day(-5), "me@example.com > "+ana, "Hi")
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	appendMail(t, l, sent, hello)
+	decide(t, l, ledger.Decision{Type: ledger.DecideLogged, Who: ana, Text: "promise: the photos", At: day(2), To: day(2)})
+	check := func(l *ledger.Ledger, when string) {
+		t.Helper()
+		got := contact(t, l, time.Time{}, ana)
+		if got.Out != 1 || got.Reported || !got.LastOut.At.Equal(day(-5)) {
+			t.Errorf("%s: %d words, the last %+v", when, got.Out, got.LastOut)
+		}
+		if len(got.Facts) != 1 || got.Facts[0].Line() != "promise: the photos" || !got.Facts[0].Evidence.At.Equal(day(2)) {
+			t.Errorf("%s: facts %+v", when, got.Facts)
+		}
+		if d, err := l.Contact(t.Context(), ana); err != nil || len(d.Timeline) != 1 {
+			t.Errorf("%s: %d rows, %v, want the mail alone", when, len(d.Timeline), err)
+		}
+	}
+	check(l, "at once")
+	if err := l.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check(l, "after Rebuild")
+	l = lost(t, l, dir, me, hello)
+	check(l, "after the loss of the database")
+}

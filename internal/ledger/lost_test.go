@@ -53,7 +53,7 @@ func (s *story) decision(t *rapid.T) (d ledger.Decision) {
 	case ledger.DecideNoted:
 		d.Text = rapid.SampledFrom([]string{"wants: tea", "circle: close", "wants: tea\ncircle: friends", "a dog", ""}).Draw(t, "lines")
 	case ledger.DecideLogged:
-		d.Kind = rapid.SampledFrom([]ledger.Kind{ledger.KindNote, ledger.KindCall, ledger.KindMeeting}).Draw(t, "kind")
+		d.Kind = rapid.SampledFrom([]ledger.Kind{"", ledger.KindNote, ledger.KindCall, ledger.KindMeeting}).Draw(t, "kind")
 		d.Text, d.To = "promise: the photos", s.at.Add(-time.Duration(rapid.IntRange(0, 90).Draw(t, "ago"))*time.Hour)
 	case ledger.DecideMuted, ledger.DecideUnmuted:
 	default:
