@@ -110,6 +110,7 @@ func (a *app) root() *cobra.Command {
 	)
 	root.SetUsageTemplate(examplesLast(root.UsageTemplate()))
 	root.InitDefaultCompletionCmd()
+	a.completeArgs(root)
 	wrapArgs(root)
 	return root
 }
