@@ -74,7 +74,9 @@ func expand(events []Event, from, to time.Time, floating *time.Location, enough,
 		found = append(found, s.out...)
 		if len(found)/2 >= limit {
 			found = newest(found, limit)
-			from = later(from, found[0].at) // what ends before that would not be kept
+			if first := found[0].at; first.After(from) {
+				from = first // what ends before that would not be kept
+			}
 		}
 	}
 	for _, o := range newest(found, limit) {
@@ -95,13 +97,6 @@ func newest(all []occurrence, limit int) []occurrence {
 		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.RecurrenceID, b.RecurrenceID))
 	})
 	return append(all[:0], latest(all, limit)...)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // series is everything about one UID while it is expanded.

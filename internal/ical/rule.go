@@ -397,7 +397,9 @@ func (r *rule) between(from, to time.Time, limit int, keep func(time.Time) bool)
 		to = last // any zone's clock is past UNTIL then
 	}
 	begin := r.start.wall
-	from = later(from, begin)
+	if begin.After(from) {
+		from = begin
+	}
 	if to.Before(from) {
 		return nil, nil
 	}

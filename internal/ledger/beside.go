@@ -184,11 +184,6 @@ func (l *Ledger) Answered(ctx context.Context, n int) (done bool, failed []strin
 // purge is the evidence of what Purge ends.
 const purge = "purge"
 
-// Purged reports whether it was Purge that ended the follow-up.
-func (p Placement) Purged() bool {
-	return p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == purge
-}
-
 var qOpenPlacements = query(`SELECT ` + placementColumns + ` FROM placement WHERE outcome = '' ORDER BY created_at, uid`)
 
 // Purge withdraws every open follow-up and pauses for good. The entries stay as

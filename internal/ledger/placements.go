@@ -122,7 +122,7 @@ func (l *Ledger) Intend(ctx context.Context, p Placement) error {
 			return nil
 		}
 		until, err := silence(ctx, t, forever)
-		if err == nil && until.After(later(p.CreatedAt, p.MissingAt)) { // when it is asked for
+		if err == nil && until.After(p.AskedAt()) {
 			err = ErrPaused
 		}
 		return err

@@ -339,14 +339,8 @@ func (l *Ledger) FollowUps(ctx context.Context) iter.Seq2[FollowUpRow, error] {
 			if err != nil {
 				return err
 			}
-			for _, p := range all {
-				r, err := followUpRow(ctx, t, p)
-				if err != nil {
-					return err
-				}
-				rows = append(rows, r)
-			}
-			return nil
+			rows, err = followUpRows(ctx, t, all)
+			return err
 		})
 		if err != nil {
 			yield(FollowUpRow{}, fmt.Errorf("read follow-ups: %w", err))
@@ -368,17 +362,22 @@ func (l *Ledger) FindFollowUps(ctx context.Context, prefix string) (rows []Follo
 		return nil, err
 	}
 	err = l.read(ctx, func(ctx context.Context, t *tx) error {
-		for _, p := range placed {
-			r, err := followUpRow(ctx, t, p)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, r)
-		}
-		return nil
+		rows, err = followUpRows(ctx, t, placed)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find follow-up: %w", err)
+	}
+	return rows, nil
+}
+
+func followUpRows(ctx context.Context, t *tx, all []Placement) (rows []FollowUpRow, err error) {
+	for _, p := range all {
+		r, err := followUpRow(ctx, t, p)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
 	}
 	return rows, nil
 }

@@ -293,3 +293,10 @@ type Placement struct {
 
 // Open reports whether the follow-up has not ended.
 func (p Placement) Open() bool { return p.Outcome == "" }
+
+// AskedAt is when the calendar was asked for the entry, the last time if it had to
+// be written again.
+func (p Placement) AskedAt() time.Time { return later(p.CreatedAt, p.MissingAt) }
+
+// Purged reports whether it ended because the user had all entries removed.
+func (p Placement) Purged() bool { return p.EndedBy.Type == planner.Gesture && p.EndedBy.ID == purge }

@@ -96,7 +96,7 @@ func (d *differ) unwritten(p ledger.Placement, op Operation) []Operation {
 
 // settled reports whether a request that was lost would have arrived by now.
 func (d *differ) settled(p ledger.Placement) bool {
-	return !d.in.Now.Before(later(p.CreatedAt, p.MissingAt).Add(missingFor))
+	return !d.in.Now.Before(p.AskedAt().Add(missingFor))
 }
 
 // repeatable reports whether an entry may still be written as it was intended:
@@ -186,7 +186,9 @@ func (d *differ) vanishedTogether() {
 			believed := !p.MissingAt.After(d.in.Vanished)
 			if t := p.MissingAt.Add(massWait); d.mayVanish(p) && !believed && t.After(d.in.Now) {
 				d.mass[p.UID] = true
-				until = later(until, t)
+				if t.After(until) {
+					until = t
+				}
 			}
 		}
 		most = max(most, len(window))
@@ -222,13 +224,6 @@ func (d *differ) vanishing() (gone []ledger.Placement, open int) {
 	}
 	slices.SortFunc(gone, func(a, b ledger.Placement) int { return a.MissingAt.Compare(b.MissingAt) })
 	return gone, open
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }
 
 // mayVanish reports whether the user could delete this entry: the server held
