@@ -336,6 +336,7 @@ func (d *differ) move(p ledger.Placement, e caldav.Entry) Operation {
 	to := d.target(e.Shape, p.MoveTo)
 	p.Theirs |= ledger.FieldTime
 	p.Wrote.AllDay, p.Wrote.Start, p.Wrote.End = to.AllDay, to.Start, to.End
+	p.Wrote.Alarm = false // see rewriting
 	if d.arrived(p, e.Shape) {
 		op.Type, op.Reason = Adopt, "it lies where you asked for it"
 		p.State, p.MoveTo = ledger.Placed, time.Time{}

@@ -118,7 +118,7 @@ func rewritten(p ledger.Placement, e ledger.Shape, f planner.FollowUp) (send, wr
 	}
 	// Whether a request under way has arrived shows in the entry alone.
 	last := p.Wrote
-	if p.State == ledger.Rewriting && !arrived(p, e) {
+	if rewriting(p) && !arrived(p, e) {
 		last = e
 	}
 	if p.Theirs&ledger.FieldSummary == 0 && oneLine(last.Summary) != summary(f.Title) {

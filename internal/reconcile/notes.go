@@ -105,10 +105,8 @@ func previousLines(p ledger.Placement, own map[string]int) map[string]int {
 }
 
 // rewriting reports whether a request that may change the text is under way. A
-// tick keeps it.
-func rewriting(p ledger.Placement) bool {
-	return p.State == ledger.Rewriting && (p.Open() || p.Wrote.Alarm)
-}
+// tick and a move keep it: what is remembered of them has no alarm.
+func rewriting(p ledger.Placement) bool { return p.State == ledger.Rewriting && p.Wrote.Alarm }
 
 // withNotes is the description a rewrite under way was to write, with all that
 // the user has written by now: what else was there before is known to be ours.
