@@ -103,6 +103,9 @@ func (m *machine) crowded(created string) {
 		if start.IsZero() {
 			start = p.Slot
 		}
+		if p.MoveTo.After(start) { // asked for, and not done yet: the user may have moved it away
+			start = p.MoveTo
+		}
 		if !start.After(m.clock.AddDate(0, 0, 7)) {
 			ahead++
 		}
