@@ -209,8 +209,8 @@ func (c *calendar) mistaken(name string) bool {
 // elsewhere looks in the other calendars for entries that are not in the
 // follow-up calendar: the user may have moved them there (SPEC section 8.2).
 // Where one of the account's own cannot be asked nothing is concluded: the entry
-// counts as one that could not be read. Other accounts are asked as far as they
-// answer.
+// counts as one that could not be read. Other accounts that do not answer are
+// waited for, a day at most.
 func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Input) error {
 	listed := map[string]bool{}
 	for _, e := range in.Observed.Entries {
@@ -218,6 +218,7 @@ func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Inp
 	}
 	in.Elsewhere = map[string]bool{}
 	var far []*calendar
+	var silent bool
 	var errs []error
 	for _, p := range in.Placed {
 		if listed[p.UID] || !p.Open() && !p.Purged() || p.State != ledger.Placed && p.State != ledger.Rewriting && p.State != ledger.Intended {
@@ -230,12 +231,17 @@ func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Inp
 			continue
 		}
 		if !there && far == nil {
-			far = d.farCalendars(ctx, cal)
+			far, silent = d.farCalendars(ctx, cal)
 		}
+		unsure := silent
 		in.Elsewhere[p.UID] = there || slices.ContainsFunc(far, func(c *calendar) bool {
 			there, err := c.findElsewhere(ctx, p)
+			unsure = unsure || err != nil
 			return err == nil && there
 		})
+		if !in.Elsewhere[p.UID] && unsure && p.Href != "" && !p.MissingAt.IsZero() && in.Now.Before(p.MissingAt.Add(farWait)) {
+			in.Observed.Skipped = append(in.Observed.Skipped, ledger.Skip{Where: p.Href, Reason: "another account does not answer"})
+		}
 	}
 	if len(errs) > 0 {
 		return errs[0] // the others say the same
@@ -243,21 +249,29 @@ func (d *Daemon) elsewhere(ctx context.Context, cal *calendar, in *reconcile.Inp
 	return nil
 }
 
-// farCalendars are those of other accounts that answer.
-func (d *Daemon) farCalendars(ctx context.Context, cal *calendar) []*calendar {
+// farWait is how long what is missing is not held to be deleted because another
+// account does not say whether it has it.
+const farWait = 24 * time.Hour
+
+// farCalendars are those of other accounts that answer; silent says that one does
+// not.
+func (d *Daemon) farCalendars(ctx context.Context, cal *calendar) (far []*calendar, silent bool) {
 	d.mu.Lock()
 	accounts := slices.Clone(d.accounts)
 	d.mu.Unlock()
-	far := []*calendar{}
+	far = []*calendar{}
 	for _, a := range accounts {
 		if a.CalDAV == nil || a.Name == cal.account {
 			continue
 		}
-		if s, all, err := d.calendars(ctx, a); err == nil {
-			far = append(far, &calendar{account: a.Name, session: s, others: all})
+		s, all, err := d.calendars(ctx, a)
+		if err != nil {
+			silent = true
+			continue
 		}
+		far = append(far, &calendar{account: a.Name, session: s, others: all})
 	}
-	return far
+	return far, silent
 }
 
 // How far from where an entry lay a copy of it is looked for.
