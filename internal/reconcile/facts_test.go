@@ -25,6 +25,7 @@ type notebook struct {
 	now   time.Time
 	noted map[string]string   // what was last told to the ledger, by UID
 	mine  map[string][]string // what the user wrote, by UID
+	wrote map[string]bool     // all that they ever did
 }
 
 const ana = "ana@example.org"
@@ -33,7 +34,7 @@ const ana = "ana@example.org"
 func newNotebook(t *rapid.T) *notebook {
 	n := &notebook{
 		calendar: newCalendar(), now: monday.AddDate(0, 0, 1).Add(9*time.Hour + time.Minute),
-		noted: map[string]string{}, mine: map[string][]string{},
+		noted: map[string]string{}, mine: map[string][]string{}, wrote: map[string]bool{},
 	}
 	dir, err := os.MkdirTemp("", "notebook")
 	n.must(t, err)
@@ -130,6 +131,10 @@ func (n *notebook) write(t *rapid.T) {
 		"wants: a flat in Lisbon", "her dog is Max", "promise: the photos", "circle: close", "· her dog is Max", "- tip: a bookshop",
 		"--- syncd: mine", "BEGIN:VEVENT", "\u202enihton", "Code: abcdef", strings.Repeat("long ", 80) + "end", "a < b & c > d",
 	}).Draw(t, "note")
+	if rest, ok := strings.CutPrefix(note, "· "); ok && n.wrote[rest] {
+		return // that is how an event shows the other's note: nothing tells such a line from an older one of ours
+	}
+	n.wrote[note] = true
 	n.user(e.UID, func(e *caldav.Entry) {
 		lines := strings.Split(e.Shape.Description, "\n")
 		at := rapid.IntRange(1, len(lines)).Draw(t, "line")
