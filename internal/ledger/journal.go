@@ -270,17 +270,21 @@ func (l *Ledger) settleInstance(ctx context.Context, t *tx) error {
 }
 
 // standing leaves out the ends that the user took back later, with what became of
-// the entry: the ledger may know that already, and none is to end anything again.
+// the entry, and that it was gone where the calendar held it later: the ledger may
+// know that already, and none is to end anything again.
 func standing(lines []line) []line {
-	undone := map[string]int{}
+	undone, placed := map[string]int{}, map[string]int{}
 	for i, n := range lines {
-		if n.Type == lineDecision && n.Decision == DecideUndone {
+		switch {
+		case n.Type == lineDecision && n.Decision == DecideUndone:
 			undone[n.UID] = i
+		case n.Type == linePlaced:
+			placed[n.UID] = i
 		}
 	}
 	var kept []line
 	for i, n := range lines {
-		if (n.Type == lineEnd || n.Type == lineGone) && i < undone[n.UID] {
+		if (n.Type == lineEnd || n.Type == lineGone) && i < undone[n.UID] || n.Type == lineGone && i < placed[n.UID] {
 			continue
 		}
 		kept = append(kept, n)

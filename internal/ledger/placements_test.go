@@ -543,3 +543,36 @@ func TestPlacedWithoutItsCommit(t *testing.T) {
 		t.Errorf("placement mismatch (-want +got):\n%s", diff)
 	}
 }
+
+// What was given up as gone and arrived after all is in the calendar, for the next
+// process too: what the journal says of before is not applied to it.
+func TestGoneAndThereAfterAll(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.State, p.Outcome, p.EndedAt, p.EndWhy = ledger.Closed, planner.Withdrawn, day(1), "its time came before it could be written"
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.State, p.Href, p.ETag, p.Seen = ledger.Deleting, "/f/1.ics", `"7"`, p.Wrote
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	l = openLedger(t, dir, me)
+	if diff := cmp.Diff(p, onlyPlacement(t, l)); diff != "" {
+		t.Errorf("placement mismatch (-want +got):\n%s", diff)
+	}
+	p.State, p.Href, p.ETag = ledger.Closed, "", ""
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	wipe(t, dir, false)
+	if got := onlyPlacement(t, openLedger(t, dir, me)); got.State != ledger.Closed {
+		t.Errorf("of what was deleted then the journal tells %s", got.State)
+	}
+}
