@@ -93,9 +93,11 @@ func (d *differ) say(op *Operation, l ledger.Decision, reason string) {
 }
 
 // take makes an entry the user's own. What they had made theirs before a purge is
-// none of what it removes: its follow-up goes on.
+// none of what it removes: its follow-up goes on, unless another entry took its
+// place meanwhile.
 func (d *differ) take(p *ledger.Placement, op *Operation, reason string) {
-	if p.Purged() {
+	followed := func(o ledger.Placement) bool { return o.Key == p.Key && o.Generation > p.Generation }
+	if p.Purged() && d.recent(*p) && !slices.ContainsFunc(d.in.Placed, followed) {
 		d.say(op, ledger.Decision{Type: ledger.DecideUndone}, "")
 		*p = unended(*p)
 	}

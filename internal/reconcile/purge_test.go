@@ -116,6 +116,22 @@ func TestNotDeletedBeforeAPurge(t *testing.T) {
 			t.Errorf("it is %s, %q; in the calendar: %d", p.State, p.Outcome, len(w.cal.entries))
 		}
 	})
+	t.Run("moved elsewhere, and another took its place", func(t *testing.T) {
+		w := placed(t)
+		w.cal.userDeletes(uid("ana"))
+		w.other = map[string]bool{uid("ana"): true}
+		w.purge(t)
+		later := w.book.placed[uid("ana")]
+		later.UID, later.Generation, later.State, later.Href = next("ana"), 1, ledger.Closed, ""
+		later.Outcome, later.EndedAt, later.EndedBy = planner.Expired, w.now, planner.Evidence{}
+		w.book.placed[later.UID] = later
+		w.settle(t)
+		w.now = w.now.Add(missedFor)
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; p.Open() {
+			t.Errorf("it is open again: %s", p.State)
+		}
+	})
 	t.Run("made recurring", func(t *testing.T) {
 		w := placed(t)
 		w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Foreign = true })
