@@ -154,7 +154,9 @@ func (m *machine) judgeDelete(r caldavtest.Request, now, before map[string]strin
 	if len(m.notes[uid]) > 0 || len(m.titles[uid]) > 0 {
 		m.Fatalf("I6: %s bears the user's words and is deleted", uid)
 	}
-	m.bin[uid] = stored{follow, name, before[name]}
+	if data := before[name]; data != "" { // else nobody saw it
+		m.bin[uid] = stored{follow, name, data}
+	}
 	delete(now, name)
 }
 
