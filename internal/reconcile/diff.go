@@ -249,7 +249,7 @@ func (d *differ) placement(p ledger.Placement, e *caldav.Entry) []Operation {
 	if d.toMove(p, e.Shape) {
 		return append(ops, d.move(p, *e))
 	}
-	if f, ok := d.wanted[p.Key]; ok && f.Text != "" {
+	if f, ok := d.wanted[p.Key]; ok && f.Text != "" && !rebuilt(p) {
 		if op := d.rewrite(p, *e, f); op.Type != "" {
 			ops = append(ops, op)
 		}

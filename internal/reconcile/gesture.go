@@ -26,7 +26,7 @@ func (d *differ) observe(p ledger.Placement, e caldav.Entry) (ledger.Placement, 
 	if rewriting(p) {
 		p.Wrote.Description = withNotes(p, e.Shape.Description)
 	}
-	p = asObserved(p, e)
+	p = toldAnew(before, asObserved(p, e))
 	if before.State == ledger.Intended && p.State == ledger.Intended {
 		p.State = ledger.Placed
 		if op.Type == "" {

@@ -201,3 +201,36 @@ func TestLossAndAnEmptyListing(t *testing.T) {
 		}
 	}
 }
+
+// What is written into an entry that has ended, before it was looked at after the
+// loss of the ledger, is the user's once its end is taken back (SPEC I6).
+func TestNoteAfterLossAndAnEnd(t *testing.T) {
+	const ours = "Follow up with ana"
+	for _, facts := range []bool{false, true} {
+		for _, looked := range []bool{false, true} {
+			w := placed(t)
+			w.now = monday.Add(time.Hour)
+			w.cal.user(uid("ana"), retitle("done "+ours))
+			w.settle(t)
+			w.lose("ana")
+			w.cal.user(uid("ana"), func(e *caldav.Entry) {
+				e.Shape.Description = strings.Replace(e.Shape.Description, "\n\nWhy", "\none of mine\n\nWhy", 1)
+			})
+			if looked {
+				w.settle(t)
+			}
+			w.cal.user(uid("ana"), retitle(ours))
+			if facts {
+				w.facts["ana"].text = "The facts are others now."
+			}
+			w.settle(t)
+			e, p := w.entry(t, "ana"), w.book.placed[uid("ana")]
+			if strings.Count(e.Shape.Description, "one of mine") != 1 || looked && !p.Open() {
+				t.Errorf("other facts %t, looked at %t: outcome %q, the entry says\n%s", facts, looked, p.Outcome, e.Shape.Description)
+			}
+			if !facts && p.Open() && p.Noted != "one of mine" {
+				t.Errorf("looked at %t: noted is\n%s", looked, p.Noted)
+			}
+		}
+	}
+}

@@ -15,6 +15,7 @@ const revokeFor = 30 * 24 * time.Hour
 // for good. One that had left the calendar before (it has no href any longer) is
 // the user's now, unless it was they who had let it go.
 func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
+	before := p
 	op := Operation{UID: p.UID, Title: e.Shape.Summary, Entry: &e}
 	switch {
 	case e.Foreign:
@@ -43,8 +44,19 @@ func (d *differ) after(p ledger.Placement, e caldav.Entry) []Operation {
 	if op.Type == "" {
 		return nil
 	}
-	op.Placement = asObserved(p, e)
+	op.Placement = toldAnew(before, asObserved(p, e))
 	return []Operation{op}
+}
+
+// toldAnew is p where its end was taken back, without what it says if that may have
+// been told without the plan (see complete): what counted as ours then can be the
+// user's, and the plan is about to have its words again.
+func toldAnew(before, p ledger.Placement) ledger.Placement {
+	const all = ledger.FieldSummary | ledger.FieldDescription
+	if !before.Open() && p.Open() && p.State == ledger.Placed && before.Theirs&all == all {
+		p.Wrote = ledger.Shape{}
+	}
+	return p
 }
 
 // goesOn reports whether an entry that was kept for the user's words when its
