@@ -80,7 +80,7 @@ type applier struct {
 	cal      Calendar
 	book     Book
 	readOnly bool
-	// The user took back an end, or asked for quiet: what the plan wants to
+	// The user took back an end, asked for quiet or moved an entry: what the plan wants to
 	// create, it wanted before it knew (SPEC I5, I6).
 	overturned bool
 	listed     *caldav.Listing // younger than the Delta; nil until it is needed
@@ -177,7 +177,7 @@ func (a *applier) tell(ctx context.Context, op Operation) error {
 			return err
 		}
 		a.overturned = a.overturned || slices.ContainsFunc(op.Decisions, func(d ledger.Decision) bool {
-			return d.Type == ledger.DecideUndone || d.Type == ledger.DecideMuted
+			return d.Type == ledger.DecideUndone || d.Type == ledger.DecideMuted || d.Type == ledger.DecideSnoozed
 		})
 	}
 	if op.End == nil {

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// What the user takes back, and that they want quiet, was not known to the plan
-// that goes with it: it has nothing created in the same pass.
+// What the user takes back, that they want quiet, and where they moved an entry was
+// not known to the plan that goes with it: it has nothing created in the same pass.
 func TestNothingNewBesideSecondThoughts(t *testing.T) {
 	for name, edit := range map[string][2]string{
 		"taken back": {"SUMMARY:done ", "SUMMARY:"},
 		"muted":      {"SUMMARY:", "SUMMARY:never: "},
+		"moved":      {"DTSTART;TZID=Europe/Berlin:2026", "DTSTART;TZID=Europe/Berlin:2027"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startSystem(t, image{})
