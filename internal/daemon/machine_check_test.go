@@ -217,7 +217,7 @@ func (m *machine) kept(uid, data string) {
 func (m *machine) decided() {
 	for uid, p := range m.placements() {
 		hash := p.Key.Hash()
-		if p.Open() && m.back[uid] {
+		if p.Open() && (m.back[uid] || m.renamed[uid] && m.final[hash]) {
 			m.count["taken back"]++
 			delete(m.final, hash)
 			delete(m.back, uid)

@@ -99,6 +99,7 @@ type user struct {
 	touched       map[string]bool              // they did something to it
 	let           map[string]bool              // they deleted or dismissed it, be it taken back or not
 	rings         map[string]bool              // they gave it an alarm when it had ended
+	renamed       map[string]bool              // restored under another name
 	mine          map[string]stored            // as they left it
 	foreign       map[string]map[string]string // objects that are not syncd's: calendar, name, data
 	final         map[string]bool              // hashes of keys that are never to come back, but by the user's word
@@ -165,7 +166,7 @@ func newMachine(r *rapid.T) *machine {
 		T: r, clock: time.Date(2026, 5, 4, 8, 30, 0, 0, berlin),
 		mail: map[string][]ledger.Mail{}, last: map[string]string{}, count: map[string]int{},
 		user: user{
-			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, touched: map[string]bool{}, let: map[string]bool{}, rings: map[string]bool{},
+			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, touched: map[string]bool{}, let: map[string]bool{}, rings: map[string]bool{}, renamed: map[string]bool{},
 			mine: map[string]stored{}, foreign: map[string]map[string]string{follow: {}, work: {}}, final: map[string]bool{},
 			marks: map[string]string{}, back: map[string]bool{}, bin: map[string]stored{}, copied: map[string]bool{}, lined: map[string]bool{}, asked: map[string]time.Time{},
 			purged: map[string]bool{}, events: map[string]bool{}, plans: map[string]plan{}, meets: map[string]time.Time{}, quiet: map[string]bool{}, facts: map[string]string{}, planned: map[string]plan{},

@@ -112,6 +112,9 @@ func (m *machine) expectMuted(uid, who string, muted bool) {
 		return // both are heard at once
 	}
 	m.expect(expectation{uid: uid, about: about, holds: func() string {
+		if p := m.placements()[uid]; !muted && m.clock.After(p.EndedAt.AddDate(0, 0, 30)) { // too late by now
+			return ""
+		}
 		if d, err := m.Ledger().Contact(m.Context(), who); err != nil || d.Muted != muted {
 			return fmt.Sprintf("muted: %t, want %t, %v", d.Muted, muted, err)
 		}
@@ -192,7 +195,7 @@ func (m *machine) restores(t *rapid.T) {
 		m.rings[uid] = true // it is the user's
 	}
 	if renamed {
-		m.rings[uid] = true // a late listing has it forgotten
+		m.rings[uid], m.renamed[uid] = true, true // a late listing has it forgotten, until it is seen
 	}
 	m.starts[uid] = event(m.T, o.data).Start.In(berlin)
 }
