@@ -131,7 +131,7 @@ func (n *notebook) write(t *rapid.T) {
 		"wants: a flat in Lisbon", "her dog is Max", "promise: the photos", "circle: close", "· her dog is Max", "- tip: a bookshop",
 		"--- syncd: mine", "BEGIN:VEVENT", "\u202enihton", "Code: abcdef", strings.Repeat("long ", 80) + "end", "a < b & c > d",
 	}).Draw(t, "note")
-	if rest, ok := strings.CutPrefix(note, "· "); ok && n.wrote[rest] {
+	if rest, ok := strings.CutPrefix(note, "· "); ok && (n.wrote[rest] || n.wrote[note]) {
 		return // that is how an event shows the other's note: nothing tells such a line from an older one of ours
 	}
 	n.wrote[note] = true
