@@ -24,8 +24,9 @@ type lineType string
 const (
 	lineInstance     lineType = "instance"
 	lineUID          lineType = "uid"
-	linePlaced       lineType = "placed" // the calendar held the entry
-	lineGone         lineType = "gone"   // its follow-up has ended, and the calendar holds it no longer
+	linePlaced       lineType = "placed"   // the calendar held the entry
+	lineDeleting     lineType = "deleting" // its follow-up has ended, and the calendar was asked to delete it
+	lineGone         lineType = "gone"     // its follow-up has ended, and the calendar holds it no longer
 	lineEnd          lineType = "end"
 	lineDecision     lineType = "decision"
 	lineFirstRun     lineType = "first-run"
@@ -284,7 +285,7 @@ func standing(lines []line) []line {
 	}
 	var kept []line
 	for i, n := range lines {
-		if (n.Type == lineEnd || n.Type == lineGone) && i < undone[n.UID] || n.Type == lineGone && i < placed[n.UID] {
+		if (n.Type == lineEnd || n.Type == lineDeleting || n.Type == lineGone) && i < undone[n.UID] || n.Type == lineGone && i < placed[n.UID] {
 			continue
 		}
 		kept = append(kept, n)
@@ -301,6 +302,9 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 		return replayUID(ctx, t, n)
 	case linePlaced:
 		return replayPlaced(ctx, t, n)
+	case lineDeleting:
+		_, err := t.exec(ctx, qReplayDeleting, n.UID)
+		return err
 	case lineGone:
 		_, err := t.exec(ctx, qReplayGone, n.UID)
 		return err

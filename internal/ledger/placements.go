@@ -186,6 +186,9 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement, may func(contex
 		if p.Outcome != "" && (len(before) == 0 || before[0].Open()) {
 			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy, Why: p.EndWhy}, p.EndedAt))
 		}
+		if p.State == Deleting && (len(before) == 0 || before[0].State != Deleting) {
+			lines = append(lines, line{Type: lineDeleting, UID: p.UID})
+		}
 		if p.gone() && (len(before) == 0 || !before[0].gone()) {
 			lines = append(lines, line{Type: lineGone, UID: p.UID})
 		}
@@ -246,6 +249,9 @@ func replayUID(ctx context.Context, t *tx, n line) error {
 // gone reports whether the entry of a follow-up that has ended is known to have
 // left the calendar.
 func (p Placement) gone() bool { return p.State == Closed && p.Href == "" && !p.Open() }
+
+// What was to be deleted and is not there was not deleted by the user.
+var qReplayDeleting = query(`UPDATE placement SET state = 'deleting' WHERE uid = ? AND outcome <> '' AND state = 'placed'`)
 
 var qReplayGone = query(`UPDATE placement SET state = 'closed', href = '', etag = '' WHERE uid = ? AND outcome <> ''`)
 

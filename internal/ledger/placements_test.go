@@ -576,3 +576,31 @@ func TestGoneAndThereAfterAll(t *testing.T) {
 		t.Errorf("of what was deleted then the journal tells %s", got.State)
 	}
 }
+
+// What syncd asked to be deleted before the ledger was lost was not deleted by the
+// user, whether the answer came or not.
+func TestDeletingSurvivesALostLedger(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	p := placement(l, "a@x")
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.State, p.Href, p.ETag, p.Seen = ledger.Placed, "/f/1.ics", `"7"`, p.Wrote
+	if err := l.Confirm(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Purge(t.Context(), day(1)); err != nil {
+		t.Fatal(err)
+	}
+	p = onlyPlacement(t, l)
+	p.State = ledger.Deleting
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	wipe(t, dir, false)
+	if got := onlyPlacement(t, openLedger(t, dir, me)); got.State != ledger.Deleting || !got.Purged() {
+		t.Errorf("the journal tells %s, purged: %t", got.State, got.Purged())
+	}
+}

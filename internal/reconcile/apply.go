@@ -80,8 +80,8 @@ type applier struct {
 	cal      Calendar
 	book     Book
 	readOnly bool
-	// The user took back an end, asked for quiet or moved an entry: what the plan wants to
-	// create, it wanted before it knew (SPEC I5, I6).
+	// The user took back an end, asked for quiet or moved an entry: what the plan
+	// wants to create, it wanted before it knew (SPEC I5, I6).
 	overturned bool
 	listed     *caldav.Listing // younger than the Delta; nil until it is needed
 }
