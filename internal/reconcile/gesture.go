@@ -96,13 +96,17 @@ func (d *differ) say(op *Operation, l ledger.Decision, reason string) {
 // none of what it removes: its follow-up goes on, unless another entry took its
 // place meanwhile.
 func (d *differ) take(p *ledger.Placement, op *Operation, reason string) {
-	followed := func(o ledger.Placement) bool { return o.Key == p.Key && o.Generation > p.Generation }
-	if p.Purged() && d.recent(*p) && !slices.ContainsFunc(d.in.Placed, followed) {
+	if p.Purged() && d.recent(*p) && !d.followed(*p) {
 		d.say(op, ledger.Decision{Type: ledger.DecideUndone}, "")
 		*p = unended(*p)
 	}
 	d.say(op, ledger.Decision{Type: ledger.DecideTaken}, reason)
 	p.State = ledger.TakenOver
+}
+
+// followed reports whether another entry took the place of this one since.
+func (d *differ) followed(p ledger.Placement) bool {
+	return slices.ContainsFunc(d.in.Placed, func(o ledger.Placement) bool { return o.Key == p.Key && o.Generation > p.Generation })
 }
 
 // edited hears the user's own words.

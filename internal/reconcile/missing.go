@@ -48,9 +48,10 @@ func (d *differ) moved(p ledger.Placement) bool {
 
 // endsWhenGone reports whether an entry that is not there is closed by an end.
 // What the policy alone or a purge withdrew may come back, so the user's deletion
-// of it must be heard first (SPEC I6); unless our own DELETE was under way.
+// of it must be heard first (SPEC I6); unless our own DELETE was under way, or
+// another entry took its place since.
 func (d *differ) endsWhenGone(p ledger.Placement, end planner.End) bool {
-	return end.Outcome != planner.Withdrawn || !p.Open() && !p.Purged() || p.State == ledger.Deleting
+	return end.Outcome != planner.Withdrawn || !p.Open() && (!p.Purged() || d.followed(p)) || p.State == ledger.Deleting
 }
 
 // close ends a placement in the Book; its entry is another matter.
@@ -229,5 +230,5 @@ func (d *differ) vanishing() (gone []ledger.Placement, open int) {
 // mayVanish reports whether the user could delete this entry: the server held
 // it and the follow-up is open, or a purge has yet to remove it.
 func (d *differ) mayVanish(p ledger.Placement) bool {
-	return (p.Open() || p.Purged()) && (p.State == ledger.Placed || p.State == ledger.Rewriting)
+	return (p.Open() || p.Purged() && !d.followed(p)) && (p.State == ledger.Placed || p.State == ledger.Rewriting)
 }

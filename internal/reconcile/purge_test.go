@@ -132,6 +132,24 @@ func TestNotDeletedBeforeAPurge(t *testing.T) {
 			t.Errorf("it is open again: %s", p.State)
 		}
 	})
+	t.Run("deleted, and another took its place", func(t *testing.T) {
+		w := placed(t)
+		w.purge(t)
+		later := w.book.placed[uid("ana")]
+		later.UID, later.Generation, later.State = next("ana"), 1, ledger.TakenOver
+		later.Outcome, later.EndedAt, later.EndedBy = "", time.Time{}, planner.Evidence{}
+		w.book.placed[later.UID] = later
+		w.cal.userDeletes(uid("ana"))
+		w.settle(t)
+		w.now = w.now.Add(missedFor)
+		w.settle(t)
+		if p := w.book.placed[uid("ana")]; p.Outcome != planner.Withdrawn || p.State != ledger.Closed {
+			t.Errorf("the earlier one is %s, %q", p.State, p.Outcome)
+		}
+		if p := w.book.placed[later.UID]; !p.Open() {
+			t.Errorf("the later one ended as %q", p.Outcome)
+		}
+	})
 	t.Run("made recurring", func(t *testing.T) {
 		w := placed(t)
 		w.cal.user(uid("ana"), func(e *caldav.Entry) { e.Foreign = true })
