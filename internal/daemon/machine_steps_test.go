@@ -14,6 +14,7 @@ import (
 	"syncd/internal/caldav/caldavtest"
 	"syncd/internal/ical"
 	"syncd/internal/ledger"
+	"syncd/internal/planner"
 )
 
 // kinds are the sorts of servers, one per history: what they do is no failure.
@@ -323,11 +324,28 @@ func (m *machine) person(t *rapid.T) string { return rapid.SampledFrom(people).D
 
 func (m *machine) mailComes(t *rapid.T) {
 	p := m.person(t)
+	if waited := m.waitedFor(); len(waited) > 0 && rapid.Bool().Draw(t, "at last") {
+		p = rapid.SampledFrom(waited).Draw(t, "from")
+	}
 	if m.last[p] != "" && rapid.Bool().Draw(t, "answers") {
 		m.deliver(inbox, p, "Re: The draft", m.last[p])
 		return
 	}
 	m.deliver(inbox, p, "The draft", "")
+}
+
+// waitedFor are those of whom an entry says that they have not answered.
+func (m *machine) waitedFor() (names []string) {
+	placed := m.placements()
+	for _, name := range people {
+		for _, p := range placed {
+			if p.Open() && p.Key.Rule == planner.Awaiting && p.Key.Who == addressOf(name) {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	return names
 }
 
 func (m *machine) mailGoes(t *rapid.T) {

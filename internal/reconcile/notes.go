@@ -170,7 +170,7 @@ func contains(all, some map[string]int) bool {
 // some of ours by their hand.
 func annotated(p ledger.Placement, description string) bool {
 	w := readNotes(p, description)
-	if p.Theirs&ledger.FieldDescription != 0 {
+	if p.Theirs&ledger.FieldDescription != 0 || p.Noted != "" { // noted alone where it had ended
 		return w.notes != "" || !w.intact
 	}
 	return w.notes != "" && w.intact

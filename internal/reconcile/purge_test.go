@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,6 +162,30 @@ func TestNotDeletedBeforeAPurge(t *testing.T) {
 			t.Errorf("it is %s, %q; in the calendar: %d", p.State, p.Outcome, len(w.cal.entries))
 		}
 	})
+}
+
+// Words that the user wrote into a line of ours when the follow-up was done stay
+// theirs once they took that back.
+func TestNotedWhileDoneIsKept(t *testing.T) {
+	w := placed(t)
+	w.now = w.entry(t, "ana").Shape.End.Add(time.Hour)
+	w.cal.user(uid("ana"), retitle("[x] Follow up with ana"))
+	w.settle(t)
+	w.cal.user(uid("ana"), func(e *caldav.Entry) {
+		line, rest, _ := strings.Cut(e.Shape.Description, "\n")
+		e.Shape.Description = line + " – bring tea\n" + rest
+	})
+	w.settle(t)
+	w.cal.user(uid("ana"), retitle("Follow up with ana"))
+	w.settle(t)
+	if p := w.book.placed[uid("ana")]; !p.Open() || !strings.HasSuffix(p.Noted, "bring tea") {
+		t.Fatalf("it is %q, noted %q", p.Outcome, p.Noted)
+	}
+	w.purge(t)
+	w.settle(t)
+	if !w.has("ana") || !strings.Contains(w.entry(t, "ana").Shape.Description, "bring tea") {
+		t.Errorf("there: %t", w.has("ana"))
+	}
 }
 
 // Many that vanish beside a purge wait for the user's word like others; few do
