@@ -26,6 +26,10 @@ build:
 	@scripts/setup
 	go build -o bin/syncd ./cmd/syncd
 
+# The same 200 histories every time, so that a failure is the change's; soak makes
+# new ones.
+HISTORIES := 41
+
 # Without one of the servers the tests fail instead of passing over it.
 test: export SYNCD_REQUIRE := dovecot,radicale,xandikos
 test:
@@ -33,7 +37,8 @@ test:
 	go vet ./...
 	go test -timeout 20m $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
 	go test -timeout 20m -race -skip '^(TestMachine|TestCutAtEveryMoment)$$' $$(go list ./... | grep -xE '$(RACE_PATTERN)')
-	go test -run '^(TestMachine|TestCutAtEveryMoment)$$' ./internal/daemon ./internal/reconcile
+	go test -run '^TestMachine$$/^histories$$/^a$$' ./internal/daemon -rapid.checks=200 -rapid.seed=$(HISTORIES)
+	go test -run '^TestCutAtEveryMoment$$' ./internal/reconcile
 	go test -race -run 'AsAProcess|IsStopped|Killed' ./cmd/syncd
 
 empty :=

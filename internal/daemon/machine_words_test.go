@@ -69,8 +69,14 @@ func (m *machine) revocable(p ledger.FollowUpRow, days int) bool {
 // taken back is open, if it does not end by something later.
 func (m *machine) expectBack(uid string) {
 	since := m.clock
-	m.expect(expectation{uid: uid, about: "taken back " + uid, holds: func() string {
-		if p := m.placements()[uid]; !p.Open() && !p.EndedAt.After(since.Add(-time.Second)) && !m.clock.After(p.EndedAt.AddDate(0, 0, 30)) {
+	theirs := func() { m.rings[uid] = true } // heard too late, or never: it is the user's as it is
+	m.expect(expectation{uid: uid, about: "taken back " + uid, unsure: theirs, holds: func() string {
+		p := m.placements()[uid]
+		if m.clock.After(p.EndedAt.AddDate(0, 0, 30)) {
+			theirs()
+		}
+		if !p.Open() && p.State != ledger.TakenOver && // the user's beside a newer one
+			!p.EndedAt.After(since.Add(-time.Second)) && !m.clock.After(p.EndedAt.AddDate(0, 0, 30)) {
 			return fmt.Sprintf("its end (%q) was taken back and stands", p.Outcome)
 		}
 		return ""
