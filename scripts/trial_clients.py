@@ -8,7 +8,8 @@ START = datetime.datetime(2026, 5, 12, 8, 30)
 UNTOUCHED, failures, rows = "nothing", [], []
 # What why says of each decision.
 WORDS = {
-    "done": "marked done", "dismissed": "deleted", "snoozed": "moved to", "move": "asked for it to move", "taken": "made your own",
+    "done": ("marked done", "said with a command that it is done"),
+    "dismissed": ("deleted", "dismissed with a command"), "snoozed": "moved to", "move": "asked for it to move", "taken": "made your own",
     "noted": 'noted "', "undone": "took its end back", "muted": "asked for quiet", "unmuted": "took the quiet", "edited": ("titled", "wrote in it"),
 }
 
@@ -335,7 +336,7 @@ class Shell(Python):
             ("dismiss CODE", self.command("dismiss", "{code}"), "dismissed"),
             ("mute NAME", self.command("mute", "{name}"), "muted"),
             ("log NAME … --kind call", self.command("log", "{name}", "called about the flat", "--kind", "call"), "logged", "acted"),
-            ("log NAME wants: …", self.command("log", "{name}", "wants: a flat"), "logged", "acted"),
+            ("log NAME wants: …", self.command("log", "{name}", "wants: a flat"), "logged"),
             ("circle NAME close", self.command("circle", "{name}", "close"), "circle"),
         ]
 
