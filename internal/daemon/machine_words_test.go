@@ -364,7 +364,7 @@ func (m *machine) chooses(t *rapid.T) ledger.FollowUpRow {
 func (m *machine) finishes(t *rapid.T) {
 	p := m.chooses(t)
 	what := rapid.SampledFrom([]ledger.DecisionType{ledger.DecideDone, ledger.DecideDismissed}).Draw(t, "what")
-	m.say(ledger.Decision{Type: what, UID: p.UID, Who: p.Key.Who})
+	m.say(ledger.Decision{Type: what, UID: p.UID, Who: p.Key.Who, Kind: ledger.ByCommand})
 	m.final[p.Key.Hash()] = true
 	if what == ledger.DecideDone {
 		for _, person := range people {

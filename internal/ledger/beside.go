@@ -184,7 +184,7 @@ func (l *Ledger) Answered(ctx context.Context, n int) (done bool, failed []strin
 // purge is the evidence of what Purge ends.
 const purge = "purge"
 
-var qOpenPlacements = query(`SELECT ` + placementColumns + ` FROM placement WHERE outcome = '' ORDER BY created_at, uid`)
+var qOpenPlacements = query(readPlacement + `WHERE outcome = '' ORDER BY created_at, uid`)
 
 // Purge withdraws every open follow-up and pauses for good. The entries stay as
 // they are; reconcile deletes or ticks them. It gives what was open. One that the

@@ -17,13 +17,18 @@ const closedSpan = 60 * 24 * time.Hour
 const placementColumns = `uid, key, generation, state, href, etag, due_at, slot_at, created_at, sequence, wrote, seen, theirs,
 	because, evidence, missing_at, earlier, ended_at, outcome, ended_by, end_why, move_to, noted`
 
+// readPlacement is all of a placement: what is stored, and what follows from the
+// decisions.
+const readPlacement = `SELECT ` + placementColumns + `,
+	EXISTS (SELECT 1 FROM decision AS d WHERE d.uid = placement.uid AND d.kind = 'command' AND d.at = placement.ended_at)
+	FROM placement `
+
 var (
-	qAllPlacements    = query(`SELECT ` + placementColumns + ` FROM placement ORDER BY created_at, uid`)
-	qRecentPlacements = query(`SELECT ` + placementColumns + ` FROM placement
-		WHERE outcome = '' OR state <> 'closed' OR ended_at >= ? ORDER BY created_at, uid`)
-	qPlacementsByHash = query(`SELECT ` + placementColumns + ` FROM placement WHERE hash >= ? AND hash < ? ORDER BY created_at, uid`)
-	qPlacementsByUID  = query(`SELECT ` + placementColumns + ` FROM placement WHERE uid >= ? AND uid < ? ORDER BY created_at, uid`)
-	qPlacement        = query(`SELECT ` + placementColumns + ` FROM placement WHERE uid = ?`)
+	qAllPlacements    = query(readPlacement + `ORDER BY created_at, uid`)
+	qRecentPlacements = query(readPlacement + `WHERE outcome = '' OR state <> 'closed' OR ended_at >= ? ORDER BY created_at, uid`)
+	qPlacementsByHash = query(readPlacement + `WHERE hash >= ? AND hash < ? ORDER BY created_at, uid`)
+	qPlacementsByUID  = query(readPlacement + `WHERE uid >= ? AND uid < ? ORDER BY created_at, uid`)
+	qPlacement        = query(readPlacement + `WHERE uid = ?`)
 	qNewestEnd        = query(`SELECT max(ended_at) FROM placement`)
 )
 
@@ -89,7 +94,7 @@ func scanPlacement(scan func(...any) error) (Placement, error) {
 	var due, slot, created, missing, ended, move stamp
 	var wrote, seen, because, evidence, earlier, by []byte
 	err := scan(&p.UID, &key, &p.Generation, &p.State, &p.Href, &p.ETag, &due, &slot, &created, &p.Sequence, &wrote, &seen,
-		&p.Theirs, &because, &evidence, &missing, &earlier, &ended, &p.Outcome, &by, &p.EndWhy, &move, &p.Noted)
+		&p.Theirs, &because, &evidence, &missing, &earlier, &ended, &p.Outcome, &by, &p.EndWhy, &move, &p.Noted, &p.Commanded)
 	if err != nil {
 		return p, err
 	}

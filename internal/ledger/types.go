@@ -289,6 +289,10 @@ type Placement struct {
 	Outcome planner.Outcome // "" while open
 	EndedBy planner.Evidence
 	EndWhy  string
+
+	// Commanded says that the user ended it with a command: its entry need not
+	// show it. It follows from the decisions and is not stored with the rest.
+	Commanded bool
 }
 
 // Open reports whether the follow-up has not ended.

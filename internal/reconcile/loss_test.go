@@ -57,7 +57,7 @@ func lives() []life {
 	decide := func(d ledger.DecisionType, to time.Time) func(*testing.T, *system) {
 		return func(t *testing.T, s *system) {
 			t.Helper()
-			if err := s.ledger.Decide(t.Context(), []ledger.Decision{{Type: d, UID: s.uid("ana"), At: s.now, To: to}}); err != nil {
+			if err := s.ledger.Decide(t.Context(), []ledger.Decision{{Type: d, UID: s.uid("ana"), At: s.now, To: to, Kind: ledger.ByCommand}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -79,6 +79,7 @@ func lives() []life {
 		{"deleted", []func(*testing.T, *system){remove, wait}, planner.Dismissed, 0},
 		{"moved by a command, then by hand", []func(*testing.T, *system){decide(ledger.DecideMove, monday.Add(48*time.Hour)), edit("20260513T", "20260515T")}, "", ledger.FieldTime},
 		{"dismissed by a command", []func(*testing.T, *system){decide(ledger.DecideDismissed, time.Time{})}, planner.Dismissed, 0},
+		{"muted, taken back, done by a command", []func(*testing.T, *system){note, edit("SUMMARY:", "SUMMARY:never "), edit("SUMMARY:never ", "SUMMARY:"), decide(ledger.DecideDone, time.Time{})}, planner.Done, ledger.FieldDescription},
 		{"ticked, the tick taken away", []func(*testing.T, *system){later, acted, edit("SUMMARY:✓ ", "SUMMARY:")}, planner.Acted, 0},
 		{"made recurring", []func(*testing.T, *system){edit("TRANSP:", "RRULE:FREQ=DAILY\r\nTRANSP:"), facts}, "", 0},
 		{"deleted and brought back", []func(*testing.T, *system){remove, wait, restore}, "", 0},
@@ -232,5 +233,35 @@ func TestNoteAfterLossAndAnEnd(t *testing.T) {
 				t.Errorf("looked at %t: noted is\n%s", looked, p.Noted)
 			}
 		}
+	}
+}
+
+// A word of quiet that was on an entry when the user let it go by a command, and the
+// ledger was lost before that was carried out, is still a mark: who takes it away
+// takes the end back.
+func TestDismissedUnderAMarkAndLost(t *testing.T) {
+	s := startSystem(t, image{})
+	s.ask("ana")
+	s.settle(t)
+	s.edit("ana", "SUMMARY:", "SUMMARY:never ")
+	marked := s.server.Objects(followups)[s.uid("ana")+".ics"]
+	s.settle(t)
+	s.now = s.now.Add(time.Minute)
+	s.server.Store(followups, "restored.ics", marked)
+	s.settle(t)
+	s.now = s.now.Add(time.Minute)
+	d := ledger.Decision{Type: ledger.DecideDismissed, UID: s.uid("ana"), At: s.now, Kind: ledger.ByCommand}
+	if err := s.ledger.Decide(t.Context(), []ledger.Decision{d}); err != nil {
+		t.Fatal(err)
+	}
+	s.wipe(t)
+	for _, want := range []planner.Outcome{planner.Dismissed, ""} {
+		s.settle(t)
+		found, err := s.ledger.FindPlacements(t.Context(), s.uid("ana"))
+		if err != nil || len(found) != 1 || found[0].Outcome != want {
+			t.Fatalf("outcome %+v, %v; want %q", found, err, want)
+		}
+		s.now = s.now.Add(time.Minute)
+		s.server.Store(followups, "restored.ics", strings.Replace(marked, "SUMMARY:never ", "SUMMARY:", 1))
 	}
 }

@@ -108,7 +108,7 @@ func unmarkedFront(title string) string {
 
 // bareOf is a title without the mark by which the user ended the follow-up.
 func bareOf(p ledger.Placement, title string) string {
-	if p.Outcome == planner.Withdrawn && byUser(p) {
+	if (p.Outcome == planner.Withdrawn || p.Outcome == planner.Dismissed) && byUser(p) {
 		for _, word := range mutes {
 			if rest, ok := cutMark(oneLine(title), word, true); ok {
 				return rest
@@ -120,12 +120,12 @@ func bareOf(p ledger.Placement, title string) string {
 
 // settledBefore is about an entry without alarm whose follow-up had ended before
 // the ledger was lost: it was ticked or quieted then, and nothing is left to do.
-// What the user had said of it by a mark, it bore.
+// What the user had said of it by a mark, it bore; a command leaves none.
 func (d *differ) settledBefore(p ledger.Placement, e caldav.Entry) []Operation {
 	before := p
 	p, _ = d.complete(p, e)
 	switch now := read(p, e.Shape); {
-	case !byUser(p):
+	case !byUser(p) || p.Commanded:
 	case p.Outcome == planner.Done && !now.done:
 		p.Seen.Summary = tick + " " + p.Wrote.Summary
 	case p.Outcome == planner.Withdrawn && !now.mute:

@@ -137,7 +137,7 @@ func opened(p ledger.Placement, s ledger.Shape) ledger.Placement {
 
 // unended is p without its end.
 func unended(p ledger.Placement) ledger.Placement {
-	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy = "", time.Time{}, planner.Evidence{}, ""
+	p.Outcome, p.EndedAt, p.EndedBy, p.EndWhy, p.Commanded = "", time.Time{}, planner.Evidence{}, "", false
 	return p
 }
 
