@@ -25,6 +25,7 @@ const (
 	lineInstance     lineType = "instance"
 	lineUID          lineType = "uid"
 	linePlaced       lineType = "placed"   // the calendar held the entry
+	lineAwaited      lineType = "awaited"  // it did not after all, and is awaited again
 	lineDeleting     lineType = "deleting" // its follow-up has ended, and the calendar was asked to delete it
 	lineGone         lineType = "gone"     // its follow-up has ended, and the calendar holds it no longer
 	lineEnd          lineType = "end"
@@ -271,21 +272,24 @@ func (l *Ledger) settleInstance(ctx context.Context, t *tx) error {
 }
 
 // standing leaves out the ends that the user took back later, with what became of
-// the entry, and that it was gone where the calendar held it later: the ledger may
-// know that already, and none is to end anything again.
+// the entry, that it was gone where the calendar held it later, and that the
+// calendar held it where it was awaited again: the ledger may know that already,
+// and none is to end anything again.
 func standing(lines []line) []line {
-	undone, placed := map[string]int{}, map[string]int{}
+	undone, placed, awaited := map[string]int{}, map[string]int{}, map[string]int{}
 	for i, n := range lines {
 		switch {
 		case n.Type == lineDecision && n.Decision == DecideUndone:
 			undone[n.UID] = i
 		case n.Type == linePlaced:
 			placed[n.UID] = i
+		case n.Type == lineAwaited:
+			awaited[n.UID] = i
 		}
 	}
 	var kept []line
 	for i, n := range lines {
-		if (n.Type == lineEnd || n.Type == lineDeleting || n.Type == lineGone) && i < undone[n.UID] || n.Type == lineGone && i < placed[n.UID] {
+		if (n.Type == lineEnd || n.Type == lineDeleting || n.Type == lineGone) && i < undone[n.UID] || n.Type == lineGone && i < placed[n.UID] || n.Type == linePlaced && i < awaited[n.UID] {
 			continue
 		}
 		kept = append(kept, n)
@@ -296,7 +300,7 @@ func standing(lines []line) []line {
 // replay applies one line, which the ledger may have already.
 func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 	switch n.Type {
-	case lineInstance:
+	case lineInstance, lineAwaited:
 		return nil
 	case lineUID:
 		return replayUID(ctx, t, n)

@@ -188,6 +188,9 @@ func (l *Ledger) savePlacement(ctx context.Context, p Placement, may func(contex
 		if held(p.State) && (len(before) == 0 || !held(before[0].State)) {
 			lines = append(lines, line{Type: linePlaced, UID: p.UID})
 		}
+		if p.State == Intended && len(before) > 0 && held(before[0].State) {
+			lines = append(lines, line{Type: lineAwaited, UID: p.UID})
+		}
 		if p.Outcome != "" && (len(before) == 0 || before[0].Open()) {
 			lines = append(lines, endLine(p.UID, planner.End{Outcome: p.Outcome, Evidence: p.EndedBy, Why: p.EndWhy}, p.EndedAt))
 		}

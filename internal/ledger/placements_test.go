@@ -544,6 +544,31 @@ func TestPlacedWithoutItsCommit(t *testing.T) {
 	}
 }
 
+// What the server confirmed and then did not hold is awaited again, for the next
+// process too: that it is not there is no word of the user's.
+func TestAwaitedAgain(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	asked := placement(l, "a@x")
+	held := asked
+	held.State, held.Href, held.Seen = ledger.Placed, "/f/1.ics", asked.Wrote
+	for _, save := range []error{l.Intend(t.Context(), asked), l.Confirm(t.Context(), held), l.Intend(t.Context(), asked)} {
+		if save != nil {
+			t.Fatal(save)
+		}
+	}
+	l.Close()
+	l = openLedger(t, dir, me)
+	if diff := cmp.Diff(asked, onlyPlacement(t, l)); diff != "" {
+		t.Errorf("placement mismatch (-want +got):\n%s", diff)
+	}
+	l.Close()
+	wipe(t, dir, false)
+	if got := onlyPlacement(t, openLedger(t, dir, me)); got.State != ledger.Intended {
+		t.Errorf("without the ledger it is %s, want %s", got.State, ledger.Intended)
+	}
+}
+
 // What was given up as gone and arrived after all is in the calendar, for the next
 // process too: what the journal says of before is not applied to it.
 func TestGoneAndThereAfterAll(t *testing.T) {
