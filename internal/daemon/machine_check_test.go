@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,6 +225,12 @@ func (m *machine) decided() {
 		if p.Open() && m.final[hash] && m.existed[uid] && !m.deleted[uid] {
 			m.Fatalf("I6: the follow-up of %s had ended for good and is open again", uid)
 		}
+		if p.Open() && p.Theirs != 0 && !m.touched[uid] && !m.lost {
+			m.Fatalf("I9: %s counts as changed by the user (%d), who did nothing to it", uid, p.Theirs)
+		}
+		if p.Outcome == planner.Dismissed && !m.let[uid] {
+			m.Fatalf("I9: %s counts as dismissed, and the user did nothing of the kind", uid)
+		}
 		if !p.Open() && p.Outcome != planner.Withdrawn {
 			m.final[hash] = true
 		}
@@ -241,18 +248,14 @@ func (m *machine) end() {
 	}
 	_ = m.pass()
 	before := m.server.Objects(follow)
-	if err := m.Pass(m.Context()); err != nil {
-		m.Fatal(err)
-	}
-	for _, r := range m.server.Writes() {
-		m.Fatalf("I9: a pass with nothing to do writes: %s", r)
-	}
+	m.idle()
 	placed := m.placements()
 	for _, data := range before {
 		if uid := uidOf(data); strings.HasPrefix(uid, "syncd-") {
 			m.accounted(uid, data, placed)
 		}
 	}
+	m.recorded()
 	at := m.entries()
 	for uid, p := range placed {
 		m.evident(p)
@@ -273,6 +276,16 @@ func (m *machine) end() {
 	}
 }
 
+// idle demands of a pass that it finds nothing to do.
+func (m *machine) idle() {
+	if err := m.Pass(m.Context()); err != nil {
+		m.Fatalf("I9: a pass with nothing to do failed: %v", err)
+	}
+	for _, r := range m.server.Writes() {
+		m.Fatalf("I9: a pass with nothing to do writes: %s", r)
+	}
+}
+
 // accounted demands of an object in the calendar that its follow-up is open, or
 // that it stays for the user's sake.
 func (m *machine) accounted(uid, data string, placed map[string]ledger.FollowUpRow) {
@@ -285,6 +298,7 @@ func (m *machine) accounted(uid, data string, placed map[string]ledger.FollowUpR
 	case p.State == ledger.Placed && p.Open(), p.State == ledger.TakenOver:
 	case p.State != ledger.Closed:
 		m.Fatalf("I9: %s is in the calendar and %s, %q", uid, p.State, p.Outcome)
+	case m.back[uid] && m.clock.After(p.EndedAt.AddDate(0, 0, 30)): // taken back too late
 	case event(m.T, data).Alarms > 0 && !m.rings[uid]:
 		m.Fatalf("I9: %s has ended (%q, %s, by %s %s at %v, known as %q) and still rings:\n%s", uid, p.Outcome, p.EndWhy, p.EndedBy.Type, p.EndedBy.ID, p.EndedAt, p.Href, data)
 	}
@@ -301,9 +315,10 @@ func (m *machine) evident(p ledger.FollowUpRow) {
 	if p.Key.Evidence == "" || several && p.Key.Rule != planner.FirstMeeting {
 		m.Fatalf("I8: %s has no evidence: %v", p.UID, p.Key)
 	}
-	if p.Outcome == planner.Acted && p.EndedBy.IsZero() {
-		m.Fatalf("I8: %s was acted on and nothing says by what", p.UID)
+	if !m.happened(p.EndedBy) && (p.Outcome != "" && p.Outcome != planner.Withdrawn && p.Outcome != planner.Expired || !p.EndedBy.IsZero()) {
+		m.Fatalf("I8: %s has ended as %q, and its evidence is %v", p.UID, p.Outcome, p.EndedBy)
 	}
+	m.founded(p)
 	o, there := m.entries()[p.UID]
 	if !there || !p.Open() || p.State != ledger.Placed {
 		return
@@ -313,5 +328,52 @@ func (m *machine) evident(p ledger.FollowUpRow) {
 	}
 	if text := event(m.T, o.data).Description; !strings.Contains(text, p.Key.Code()) {
 		m.Fatalf("I8: %s does not bear its code %s:\n%s", p.UID, p.Key.Code(), text)
+	}
+}
+
+// founded demands that an entry names what it rests on, and that there is such a
+// thing. A row has what its key rests on where nothing else is known: what was
+// kept of an open one is asked for.
+func (m *machine) founded(p ledger.FollowUpRow) {
+	kept, err := m.Ledger().FindPlacements(m.Context(), p.UID)
+	if err != nil || len(kept) != 1 {
+		m.Fatalf("I8: the UID %s leads to %d follow-ups, %v", p.UID, len(kept), err)
+	}
+	if p.Open() && p.State != ledger.TakenOver && !p.Wrote.Start.IsZero() && len(kept[0].Evidence) == 0 {
+		m.Fatalf("I8: %s is open, and its evidence was not kept", p.UID)
+	}
+	for _, e := range p.Evidence {
+		if !m.happened(e) {
+			m.Fatalf("I8: %s rests on %v, of which nobody knows", p.UID, e)
+		}
+	}
+}
+
+// happened reports whether there is what a piece of evidence points at.
+func (m *machine) happened(e planner.Evidence) bool {
+	switch e.Type {
+	case planner.Mail:
+		return slices.ContainsFunc(slices.Concat(m.mail[inbox], m.mail[sent]), func(l ledger.Mail) bool { return l.ID == e.ID })
+	case planner.Meeting:
+		return m.events[e.ID]
+	case planner.Gesture:
+		found, err := m.Ledger().FindPlacements(m.Context(), e.ID)
+		return err == nil && len(found) == 1 || m.events[e.ID] || e.ID == "purge"
+	case planner.Note:
+		return e.ID != ""
+	case planner.Card:
+	}
+	return false
+}
+
+// recorded demands that every interaction points at its evidence (SPEC I8).
+func (m *machine) recorded() {
+	for i, err := range m.Ledger().Interactions(m.Context()) {
+		if err != nil {
+			m.Fatal(err)
+		}
+		if e := (planner.Evidence{Type: planner.EvidenceType(i.Evidence.Type), ID: i.Evidence.ID}); !m.happened(e) {
+			m.Fatalf("I8: an interaction of %v rests on %v, of which nobody knows", i.At, e)
+		}
 	}
 }

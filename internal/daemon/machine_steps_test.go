@@ -112,6 +112,7 @@ var steps = []step{
 	{"time passes", 14, (*machine).timePasses},
 	{"trouble", 5, (*machine).fails},
 	{"killed", 4, (*machine).killed},
+	{"journal full", 1, (*machine).fills},
 	{"restart", 1, func(m *machine, _ *rapid.T) { m.restart() }},
 	{"ledger lost", 1, func(m *machine, _ *rapid.T) { m.lose() }},
 }
@@ -173,6 +174,7 @@ func (m *machine) pick(t *rapid.T) (string, stored) {
 	}
 	uid := rapid.SampledFrom(sortedNames(maps.Keys(all))).Draw(t, "entry")
 	m.unsure(func(e expectation) bool { return e.uid == uid })
+	m.touched[uid] = true
 	return uid, all[uid]
 }
 
@@ -261,7 +263,7 @@ func (m *machine) deletes(t *rapid.T) {
 		t.Skip("syncd does not know yet that it is there")
 	}
 	m.server.Remove(o.calendar, o.name)
-	m.deleted[uid] = true
+	m.deleted[uid], m.let[uid] = true, true
 	m.bin[uid] = o
 	if p.Open() && !m.copied[uid] && (p.State == ledger.Placed || p.State == ledger.Rewriting) {
 		m.final[p.Key.Hash()] = true
@@ -286,6 +288,7 @@ func (m *machine) addsTheirOwn(t *rapid.T) {
 
 // own puts an object of the user's own into a calendar.
 func (m *machine) own(calendar, uid, data string) {
+	m.events[uid] = true
 	m.foreign[calendar][uid+".ics"] = data
 	m.server.Store(calendar, uid+".ics", data)
 }
@@ -296,6 +299,7 @@ func (m *machine) movesElsewhere(t *rapid.T) {
 		t.Skip("syncd does not know yet that it is there")
 	}
 	m.server.Remove(o.calendar, o.name)
+	m.let[uid] = true // where the other calendar is listed without it, it is gone
 	to := stored{work, o.name, o.data}
 	m.store(to, o.data)
 	m.mine[uid] = to
@@ -420,15 +424,6 @@ func (m *machine) fails(t *rapid.T) {
 func (m *machine) heal() {
 	m.trouble, m.refuses = false, false
 	m.server.Set(m.kind)
-}
-
-func (m *machine) killed(t *rapid.T) {
-	m.wait(t)
-	writes, last := rapid.Bool().Draw(t, "at a write"), 60
-	if writes {
-		last = 4
-	}
-	m.die(rapid.IntRange(1, last).Draw(t, "request"), writes, rapid.Bool().Draw(t, "after"))
 }
 
 // Objects as text.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -97,6 +96,8 @@ type user struct {
 	notes, titles map[string][]string // the lines they wrote; their title is the last
 	starts        map[string]time.Time
 	deleted       map[string]bool
+	touched       map[string]bool              // they did something to it
+	let           map[string]bool              // they deleted or dismissed it, be it taken back or not
 	rings         map[string]bool              // they gave it an alarm when it had ended
 	renamed       map[string]bool              // restored under another name
 	mine          map[string]stored            // as they left it
@@ -112,6 +113,7 @@ type user struct {
 	purged   map[string]bool
 	paused   bool
 	pausedTo time.Time            // zero: for good
+	events   map[string]bool      // UIDs of all that were ever their own
 	plans    map[string]plan      // their own events about people, by UID
 	meets    map[string]time.Time // by person: their latest meeting
 
@@ -131,47 +133,7 @@ type known struct {
 	created map[string]time.Time // by UID: when it was asked for first
 	existed map[string]bool
 	days    map[string]int // created by local date
-}
-
-// front lies between syncd and the server, and lets syncd die at a request.
-type front struct {
-	server *caldavtest.Server
-	mu     sync.Mutex
-	left   int  // requests until it dies; 0: it does not
-	writes bool // only those count that may change something
-	after  bool
-	die    func()
-	dead   bool
-}
-
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	now := false
-	if f.left > 0 && (!f.writes || r.Method == http.MethodPut || r.Method == http.MethodDelete) {
-		f.left--
-		now = f.left == 0
-	}
-	dead, after, die := f.dead, f.after, f.die
-	f.dead = f.dead || now
-	f.mu.Unlock()
-	if now && after {
-		f.server.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	if now {
-		die()
-	}
-	if now || dead {
-		panic(http.ErrAbortHandler)
-	}
-	f.server.ServeHTTP(w, r)
-}
-
-// cut has syncd die at its nth request, or the nth that may change something,
-// before or after the server has acted.
-func (f *front) cut(n int, writes, after bool, die func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.left, f.writes, f.after, f.die, f.dead = n, writes, after, die, false
+	lost    bool           // its ledger was, and what the journal cannot tell with it
 }
 
 const (
@@ -204,10 +166,10 @@ func newMachine(r *rapid.T) *machine {
 		T: r, clock: time.Date(2026, 5, 4, 8, 30, 0, 0, berlin),
 		mail: map[string][]ledger.Mail{}, last: map[string]string{}, count: map[string]int{},
 		user: user{
-			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, rings: map[string]bool{}, renamed: map[string]bool{},
+			notes: map[string][]string{}, titles: map[string][]string{}, starts: map[string]time.Time{}, deleted: map[string]bool{}, touched: map[string]bool{}, let: map[string]bool{}, rings: map[string]bool{}, renamed: map[string]bool{},
 			mine: map[string]stored{}, foreign: map[string]map[string]string{follow: {}, work: {}}, final: map[string]bool{},
 			marks: map[string]string{}, back: map[string]bool{}, bin: map[string]stored{}, copied: map[string]bool{}, lined: map[string]bool{}, asked: map[string]time.Time{},
-			purged: map[string]bool{}, plans: map[string]plan{}, meets: map[string]time.Time{}, quiet: map[string]bool{}, facts: map[string]string{}, planned: map[string]plan{},
+			purged: map[string]bool{}, events: map[string]bool{}, plans: map[string]plan{}, meets: map[string]time.Time{}, quiet: map[string]bool{}, facts: map[string]string{}, planned: map[string]plan{},
 		},
 		known: known{created: map[string]time.Time{}, existed: map[string]bool{}, days: map[string]int{}},
 	}
@@ -219,7 +181,7 @@ func newMachine(r *rapid.T) *machine {
 	if err != nil {
 		r.Fatal(err)
 	}
-	m.front = &front{server: m.server}
+	m.front = &front{server: m.server, disk: m.disk}
 	m.http = httptest.NewServer(m.front)
 	m.configure()
 	m.kind = kinds[rapid.SampledFrom(kindNames).Draw(r, "server")]
@@ -279,16 +241,9 @@ func (m *machine) stop() {
 	_ = os.RemoveAll(m.dir)
 }
 
-// restart closes the ledger and opens it again.
-func (m *machine) restart() {
-	if err := m.Close(); err != nil {
-		m.Fatal(err)
-	}
-	m.open()
-}
-
 // lose deletes the ledger and keeps the journal; the mailboxes are read anew.
 func (m *machine) lose() {
+	m.lost = true
 	m.unsure(func(expectation) bool { return true })
 	clear(m.planned)
 	if err := m.Close(); err != nil {
@@ -381,19 +336,6 @@ func (m *machine) judged(ctx context.Context) error {
 		m.Fatalf("I9: a pass without a fault failed: %v", err)
 	}
 	return err
-}
-
-// die is a pass in which the process is killed at a request.
-func (m *machine) die(n int, writes, after bool) {
-	ctx, cancel := context.WithCancel(m.Context())
-	defer cancel()
-	m.front.cut(n, writes, after, cancel)
-	trouble := m.trouble
-	m.trouble = true
-	_ = m.judged(ctx) // it may end before
-	m.trouble = trouble
-	m.front.cut(0, false, false, nil)
-	m.restart()
 }
 
 // placements are all entries the ledger knows, by UID.

@@ -358,6 +358,7 @@ func (m *machine) chooses(t *rapid.T) ledger.FollowUpRow {
 	}
 	uid := rapid.SampledFrom(uids).Draw(t, "follow-up")
 	m.unsure(func(e expectation) bool { return e.uid == uid })
+	m.touched[uid] = true
 	return all[uid]
 }
 
@@ -366,6 +367,7 @@ func (m *machine) finishes(t *rapid.T) {
 	what := rapid.SampledFrom([]ledger.DecisionType{ledger.DecideDone, ledger.DecideDismissed}).Draw(t, "what")
 	m.say(ledger.Decision{Type: what, UID: p.UID, Who: p.Key.Who, Kind: ledger.ByCommand})
 	m.final[p.Key.Hash()] = true
+	m.let[p.UID] = m.let[p.UID] || what == ledger.DecideDismissed
 	if what == ledger.DecideDone {
 		for _, person := range people {
 			if addressOf(person) == p.Key.Who {
