@@ -150,7 +150,7 @@ func (m *machine) unmarks(t *rapid.T) {
 	if !back || p.State != ledger.Closed || p.Href == "" || p.Wrote.Start.IsZero() || !seenMarked {
 		return
 	}
-	if muted || p.Outcome == planner.Done && !strings.HasPrefix(bare, "✓") {
+	if muted && !p.Commanded || p.Outcome == planner.Done && !strings.HasPrefix(bare, "✓") {
 		m.expectBack(uid)
 	}
 	if muted && p.Outcome == planner.Withdrawn {

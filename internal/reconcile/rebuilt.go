@@ -108,7 +108,7 @@ func unmarkedFront(title string) string {
 
 // bareOf is a title without the mark by which the user ended the follow-up.
 func bareOf(p ledger.Placement, title string) string {
-	if (p.Outcome == planner.Withdrawn || p.Outcome == planner.Dismissed) && byUser(p) {
+	if p.Outcome == planner.Withdrawn && byUser(p) {
 		for _, word := range mutes {
 			if rest, ok := cutMark(oneLine(title), word, true); ok {
 				return rest

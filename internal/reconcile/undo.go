@@ -94,7 +94,7 @@ func (g *gesture) takesBack() bool {
 		lifted := cancelled(g.p.Seen) && !cancelled(g.e.Shape) && unticked(g.p.Wrote.Summary) != g.p.Wrote.Summary
 		return was.done && !g.now.done || lifted
 	case planner.Withdrawn, planner.Dismissed:
-		return was.mute
+		return was.mute && !g.p.Commanded // else the mark is older than the end
 	case planner.Acted, planner.Answered, planner.Expired:
 	}
 	return false
