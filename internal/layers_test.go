@@ -36,7 +36,7 @@ var layers = map[string]layer{
 	"internal/servertest":        {0, nil},
 	"internal/hostile":           {0, nil},
 	"internal/config":            {1, []string{"auth", "ical", "planner"}},
-	"internal/ledger":            {1, []string{"planner"}},
+	"internal/ledger":            {1, []string{"planner", "text"}},
 	"internal/webdav":            {1, []string{"auth"}},
 	"internal/imap":              {2, []string{"auth", "ledger", "mail", "text"}},
 	"internal/caldav":            {2, []string{"ical", "ledger", "webdav"}},

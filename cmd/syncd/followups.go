@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,21 +95,30 @@ func rowsJSON(rows []ledger.FollowUpRow) followUpsJSON {
 	return out
 }
 
+// What the evidence in the key of a rule is; with others it is one of several.
+var (
+	aboutTimes = []planner.Rule{planner.NewCards, planner.CardSweep}
+	aboutMail  = []planner.Rule{
+		planner.ReplyOwed, planner.Awaiting, planner.TheirPromise, planner.Thanks, planner.IntroReceived,
+		planner.IntroGiven, planner.CloseTheLoop,
+	}
+)
+
 // restsOn is the evidence of an entry. The journal keeps of it what the key
 // says.
 func restsOn(p ledger.Placement) []planner.Evidence {
 	if len(p.Evidence) > 0 || p.Key.Evidence == "" {
 		return p.Evidence
 	}
+	if slices.Contains(aboutTimes, p.Key.Rule) {
+		return nil
+	}
 	e := planner.Evidence{ID: p.Key.Evidence, Address: p.Key.Who}
-	switch p.Key.Rule {
-	case planner.NewCards:
-		return nil // a time
-	case planner.FirstMeeting:
-		e.Type = planner.Meeting
-	case planner.ReplyOwed, planner.Awaiting:
+	switch {
+	case slices.Contains(aboutMail, p.Key.Rule):
 		e.Type = planner.Mail
-	case planner.Fade, planner.Cadence: // either
+	case p.Key.Rule == planner.FirstMeeting:
+		e.Type = planner.Meeting
 	}
 	return []planner.Evidence{e}
 }

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
-	"syncd/internal/planner"
 )
 
 // check looks at what the values mean, alone and together, and fills in the
@@ -357,18 +355,8 @@ func (d *decoder) checkRules(c *Config) {
 		for i, k := range known {
 			words[i] = string(k)
 		}
-		if slices.Contains(laterRules, name) {
-			d.fail("rules."+string(name), "rule %q is not available in this version of syncd; choose one of: %s", name, strings.Join(words, ", "))
-		} else {
-			d.fail("rules."+string(name), "rule %s", choose(string(name), words))
-		}
+		d.fail("rules."+string(name), "rule %s", choose(string(name), words))
 	}
-}
-
-// laterRules are rules of the documentation that this version does not have.
-var laterRules = []planner.Rule{
-	"promise", "thanks", "intro-received", "second-step", "their-promise", "intro-given", "milestone",
-	"how-did-it-go", "close-the-loop", "dormant", "card-sweep",
 }
 
 // checkCA looks into a file of certificates now, rather than at the first

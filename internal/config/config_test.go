@@ -164,6 +164,10 @@ automatic = 20
 		Rules: map[planner.Rule]planner.RulePolicy{
 			planner.FirstMeeting: {On: true}, planner.ReplyOwed: {On: true}, planner.Awaiting: {On: true},
 			planner.Fade: {On: false}, planner.Cadence: {On: true}, planner.NewCards: {On: true},
+			planner.PromiseMade: {On: true}, planner.TheirPromise: {On: true}, planner.Thanks: {On: true},
+			planner.IntroReceived: {On: true}, planner.IntroGiven: {On: true}, planner.CloseTheLoop: {On: true},
+			planner.SecondStep: {On: true}, planner.Milestone: {On: true}, planner.HowDidItGo: {On: true},
+			planner.Dormant: {On: true}, planner.CardSweep: {On: true},
 		},
 		Circles: []planner.Circle{
 			{Name: "active", Interval: 30 * day},

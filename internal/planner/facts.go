@@ -14,6 +14,7 @@ type Fact struct {
 	Kind     FactKind `json:",omitzero"`
 	Text     string   // without the word of its kind, one line of at most 300 characters
 	Evidence Evidence // the entry it stands in, or the note; At is when it was first written
+	On       Date     `json:",omitzero"` // the day that a plan, a challenge or a promise names; "": none
 }
 
 // Says reports whether two facts say the same, wherever they stand.

@@ -206,12 +206,11 @@ func (p *pass) count(b *budget, today day, k Key, at, slot time.Time) {
 
 func (b *budget) enter(r Rule) {
 	b.onDay++
-	switch r {
-	case ReplyOwed, Awaiting:
+	switch {
+	case r.reply():
 		b.replies++
-	case Cadence:
+	case r.hello():
 		b.hellos++
-	case FirstMeeting, Fade, NewCards:
 	}
 }
 
@@ -227,15 +226,12 @@ func (b *budget) spend(c *candidate) {
 
 // crowded reports whether the day holds enough of a kind while another waits.
 func (b *budget) crowded(c *candidate) bool {
-	switch c.Rule {
-	case ReplyOwed, Awaiting:
-		return b.replies >= repliesPerDay
-	case Cadence:
-		return b.hellos >= hellosPerDay
-	case FirstMeeting, Fade, NewCards:
-	}
-	return false
+	return c.Rule.reply() && b.replies >= repliesPerDay || c.Rule.hello() && b.hellos >= hellosPerDay
 }
+
+// reply and hello are the kinds of rules with a quota.
+func (r Rule) reply() bool { return r == ReplyOwed || r == Awaiting }
+func (r Rule) hello() bool { return r == Cadence || r == Dormant }
 
 // refuse says why the budget has no room for a candidate, "" if it has.
 func (b *budget) refuse(c *candidate) string {

@@ -32,7 +32,9 @@ func DefaultPolicy() Policy {
 		Expire:    5,
 		Rules: map[Rule]RulePolicy{
 			FirstMeeting: {On: true}, ReplyOwed: {On: true}, Awaiting: {On: true}, Fade: {On: true}, Cadence: {On: true},
-			NewCards: {On: true},
+			NewCards: {On: true}, PromiseMade: {On: true}, TheirPromise: {On: true}, Thanks: {On: true}, IntroReceived: {On: true},
+			IntroGiven: {On: true}, CloseTheLoop: {On: true}, SecondStep: {On: true}, Milestone: {On: true},
+			HowDidItGo: {On: true}, Dormant: {On: true}, CardSweep: {On: true},
 		},
 		Circles: []Circle{
 			{"close", 14 * days}, {"active", 30 * days}, {"network", 90 * days}, {"light", 180 * days}, {"yearly", 365 * days},

@@ -25,6 +25,18 @@ const (
 	Fade         Rule = "fade"
 	Cadence      Rule = "cadence"
 	NewCards     Rule = "new-cards"
+
+	PromiseMade   Rule = "promise" // of the user's
+	TheirPromise  Rule = "their-promise"
+	Thanks        Rule = "thanks"
+	IntroReceived Rule = "intro-received"
+	IntroGiven    Rule = "intro-given"
+	CloseTheLoop  Rule = "close-the-loop"
+	SecondStep    Rule = "second-step"
+	Milestone     Rule = "milestone"
+	HowDidItGo    Rule = "how-did-it-go"
+	Dormant       Rule = "dormant"
+	CardSweep     Rule = "card-sweep"
 )
 
 // EvidenceType says what kind of thing an Evidence points at.
@@ -148,16 +160,44 @@ type Contact struct {
 
 	Exchanges Exchanges `json:",omitzero"`
 
-	// Unanswered are threads that a direct mail of theirs opened and in which
-	// neither I nor a colleague wrote, newest first, at most 20.
+	// Unanswered are threads in which a direct mail of theirs asks me something and
+	// neither I nor a colleague wrote since, newest first, at most 20. Where the text
+	// was not read, they are those that they opened and we never wrote in.
 	Unanswered []Turn `json:",omitzero"`
-	// Outstanding are threads I opened with a direct mail whose subject holds
-	// a question mark and in which nobody but me wrote, newest first, at most 20.
-	// They belong to the first recipient in To.
+	// Outstanding are threads in which a direct mail of mine asks something and
+	// nobody but me wrote since, newest first, at most 20. Where the text was not
+	// read, they are those that I opened, with a question mark in the subject, and
+	// nobody answered in. They belong to the first recipient in To.
 	Outstanding []Turn `json:",omitzero"`
 	// Facts are the lines the user wrote about them, in order of when they first
 	// wrote each, at most 200: the newest.
 	Facts []Fact `json:",omitzero"`
+
+	// Promises are what I promised them, and Theirs what they promised me, in mail
+	// whose text was read; newest first, at most 20 of each.
+	Promises []Promise `json:",omitzero"`
+	Theirs   []Promise `json:",omitzero"`
+	// Introductions are those that they have a part in, newest first, at most 20.
+	// Somebody who is no contact is in the snapshot if a contact introduced them to
+	// me; then Candidate is set.
+	Introductions []Introduction `json:",omitzero"`
+	Candidate     bool           `json:",omitzero"`
+	// Asked are my direct mails that ask something, written since their last word
+	// and the last meeting, oldest first, at most 5: the newest. Gifts are none.
+	Asked []Evidence `json:",omitzero"`
+	// Away is their latest automatic answer that names a day of return.
+	Away Away `json:",omitzero"`
+	// Dead is the mail that says that none of their addresses is read any more: a
+	// bounce, or "is no longer with us". Stop is a mail of theirs that asks not to
+	// be written to, with no word from them since.
+	Dead Evidence `json:",omitzero"`
+	Stop Evidence `json:",omitzero"`
+	// Gave is what I gave them last, the kind in a word: article, introduction or
+	// tip; "": nothing is known.
+	Gave string `json:",omitzero"`
+	// Common are the addresses of those who most often were on mail and at meetings
+	// with both of us, the most frequent first, at most 8.
+	Common []string `json:",omitzero"`
 
 	// Broadcaster says that their last three mails to me had no answer of
 	// mine and answered nothing, with no word from me since (a broadcaster).
@@ -199,9 +239,43 @@ type Exchanges struct {
 	LastDay Date
 }
 
-// Turn is a thread that waits for somebody's word.
+// Promise is something concrete that its writer said they would do (SPEC section
+// 6.1).
+type Promise struct {
+	Evidence          // the mail it stands in
+	ID       string   // of the sentence in the mail, for the key
+	Sentence string   // as written; "" where none is kept
+	What     string   // from its verb on, as written; "" where none is kept
+	For      Date     // the day it is for; "": none is named
+	Kept     Evidence // my later mail in that thread with an attachment, a link or words of delivery; of theirs: their next direct mail
+}
+
+// Introduction is a mail in which people were made known to each other (SPEC section
+// 6.3).
+type Introduction struct {
+	Evidence            // the mail
+	By       string     // address of the introducer; "": me
+	Of       []string   // addresses of those introduced but me, sorted: one to me, or two to each other
+	Sentence string     // that says so, "" where none is kept
+	Acted    Evidence   // my first direct mail to those introduced after it
+	Replied  []Evidence // introductions of mine: the first mail of either to the other after it in that thread
+}
+
+// Away is an out-of-office answer.
+type Away struct {
+	Evidence
+	Until Date // the day of return
+}
+
+// Turn is a thread that waits for somebody's word. With Read its text was read, and
+// Evidence is the first message that asks something after the last word of the other
+// side; else Evidence is the message that opened it.
 type Turn struct {
-	Evidence              // the message that opened it
+	Evidence
+	Read       bool       `json:",omitzero"`
+	Sentence   string     `json:",omitzero"` // that asks, "" where none is kept
+	Language   string     `json:",omitzero"` // why it was not read: the language, "" is not known
+	Asks       []Evidence `json:",omitzero"` // Unanswered only: later ones of theirs that ask, oldest first
 	Recipients int        // distinct addresses in To
 	Nudges     []Evidence // Outstanding only: my later messages in it, oldest first
 	Mailing    bool       // the same subject went to more than 5 people that day
