@@ -257,8 +257,10 @@ func (k *intake) takeSource(ctx context.Context) (wasSent, wasRead, wasComplete 
 	}
 	k.sent = k.batch.Sent || wasSent && by == SentByContent
 	if k.batch.Reset {
-		if _, err := k.exec(ctx, qVoidCopies, k.source); err != nil {
-			return false, false, false, err
+		for _, q := range []string{qVoidCopies, qVoidAutomatic} {
+			if _, err := k.exec(ctx, q, k.source); err != nil {
+				return false, false, false, err
+			}
 		}
 	}
 	if s.Type == Mailbox {
@@ -309,8 +311,10 @@ func (k *intake) takeMail(ctx context.Context, m *Mail) error {
 		}
 	}
 	if noise := k.noise(m); noise != "" {
-		_, err := k.exec(ctx, qAddNoise, m.ID, k.source, noise, null(m.Fingerprint))
-		return err
+		if _, err := k.exec(ctx, qAddNoise, m.ID, k.source, noise, null(m.Fingerprint)); err != nil {
+			return err
+		}
+		return k.takeAutomatic(ctx, m, noise)
 	}
 	m.Refs = capRefs(m.Refs)
 	content, err := mailContent(m)

@@ -92,3 +92,9 @@ func (l *Ledger) hashContacts(ctx context.Context, w io.Writer) error {
 		}
 	}
 }
+
+// shortHash is the beginning of a hash of some words.
+func shortHash(s string, length int) string {
+	sum := sha256.Sum256([]byte(s))
+	return idEncoding.EncodeToString(sum[:])[:length]
+}

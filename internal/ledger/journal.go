@@ -33,6 +33,8 @@ const (
 	lineFirstRun     lineType = "first-run"
 	lineCalendarSeen lineType = "calendar-seen"
 	lineCard         lineType = "card" // seen for the first time
+	linePromise      lineType = "promise"
+	lineIntroduction lineType = "introduction"
 )
 
 // line is one line of the journal. It holds ids and times, and words only where
@@ -58,6 +60,9 @@ type line struct {
 	URL        string          `json:"url,omitempty"`
 	Shared     bool            `json:"shared,omitempty"`
 	There      bool            `json:"there,omitempty"` // card: at the first listing of an address book
+	Message    string          `json:"message,omitempty"`
+	Hash       string          `json:"hash,omitempty"` // promise: of the sentence; introduction: of the name of the one on whose word the writer writes
+	Day        planner.Date    `json:"day,omitempty"`  // that a promise is for
 }
 
 type lineEvidence struct {
@@ -329,6 +334,8 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 	case lineCard:
 		_, err := t.exec(ctx, qAddCardSeen, n.UID, n.At.Unix(), n.There)
 		return err
+	case linePromise, lineIntroduction:
+		return replaySpeech(ctx, t, n)
 	}
 	return nil // a line of a newer syncd
 }
