@@ -295,7 +295,7 @@ type storedMe struct {
 
 // meaning counts how often what the rows mean was defined anew: a ledger
 // derived under another number is derived again when it is opened.
-const meaning = 4
+const meaning = 5
 
 func loadMe(ctx context.Context, t *tx) (Me, []Identity, error) {
 	text, err := getMeta(ctx, t, metaMe)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,31 @@ type speech struct {
 
 	Away planner.Date `json:"away,omitempty"` // the day of return
 }
+
+// saysOf is the column of what the text of the mail i says, under any of its names,
+// NULL if that is not known.
+const saysOf = `CASE WHEN i.kind <> 'mail' THEN NULL
+	WHEN i.supersedes IS NULL THEN (SELECT w.says FROM said AS w WHERE w.message_id = i.evidence)
+	ELSE (SELECT w.says FROM interaction AS o CROSS JOIN said AS w ON w.message_id = o.evidence
+		WHERE o.group_id = i.group_id ORDER BY w.failed <> '', w.read DESC, w.message_id LIMIT 1) END`
+
+// readSpeech reads that column; nil for none.
+func readSpeech(says []byte) (*speech, error) {
+	if len(says) == 0 {
+		return nil, nil
+	}
+	s := &speech{}
+	return s, json.Unmarshal(says, s)
+}
+
+// read reports whether the words of a text were read.
+func (s *speech) read() bool { return s != nil && s.Known }
+
+// wants reports whether a mail asks for an answer: who gives something does not.
+func (s *speech) wants() bool { return s.Asks && !s.Gift }
+
+// delivers reports whether something is handed over.
+func (s *speech) delivers() bool { return s != nil && (s.Attached || s.Linked || s.Delivers) }
 
 // vow is a promise in a text.
 type vow struct {

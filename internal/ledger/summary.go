@@ -41,7 +41,8 @@ type item struct {
 	organiser  int64 // address
 	people     int
 	toCount    int
-	first      bool // the contact is the first in To
+	first      bool    // the contact is the first in To
+	text       *speech // what its text says; nil if nothing is known of it
 }
 
 // summary is what the ledger works out about a contact.
@@ -81,7 +82,7 @@ var (
 		i.group_id, coalesce((SELECT r.group_id FROM answer AS w CROSS JOIN interaction AS r ON r.id = w.parent_id
 			WHERE w.interaction_id = i.id), 0),
 		CASE WHEN i.supersedes IS NOT NULL THEN
-			(SELECT json_group_array(DISTINCT o.evidence) FROM interaction AS o WHERE o.group_id = i.group_id) END
+			(SELECT json_group_array(DISTINCT o.evidence) FROM interaction AS o WHERE o.group_id = i.group_id) END, ` + saysOf + `
 		FROM address AS a CROSS JOIN participant AS p ON p.address_id = a.id
 		CROSS JOIN interaction AS i ON i.id = p.interaction_id
 		LEFT JOIN source AS s ON s.id = i.source_id
@@ -193,12 +194,13 @@ func (p *portrait) read(ctx context.Context) error {
 	var kind, evidence, direction, role, status string
 	var thing bool
 	var address int64
-	var names []byte
+	var names, says []byte
 	e := &it.evidence
 	into := []any{
 		&it.id, &kind, &evidence, &e.ID, &at, &end, &known, &e.Subject, &direction, &it.direct, &it.topic,
 		&it.opens, &it.stands, &it.organised, &it.organiser, &it.people, &it.toCount, &it.first, &it.thread,
 		&role, &status, &thing, &it.name, &address, &e.Account, &it.group, &it.parent, &names,
+		&says,
 	}
 	err := p.t.each(ctx, qItems, []any{p.id}, func(scan func(...any) error) (err error) {
 		if err := scan(into...); err != nil {
@@ -209,6 +211,9 @@ func (p *portrait) read(ctx context.Context) error {
 		}
 		if thing || p.hidden(known.Time) {
 			return nil
+		}
+		if it.text, err = readSpeech(says); err != nil {
+			return err
 		}
 		e.Address = p.byID[address]
 		if uid, card := cardUID(e.Address); card {
