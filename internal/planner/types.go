@@ -243,7 +243,7 @@ type Exchanges struct {
 // 6.1).
 type Promise struct {
 	Evidence          // the mail it stands in
-	ID       string   // of the sentence in the mail, for the key
+	ID       string   `json:"Hash"` // of the sentence in the mail, for the key; the ledger stores it beside the mail's
 	Sentence string   // as written; "" where none is kept
 	What     string   // from its verb on, as written; "" where none is kept
 	For      Date     // the day it is for; "": none is named
