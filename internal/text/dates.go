@@ -7,6 +7,17 @@ import (
 	"time"
 )
 
+// Day finds the day that a line names, as one that is still to come when it was
+// written; the zero time if it names none. It is midnight in the zone of written.
+func Day(line string, written time.Time) time.Time {
+	for _, l := range languages() {
+		if day := l.due(l.phrase(line), written); !day.IsZero() {
+			return day
+		}
+	}
+	return time.Time{}
+}
+
 // due finds the first day that a sentence names as one that is still to come, seen
 // from when it was written; "by" before a date makes it come first. A span is its
 // last day: "next week" is its Friday, "this weekend" its Sunday. What is no date
