@@ -302,6 +302,11 @@ var (
 	qAddPerson = query(`INSERT INTO participant (interaction_id, pos, address_id, role, name, status, thing)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	qMarkList = query(`UPDATE address SET list = 1 WHERE id = ? AND list = 0`)
+	// Those who had the list in common with me.
+	qMarkBeside = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+		SELECT a.contact_id FROM participant AS o CROSS JOIN interaction AS i ON i.id = o.interaction_id AND i.direct = 1
+		CROSS JOIN participant AS p ON p.interaction_id = i.id CROSS JOIN address AS a ON a.id = p.address_id
+		WHERE o.address_id = ?)`)
 )
 
 func (k *intake) takeMail(ctx context.Context, m *Mail) error {
@@ -399,6 +404,9 @@ func (k *intake) takeList(ctx context.Context, address string) error {
 		return err
 	}
 	k.changed = true
+	if _, err := k.exec(ctx, qMarkBeside, id); err != nil {
+		return err
+	}
 	return k.touchAddress(ctx, id)
 }
 

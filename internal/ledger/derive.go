@@ -495,6 +495,16 @@ var (
 		CROSS JOIN address AS o ON o.id = m.from_id CROSS JOIN contact AS c ON c.id = o.contact_id AND c.dirty = 1
 		CROSS JOIN participant AS p ON p.interaction_id = m.id CROSS JOIN address AS a ON a.id = p.address_id
 		WHERE m.stands = 'ask')`)
+	// What came of an introduction is known of all who have a part in it.
+	qMarkIntroduced = query(`WITH mail AS (SELECT n.message_id, n.by_id, i.id FROM introduction AS n
+			CROSS JOIN interaction AS o ON o.kind = 'mail' AND o.evidence = n.message_id
+			CROSS JOIN interaction AS i ON i.group_id = o.group_id AND i.current = 1
+			WHERE EXISTS (SELECT 1 FROM participant AS p CROSS JOIN address AS a ON a.id = p.address_id
+				CROSS JOIN contact AS c ON c.id = a.contact_id AND c.dirty = 1 WHERE p.interaction_id = i.id))
+		UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
+			SELECT a.contact_id FROM mail AS n CROSS JOIN participant AS p ON p.interaction_id = n.id
+				CROSS JOIN address AS a ON a.id = p.address_id
+			UNION ALL SELECT a.contact_id FROM mail AS n CROSS JOIN address AS a ON a.id = n.by_id)`)
 	// The same subject to many people is a mailing for each of them.
 	qMarkMailing = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
 		SELECT a.contact_id FROM json_each(?) AS w CROSS JOIN interaction AS i ON i.group_id = w.value
@@ -524,6 +534,10 @@ func (k *intake) spread(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := k.exec(ctx, qMarkAsked)
-	return err
+	for _, q := range []string{qMarkAsked, qMarkIntroduced} {
+		if _, err := k.exec(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
 }

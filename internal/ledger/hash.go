@@ -17,7 +17,7 @@ import (
 type Sums struct {
 	Hash         string `json:"hash"`         // of the two below
 	Interactions string `json:"interactions"` // the current ones and their threads, not what they supersede
-	Contacts     string `json:"contacts"`     // everything known about contacts and candidates
+	Contacts     string `json:"contacts"`     // everything known about contacts and candidates, but for what follows from texts
 }
 
 // Hash sums up the ledger.
@@ -47,25 +47,17 @@ func (l *Ledger) Hash(ctx context.Context) (Sums, error) {
 	return s, nil
 }
 
-// placeless is a contact without the accounts in which mail was found.
+// placeless is a contact without the accounts in which mail was found, and without
+// what follows from texts: those of old mail are not read again.
 func placeless(c planner.Contact) planner.Contact {
-	forget := func(e *planner.Evidence) {
+	for _, e := range []*planner.Evidence{&c.LastOut, &c.LastIn, &c.Exchanges.Last} {
 		if e.Type == planner.Mail {
 			e.Account = ""
 		}
 	}
-	for _, e := range []*planner.Evidence{&c.LastOut, &c.LastIn, &c.Exchanges.Last} {
-		forget(e)
-	}
-	for _, turns := range [][]planner.Turn{c.Unanswered, c.Outstanding} {
-		for i := range turns {
-			turns[i].Accounts = nil
-			forget(&turns[i].Evidence)
-			for j := range turns[i].Nudges {
-				forget(&turns[i].Nudges[j])
-			}
-		}
-	}
+	c.Unanswered, c.Outstanding, c.Asked = nil, nil, nil
+	c.Promises, c.Theirs, c.Introductions, c.Candidate = nil, nil, nil, false
+	c.Away, c.Dead, c.Stop, c.Gave = planner.Away{}, planner.Evidence{}, planner.Evidence{}, ""
 	return c
 }
 

@@ -48,7 +48,8 @@ func (l *Ledger) Hindsight(ctx context.Context, fn func(context.Context, *Hindsi
 }
 
 // Whoever is a contact, or may be one at another time.
-var qRemembered = query(`SELECT id, facts, valid_from, valid_until, gate, dirty FROM contact WHERE gate = 1 OR dirty = 1 OR valid_until < ?`)
+var qRemembered = query(`SELECT id, facts, valid_from, valid_until, gate, dirty FROM contact
+	WHERE gate = 1 OR dirty = 1 OR valid_until < ? OR id IN (SELECT contact_id FROM introduced)`)
 
 func (h *Hindsight) remember(ctx context.Context) error {
 	return h.t.each(ctx, qRemembered, []any{forever.Unix()}, func(scan func(...any) error) error {
@@ -78,12 +79,14 @@ func (h *Hindsight) Snapshot(ctx context.Context, now time.Time, placed []Placem
 		if err := r.look(ctx, h, v); err != nil {
 			return s, fmt.Errorf("snapshot: %w", err)
 		}
-		if r.now.contact {
+		if r.now.contact || r.now.Candidate {
 			s.Contacts = append(s.Contacts, r.now.Contact)
-		} else if u := r.now.until; u.Before(forever) && (s.Until.IsZero() || u.Before(s.Until)) {
+		}
+		if u := r.now.until; !r.now.contact && u.Before(forever) && (s.Until.IsZero() || u.Before(s.Until)) {
 			s.Until = u
 		}
 	}
+	s.Contacts = onlyIntroduced(s.Contacts)
 	slices.SortFunc(s.Contacts, func(a, b planner.Contact) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	if err := snapshotRest(ctx, h.t, v, placed, &s); err != nil {
 		return planner.Snapshot{}, fmt.Errorf("snapshot: %w", err)

@@ -93,6 +93,9 @@ func nameMeetings(ctx context.Context, t *tx) error {
 	if err := nameAdopted(ctx, t); err != nil {
 		return fmt.Errorf("look for names in what the user plans: %w", err)
 	}
+	if err := nameReferrals(ctx, t); err != nil {
+		return fmt.Errorf("look for names in introductions: %w", err)
+	}
 	t.naming = false
 	return setMeta(ctx, t, metaNaming, "")
 }
@@ -122,13 +125,7 @@ func lookForNames(ctx context.Context, t *tx) (out naming, counted map[int64]boo
 	if err != nil {
 		return out, nil, err
 	}
-	faces := map[int64]int64{}
-	err = t.each(ctx, qFaces, nil, func(scan func(...any) error) error {
-		var contact, address int64
-		err := scan(&contact, &address)
-		faces[contact] = address
-		return err
-	})
+	faces, err := readFaces(ctx, t)
 	if err != nil {
 		return out, nil, err
 	}
@@ -144,6 +141,17 @@ func lookForNames(ctx context.Context, t *tx) (out naming, counted map[int64]boo
 		}
 	}
 	return out, counted, t.alive()
+}
+
+// readFaces gives the address that stands for each contact.
+func readFaces(ctx context.Context, t *tx) (map[int64]int64, error) {
+	faces := map[int64]int64{}
+	return faces, t.each(ctx, qFaces, nil, func(scan func(...any) error) error {
+		var contact, address int64
+		err := scan(&contact, &address)
+		faces[contact] = address
+		return err
+	})
 }
 
 func readDirectory(ctx context.Context, t *tx, words vocabulary) (*directory, error) {

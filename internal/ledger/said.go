@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"syncd/internal/planner"
+	"syncd/internal/text"
 )
 
 var qNamesOf = query(`SELECT address FROM address WHERE contact_id = (
@@ -152,6 +153,10 @@ func (s *said) settle(n *lens) {
 	}
 	slices.SortStableFunc(s.lines, inOrder)
 	for _, f := range s.lines {
+		switch f.Kind { //nolint:exhaustive // the others name no day that matters
+		case planner.FactPlan, planner.FactChallenge, planner.FactPromise:
+			f.On = dayIn(text.Day(f.Text, f.Evidence.At.In(n.zone)))
+		}
 		s.facts = append(s.facts, f.Fact)
 		if f.Kind == planner.FactCircle {
 			s.words = append(s.words, f)

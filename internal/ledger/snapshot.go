@@ -74,7 +74,9 @@ func snapshotRest(ctx context.Context, t *tx, v view, placed []Placement, s *pla
 var (
 	qSnapshotContacts = query(`SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE gate = 1
 		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE gate = 0 AND valid_until <= ?
-		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE dirty = 1 AND gate = 0 AND valid_until > ?`)
+		UNION ALL SELECT id, facts, valid_from, valid_until, dirty FROM contact WHERE dirty = 1 AND gate = 0 AND valid_until > ?
+		UNION ALL SELECT c.id, c.facts, c.valid_from, c.valid_until, c.dirty FROM introduced AS n CROSS JOIN contact AS c ON c.id = n.contact_id
+			WHERE c.gate = 0 AND c.dirty = 0 AND c.valid_until > ?`)
 	qIsDirty    = query(`SELECT dirty FROM contact WHERE id = ?`)
 	qNextChange = query(`SELECT min(valid_until) FROM contact WHERE gate = 0 AND dirty = 0 AND valid_until > ? AND valid_until < ?`)
 )
@@ -89,7 +91,7 @@ func snapshotContacts(ctx context.Context, t *tx, v view, s *planner.Snapshot) (
 	var again []int64
 	var kept [][]byte
 	aged := map[int64]bool{}
-	err := t.each(ctx, qSnapshotContacts, []any{v.now.Unix(), v.now.Unix()}, func(scan func(...any) error) error {
+	err := t.each(ctx, qSnapshotContacts, []any{v.now.Unix(), v.now.Unix(), v.now.Unix()}, func(scan func(...any) error) error {
 		var id int64
 		var facts []byte
 		var from, until int64
@@ -129,9 +131,10 @@ func snapshotContacts(ctx context.Context, t *tx, v view, s *planner.Snapshot) (
 		if err != nil {
 			return nil, err
 		}
-		if c.contact {
+		if c.contact || c.Candidate {
 			s.Contacts = append(s.Contacts, c.Contact)
-		} else if c.until.Before(forever) && (s.Until.IsZero() || c.until.Before(s.Until)) {
+		}
+		if !c.contact && c.until.Before(forever) && (s.Until.IsZero() || c.until.Before(s.Until)) {
 			s.Until = c.until
 		}
 		if aged[id] {
@@ -141,6 +144,7 @@ func snapshotContacts(ctx context.Context, t *tx, v view, s *planner.Snapshot) (
 			stale = append(stale, staleSummary{id: id, summary: c})
 		}
 	}
+	s.Contacts = onlyIntroduced(s.Contacts)
 	slices.SortFunc(s.Contacts, func(a, b planner.Contact) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return stale, nil
 }
@@ -352,7 +356,8 @@ var qThreadOf = query(`SELECT coalesce(j.head, n.thread_id) FROM thread_node AS 
 	WHERE n.message_id = ?`)
 
 // keepTurns sees to it that a thread which an open entry is about stays among
-// those that wait, however many newer ones there are.
+// those that wait, and its promises among those known, however many newer ones
+// there are.
 func keepTurns(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 	pinned := map[planner.ContactID]map[int64]bool{}
 	for _, o := range s.Open {
@@ -368,7 +373,7 @@ func keepTurns(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
 		pinned[o.Contact][thread] = true
 	}
 	for i, c := range s.Contacts {
-		if pinned[c.ID] == nil || len(c.Unanswered) < maxTurns && len(c.Outstanding) < maxTurns {
+		if pinned[c.ID] == nil || max(len(c.Unanswered), len(c.Outstanding), len(c.Promises), len(c.Theirs)) < min(maxTurns, maxPromises) {
 			continue
 		}
 		var id int64

@@ -126,15 +126,21 @@ func summariseWith(ctx context.Context, t *tx, n *lens, id int64, v view, pinned
 	p.clocks()
 	p.pace()
 	p.exchanges()
-	if err := p.turns(ctx); err != nil {
-		return summary{}, err
+	for _, find := range []func(context.Context) error{p.turns, p.promises, p.introductions, p.away, p.common} {
+		if err := find(ctx); err != nil {
+			return summary{}, err
+		}
 	}
+	p.stopped()
+	p.gave()
 	nobody := who.Ignored || p.all(n.ignored) || len(c.Addresses) == 0 && !c.Carded && !spoken // their only card is gone
 	p.out.contact = (configured || said.circle != "" || c.Out > 0 || c.Met > 0 || c.Reported || c.Carded) && !p.all(p.list) && !nobody
 	if nobody {
 		p.out.seen = 0
 	}
 	c.Role = c.Role || !p.out.contact && mechanical(p.items)
+	c.Candidate = !p.out.contact && !nobody && !c.Role &&
+		slices.ContainsFunc(c.Introductions, func(n planner.Introduction) bool { return toMe(n, c.Addresses) })
 	return p.out, nil
 }
 
@@ -618,6 +624,9 @@ func civil(d planner.Date) time.Time {
 }
 
 var (
+	qPutIntroduced  = query(`INSERT INTO introduced (contact_id) VALUES (?) ON CONFLICT DO NOTHING`)
+	qDropIntroduced = query(`DELETE FROM introduced WHERE contact_id = ?`)
+
 	qDirty    = query(`SELECT id FROM contact WHERE dirty = 1 LIMIT 500`)
 	qSetFacts = query(`UPDATE contact SET gate = ?, name = ?, stage = ?, mails_out = ?, mails_in = ?, met = ?, first_at = ?,
 		last_out_at = ?, last_in_at = ?, last_met_at = ?, seen = ?, facts = ?, valid_from = ?, valid_until = ?, dirty = 0
@@ -685,6 +694,13 @@ func storeSummary(ctx context.Context, t *tx, id int64, s summary) error {
 		return err
 	}
 	if err := keepNames(ctx, t, id, s.callNames()); err != nil {
+		return err
+	}
+	introduced := qDropIntroduced
+	if s.Candidate {
+		introduced = qPutIntroduced
+	}
+	if _, err := t.exec(ctx, introduced, id); err != nil {
 		return err
 	}
 	_, err = t.exec(ctx, qSetFacts, s.contact, s.Name, s.Stage, s.Out, s.In, s.Met, unix(s.FirstAt), unix(s.LastOut.At),

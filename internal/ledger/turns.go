@@ -29,13 +29,13 @@ var qThreadWords = query(`SELECT i.evidence, i.at, i.subject, i.mine, i.ours, i.
 
 // course is what the messages of a thread that the view shows come to.
 type course struct {
-	first    string           // id of the first message
-	mine     bool             // there is one of mine
-	ours     planner.Evidence // the last one of mine or a colleague's
-	answered bool             // there is one that is not mine
-	run      []word           // mine since the last that is not
-	handed   []word           // mine with a file, a link or words of delivery
-	later    time.Time        // when the newest was written
+	first    string             // id of the first message
+	mine     bool               // there is one of mine
+	ours     planner.Evidence   // the last one of mine or a colleague's
+	answered bool               // there is one that is not mine
+	run      []word             // mine since the last that is not
+	handed   []planner.Evidence // mine with a file, a link or words of delivery
+	later    time.Time          // when the newest was written
 }
 
 // opens reports whether a message is the first of the thread.
@@ -98,7 +98,7 @@ func (p *portrait) course(ctx context.Context, thread int64) (*course, error) {
 		}
 		c.mine, c.run = true, append(c.run, w)
 		if w.text.delivers() {
-			c.handed = append(c.handed, w)
+			c.handed = append(c.handed, w.evidence)
 		}
 		return nil
 	})
