@@ -481,3 +481,60 @@ func TestPeopleInCommon(t *testing.T) {
 	appendMail(t, l, inbox, listed)
 	check("kim@example.net", "bob@example.net", "eve@example.net")
 }
+
+// After the loss of the database, the journal tells of promises and introductions
+// whose text is not read again, and says nothing against one that is.
+func TestJournalKnowsPromisesAndIntroductions(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	feed := func(l *ledger.Ledger) {
+		appendMail(t, l, sent,
+			mail("old@x", day(0), "me@example.com > Ana_Lima=ana@example.org", "Deck"),
+			mail("new@x", day(9), "me@example.com > ana@example.org", "Deck"))
+		appendMail(t, l, inbox,
+			mail("three@x", day(1), "ana@example.org > me@example.com ; kim@example.net", "Kim"),
+			mail("word@x", day(2), "dan@example.net > me@example.com", "Hello"))
+	}
+	feed(l)
+	referred := english("word@x", text.Reading{Referral: text.Referral{Sentence: "Ana Lima suggested it.", Name: "Ana Lima"}})
+	heard(t, l,
+		promising("old@x", sure("I will send it.", day(5)), text.Promise{Sentence: "Perhaps."}),
+		promising("new@x", sure("I will call.", time.Time{})), introducing("three@x"), referred)
+	before := contact(t, l, time.Time{}, "ana@example.org")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ledger.db", "ledger.db-wal", "ledger.db-shm"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	l = openLedger(t, dir, me)
+	feed(l)
+	if got := unreadIDs(unread(t, l, sent, day(20))); !slices.Contains(got, "old@x") {
+		t.Errorf("Unread() = %v, want what the journal alone knows too", got)
+	}
+	heard(t, l,
+		promising("new@x", sure("I will call.", time.Time{})),
+		ledger.Reading{ID: "old@x", Failed: "no charset of that name", At: day(20)})
+	after := contact(t, l, time.Time{}, "ana@example.org")
+	for _, c := range []*planner.Contact{&before, &after} {
+		c.Promises[1].Sentence, c.Promises[1].What = "", ""
+		for i := range c.Introductions {
+			c.Introductions[i].Sentence = ""
+		}
+		c.Asked, c.Unanswered, c.Outstanding = nil, nil, nil
+	}
+	if diff := cmp.Diff(before, after); diff != "" || len(after.Introductions) != 2 {
+		t.Errorf("Ana mismatch (-before +after the loss):\n%s", diff)
+	}
+	// A text that is read and promises nothing more counts, whatever the journal says.
+	heard(t, l, promising("new@x"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = openLedger(t, dir, me)
+	if got := contact(t, l, time.Time{}, "ana@example.org").Promises; len(got) != 1 || got[0].Evidence.ID != "old@x" {
+		t.Errorf("Promises = %v, want that of old@x alone", promises(got))
+	}
+}

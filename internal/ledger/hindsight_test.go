@@ -51,7 +51,8 @@ func looking(t failer, l *ledger.Ledger, moments []time.Time) (out []planner.Sna
 func TestHindsightIsSnapshot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batches := world(t)
-		l := freshLedger(t, slices.Concat(batches, []ledger.Batch{allRead}))
+		l := freshLedger(t, nil)
+		feedWith(t, l, slices.Concat(batches, []ledger.Batch{allRead}), texts(t, batches))
 		var moments []time.Time
 		for _, n := range rapid.SliceOfN(rapid.IntRange(0, 4*130), 1, 8).Draw(t, "moments") {
 			moments = append(moments, day(float64(n)/4))

@@ -231,6 +231,7 @@ func onlyIntroduced(contacts []planner.Contact) []planner.Contact {
 
 var (
 	qReferrals   = query(`SELECT message_id, name, coalesce(by_id, 0) FROM introduction WHERE name <> ''`)
+	qMailFace    = query(`SELECT id FROM address WHERE id = ? AND address NOT LIKE 'card:%'`) // not of who has none
 	qSetReferrer = query(`UPDATE introduction SET by_id = ? WHERE message_id = ?`)
 	// Whoever is on the mail, and on whose word it was written.
 	qMarkReferral = query(`UPDATE contact SET dirty = 1 WHERE dirty = 0 AND id IN (
@@ -268,7 +269,9 @@ func nameReferrals(ctx context.Context, t *tx) error {
 	for _, r := range all {
 		var by int64
 		if who := bearers[r.name]; len(who) == 1 {
-			by = faces[who[0]]
+			if _, err := t.one(ctx, qMailFace, []any{faces[who[0]]}, &by); err != nil {
+				return err
+			}
 		}
 		if by == r.by {
 			continue

@@ -154,6 +154,7 @@ func TestConversationGivesClocksAndExchanges(t *testing.T) {
 			Count: 3, Early: 3, First: day(1), Last: ev("d@x", 9, "Plans"), Weeks: 2, LastDay: "2026-03-11",
 		},
 		Unanswered: []planner.Turn{{Evidence: ev("d@x", 9, "Plans"), Recipients: 1, Later: day(9)}},
+		Common:     []string{"cara@example.net"},
 		Answers:    1, AnswerTime: 24 * time.Hour,
 		DirectDays: []planner.Date{"2026-03-11", "2026-03-04", "2026-03-03", "2026-03-02"},
 		Warmth:     got.Warmth, Heard: got.Heard, WarmthAt: day(9),

@@ -163,6 +163,7 @@ func TestJournalBringsBackALostLedger(t *testing.T) {
 			return l
 		}
 		batches := world(t)
+		readings := texts(t, batches)
 		evidence := []string{"c0", "c1", "u0", "gone@x", "2026-05-12"}
 		written := map[string]map[time.Time]bool{} // an id of two messages says nothing of when
 		for _, b := range batches {
@@ -193,6 +194,7 @@ func TestJournalBringsBackALostLedger(t *testing.T) {
 				s.do(t, s.l.Decide(t.Context(), []ledger.Decision{s.decision(t)}))
 			}
 		}
+		hear(t, s.l, readings)
 		feed(t, s.l, append(batches[half:], allRead))
 		now := s.at.Add(time.Hour)
 		before := known(t, s.l, now)
@@ -214,7 +216,7 @@ func TestJournalBringsBackALostLedger(t *testing.T) {
 		}
 		l = open()
 		defer l.Close()
-		feed(t, l, append(otherOrder(t, batches), allRead))
+		feedWith(t, l, append(otherOrder(t, batches), allRead), readings)
 		if diff := cmp.Diff(before, known(t, l, now)); diff != "" {
 			t.Errorf("after the loss of the database (-before +after):\n%s", diff)
 		}

@@ -14,6 +14,7 @@ import (
 	"syncd/internal/ledger"
 	header "syncd/internal/mail"
 	"syncd/internal/planner"
+	"syncd/internal/text"
 )
 
 // home is the mailbox of a second account.
@@ -68,7 +69,7 @@ func world(t *rapid.T) []ledger.Batch {
 				c.People = append(slices.Clone(c.People), hidden)
 			}
 			if rapid.IntRange(0, 5).Draw(t, "noise") == 0 {
-				c.Noise = "list-id"
+				c.Noise = rapid.SampledFrom([]string{"list-id", "auto-submitted", "report"}).Draw(t, "reason")
 			}
 			if rapid.IntRange(0, 9).Draw(t, "list") == 0 {
 				c.Lists = []string{"list@lists.example.org"}
@@ -260,6 +261,76 @@ func ledgerOf(t *rapid.T, who ledger.Me, batches []ledger.Batch) *ledger.Ledger 
 	return l
 }
 
+// texts draws what the texts of some mail say: one reading for a message, under
+// whatever of its ids.
+func texts(t *rapid.T, batches []ledger.Batch) (out []ledger.Reading) {
+	seen := map[string]bool{}
+	for _, b := range batches {
+		for _, m := range b.Mail {
+			if seen[m.ID] || rapid.IntRange(0, 2).Draw(t, "unread") == 0 {
+				continue
+			}
+			seen[m.ID] = true
+			r := ledger.Reading{ID: m.ID, At: day(60)}
+			some := func(name string) bool { return rapid.IntRange(0, 3).Draw(t, name) == 0 }
+			r.Known = !some("language")
+			if some("asks") {
+				r.Asks = []text.Ask{{Sentence: "Which day?", Question: true}}
+			}
+			for range rapid.IntRange(0, 2).Draw(t, "promises") {
+				r.Promises = append(r.Promises, text.Promise{
+					Sentence: rapid.SampledFrom([]string{"I will send it.", "I will call."}).Draw(t, "promise"), Sure: !some("unsure"),
+				})
+			}
+			if some("introduces") {
+				r.Introduces = "Meet!"
+			}
+			if some("referral") {
+				r.Referral = text.Referral{Sentence: "Somebody said so.", Name: rapid.SampledFrom([]string{"Ana Lima", "Bob", "Kim Oh"}).Draw(t, "referrer")}
+			}
+			for _, word := range []*string{&r.Gift, &r.Stop, &r.Gone, &r.Delivery} {
+				if some("word") {
+					*word = "So it is."
+				}
+			}
+			r.Attached, r.Linked = some("attached"), some("linked")
+			if some("away") {
+				r.Away = text.Away{Until: day(70)}
+			}
+			if some("dead") {
+				r.Dead = []string{"ana@example.org", "bob@example.net"}
+			}
+			if some("failed") {
+				r.Failed = "no such charset"
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// hear tells a ledger of readings, in some order, some at a time and some twice.
+func hear(t *rapid.T, l *ledger.Ledger, readings []ledger.Reading) {
+	if len(readings) == 0 {
+		return
+	}
+	all := rapid.Permutation(readings).Draw(t, "readings")
+	all = append(all, all[:rapid.IntRange(0, len(all)).Draw(t, "heard again")]...)
+	for part := range slices.Chunk(all, rapid.IntRange(1, 9).Draw(t, "at a time")) {
+		if err := l.Heard(t.Context(), part); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// feedWith is feed with the readings before, between or after the batches.
+func feedWith(t *rapid.T, l *ledger.Ledger, batches []ledger.Batch, readings []ledger.Reading) {
+	half := rapid.IntRange(0, len(batches)).Draw(t, "before the texts")
+	feed(t, l, batches[:half])
+	hear(t, l, readings)
+	feed(t, l, batches[half:])
+}
+
 func feed(t *rapid.T, l *ledger.Ledger, batches []ledger.Batch) {
 	for _, b := range batches {
 		if err := l.Append(t.Context(), b); err != nil {
@@ -344,11 +415,14 @@ func rows(t *rapid.T, l *ledger.Ledger) map[string]ledger.InteractionRow {
 func TestSummariesEqualRebuild(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batches := slices.Concat(world(t), vanished(t), retold(t))
+		var readings []ledger.Reading
 		if rapid.Bool().Draw(t, "with names") {
 			batches = append(append(batches, notes(t)...), allRead)
+			readings = texts(t, batches)
 		}
 		half := rapid.IntRange(0, len(batches)).Draw(t, "before another configuration")
-		l := ledgerOf(t, configuration(t), batches[:half])
+		l := ledgerOf(t, configuration(t), nil)
+		feedWith(t, l, batches[:half], readings)
 		configure(t, l, configuration(t))
 		feed(t, l, batches[half:])
 		at := day(float64(rapid.IntRange(-1, 130).Draw(t, "at")))
@@ -430,7 +504,11 @@ func export(t *rapid.T, l *ledger.Ledger) (e exported) {
 func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batches, who := append(world(t), notes(t)...), configuration(t)
-		a, b := ledgerOf(t, who, append(batches, allRead)), ledgerOf(t, who, append(misled(t, otherOrder(t, rescan(t, batches))), allRead))
+		readings := texts(t, batches)
+		a, b := ledgerOf(t, who, nil), ledgerOf(t, who, nil)
+		feed(t, a, append(batches, allRead))
+		hear(t, a, readings)
+		feedWith(t, b, append(misled(t, otherOrder(t, rescan(t, batches))), allRead), readings)
 		if diff := cmp.Diff(facts(t, a, time.Time{}).Contacts, facts(t, b, time.Time{}).Contacts); diff != "" {
 			t.Errorf("contacts mismatch (-one order +another):\n%s", diff)
 		}

@@ -7,9 +7,9 @@ CREATE TABLE said (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE introduction (
-	message_id TEXT PRIMARY KEY,            -- of a mail that says so
-	name       TEXT NOT NULL,               -- hash of the name of the one on whose word its writer writes; '': it introduces those on it
-	by_id      INTEGER REFERENCES address   -- derived: the one contact of that name; NULL: there is none, or several
+	message_id TEXT PRIMARY KEY,                                  -- of a mail that says so
+	name       TEXT NOT NULL,                                     -- hash of the name of the one on whose word its writer writes; '': it introduces those on it
+	by_id      INTEGER REFERENCES address ON DELETE SET NULL      -- derived: the one contact of that name; NULL: there is none, or several
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX introduction_by ON introduction (by_id) WHERE by_id IS NOT NULL;
 
