@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"syncd/internal/mail"
 )
@@ -52,6 +53,49 @@ func TestTortureMail(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Errorf("%d messages with a From, want at least 100", seen)
+	}
+}
+
+// TestTortureBodies reads the bodies of the same messages and of bounces, and each
+// of them cut: a text stays within its bounds.
+func TestTortureBodies(t *testing.T) {
+	texts := 0
+	for _, dir := range []string{"torture", "automated/sisimai-bounces"} {
+		for name, all := range messagesIn(t, dir) {
+			for _, raw := range all {
+				if b := mail.ReadBody(raw, true, received); b.Text != "" {
+					texts++
+				} else if b.Open {
+					t.Errorf("%s: open, though it is whole", name)
+				}
+				for n := range 8 {
+					if b := mail.ReadBody(raw[:len(raw)*n/8], false, received); len(b.Text) > 32<<10 || !utf8.ValidString(b.Text) {
+						t.Errorf("%s: cut in two, a text of %d bytes", name, len(b.Text))
+					}
+				}
+			}
+		}
+	}
+	if texts < 1000 {
+		t.Errorf("%d texts, want at least 1000", texts)
+	}
+}
+
+// TestBouncesThatPass: what the next try may deliver says nothing of an address.
+func TestBouncesThatPass(t *testing.T) {
+	permanent := regexp.MustCompile(`(?mi)^status: *5`)
+	gone := 0
+	for name, all := range messagesIn(t, "automated/sisimai-bounces") {
+		for _, raw := range all {
+			addresses := mail.ReadBody(raw, true, received).Unreachable
+			if len(addresses) > 0 && !permanent.Match(raw) {
+				t.Errorf("%s: %q do not exist, though no status says so", name, addresses)
+			}
+			gone += len(addresses)
+		}
+	}
+	if gone < 100 {
+		t.Errorf("%d addresses that do not exist, want at least 100", gone)
 	}
 }
 

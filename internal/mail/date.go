@@ -50,7 +50,7 @@ func date(field string, internal time.Time) (time.Time, DateFrom) {
 	case !internal.IsZero() && t.After(internal.Add(maxAhead)):
 		return internal, DateAfterReceived
 	}
-	return t, DateFromHeader
+	return t.UTC(), DateFromHeader
 }
 
 var (
@@ -82,11 +82,11 @@ var months = map[string]time.Month{
 	"jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
 }
 
-// parseDate reads a Date field in UTC, whole seconds.
+// parseDate reads a Date field in its own zone, whole seconds.
 func parseDate(v string) (time.Time, bool) {
 	for _, layout := range []string{layoutUsual, layoutNoDay} {
 		if t, err := time.Parse(layout, v); err == nil && plausible(t) {
-			return t.UTC(), true
+			return t, true
 		}
 	}
 	if len(v) > maxDateLength {
@@ -145,7 +145,7 @@ func civil(year string, month time.Month, day string, clock []string, half, zone
 		return time.Time{}, false
 	}
 	sec, ok := zoneOffset(zone)
-	return time.Date(y, month, d, h, m, s, 0, time.UTC).Add(-time.Duration(sec) * time.Second), ok
+	return time.Date(y, month, d, h, m, s, 0, time.FixedZone("", sec)), ok
 }
 
 func daysIn(year int, month time.Month) int {

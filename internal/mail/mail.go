@@ -1,7 +1,8 @@
 // Package mail reads the header block of a message (RFC 5322), however broken,
-// into addresses, dates, message ids and the marks of automatic mail.
+// into addresses, dates, message ids and the marks of automatic mail, and the
+// beginning of a body (RFC 2045) into its first text.
 //
-// Parse never fails: what cannot be read is left out, and a value that had to
+// Parse and ReadBody never fail: what cannot be read is left out, and a value that had to
 // be guessed says so (Address.Loose, Header.DateFrom, Header.Synthetic).
 package mail
 
