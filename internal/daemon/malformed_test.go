@@ -141,7 +141,7 @@ caldav = { url = %q }
 	}
 	want := map[string]string{}
 	for n := range badFetches {
-		want[strconv.Itoa(n+1)] = "no readable header in the answer"
+		want[strconv.Itoa(n+1)] = "no readable answer"
 	}
 	for name, bad := range badObjects {
 		if bad.reason != "" {

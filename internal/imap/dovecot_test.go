@@ -374,6 +374,9 @@ func TestDovecotIsOnlyRead(t *testing.T) {
 			}
 		}
 	}
+	if got := texts(t, s, func(b imap.Mailbox) []ledger.Unread { return wantedUIDs(b, 1, 3, 5, 21) }); len(got) != 4 {
+		t.Errorf("%d texts read, want 4", len(got))
+	}
 	if err := s.Wait(t.Context(), 20*time.Millisecond); err != nil {
 		t.Error(err)
 	}

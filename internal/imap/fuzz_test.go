@@ -114,7 +114,7 @@ func FuzzGuard(f *testing.F) {
 }
 
 // steps are the commands of converse.
-var steps = []string{"CAPABILITY", "LOGIN", "LIST", "NAMESPACE", "STATUS", "EXAMINE", "UID FETCH 1:3 (UID)", "UID FETCH 1:3 (UID INTERNALDATE", "IDLE", "DONE"}
+var steps = []string{"CAPABILITY", "LOGIN", "LIST", "NAMESPACE", "STATUS", "EXAMINE", "UID FETCH 1:3 (UID)", "UID FETCH 1:3 (UID INTERNALDATE BODY.PEEK[]", "UID FETCH 1:3 (UID INTERNALDATE", "IDLE", "DONE"}
 
 // converse goes through all that a session does, with a peer that says more at
 // one step. It gives the messages that arrived and the first error.
@@ -125,6 +125,7 @@ func converse(t *testing.T, where int, text, end string, timeout time.Duration) 
 		"NAMESPACE": "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", "STATUS": "* STATUS INBOX (UIDNEXT 4)\r\n",
 		"EXAMINE":             "* 3 EXISTS\r\n* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT 4]\r\n",
 		"UID FETCH 1:3 (UID)": "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n", "UID FETCH 1:3 (UID INTERNALDATE": answer(1) + answer(2) + answer(3),
+		"UID FETCH 1:3 (UID INTERNALDATE BODY.PEEK[]": beginning(1) + beginning(2) + beginning(3),
 	}
 	peer := &imaptest.Script{Greeting: "* OK hi\r\n"}
 	for i, command := range steps {
@@ -156,6 +157,16 @@ func converse(t *testing.T, where int, text, end string, timeout time.Duration) 
 			for _, m := range batch.Mail {
 				got[m.UID] = true
 			}
+		}
+		readings := 0
+		for read, err := range session.Texts(t.Context(), b, wantedUIDs(imap.Mailbox{UIDValidity: 1}, 1, 2, 3)) {
+			if err != nil {
+				return got, err
+			}
+			readings += len(read)
+		}
+		if readings > 3 {
+			t.Errorf("%d readings of 3 messages", readings)
 		}
 	}
 	return got, session.Wait(t.Context(), time.Millisecond)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ type guard struct {
 	within    bool          // a command is written in part
 	more      bool          // the server may ask for more of it with "+"
 	owed      bool          // what it asked for is not written
-	header    bool          // it asks for headers
+	section   string        // what it asks for of messages: headerItem, messageItem or nothing
 	flags     bool          // it asks for flags
 	search    bool          // it asks for messages by what is in them
 	waiting   bool          // for a response
@@ -163,8 +164,9 @@ var commands = []string{
 	"CAPABILITY", "STARTTLS", "AUTHENTICATE", "LOGIN", "NAMESPACE", "LIST", "STATUS", "EXAMINE", "UNSELECT", "FETCH", "SEARCH", "NOOP", "IDLE", "LOGOUT",
 }
 
-// onlyReads reports whether a line begins a command that changes nothing. Without
-// PEEK a FETCH of a body would set \Seen (RFC 3501 section 6.4.5).
+// onlyReads reports whether a line begins a command that changes nothing. A FETCH
+// is of what syncd asks for alone: without PEEK one of a body would set \Seen
+// (RFC 3501 section 6.4.5), and none is of a whole message.
 func onlyReads(line []byte) bool {
 	w := strings.Fields(strings.ToUpper(string(line)))
 	if len(w) < 2 {
@@ -174,19 +176,32 @@ func onlyReads(line []byte) bool {
 	if verb == "UID" && len(w) > 2 {
 		verb = w[2]
 	}
-	return slices.Contains(commands, verb) && (verb != "FETCH" || !strings.Contains(strings.ToUpper(string(line)), "BODY["))
+	if verb != "FETCH" {
+		return slices.Contains(commands, verb)
+	}
+	m := fetchCommand.FindSubmatch(line)
+	return m != nil && (len(m[1]) == 0 || number(string(m[1])) <= maxLiteral)
 }
+
+// fetchCommand is every FETCH there is; of a message no more than its beginning.
+var fetchCommand = regexp.MustCompile(`^\S+ (?:UID )?FETCH [0-9:,*]+ \((?:UID|FLAGS|INTERNALDATE|BODY\.PEEK\[HEADER(?:\.FIELDS \([A-Za-z0-9 "-]+\))?\](?:<0\.\d+>)?|BODY\.PEEK\[\]<0\.(\d+)>| )+\)\r\n$`)
 
 // command notes what a command's answer will need; g.mu is held.
 func (g *guard) command(line []byte) []byte {
-	w := strings.Fields(string(line[:min(len(line), 64)]))
+	w := strings.Fields(string(line))
 	if len(w) < 2 {
 		return line
 	}
 	g.tag, g.verb, g.waiting = w[0], w[1], true
 	g.progress.begin(w[1:])
 	g.more = g.verb == "IDLE" || g.verb == "AUTHENTICATE"
-	g.header, g.flags = bytes.Contains(line, []byte("BODY.PEEK[")), bytes.Contains(line, []byte("FLAGS"))
+	switch g.section = ""; {
+	case bytes.Contains(line, []byte("BODY.PEEK[]")):
+		g.section = messageItem
+	case bytes.Contains(line, []byte("BODY.PEEK[")):
+		g.section = headerItem
+	}
+	g.flags = bytes.Contains(line, []byte("FLAGS"))
 	g.search = bytes.Contains(line, []byte(" SEARCH "))
 	switch g.verb {
 	case "LOGIN", "AUTHENTICATE":

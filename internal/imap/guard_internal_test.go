@@ -18,6 +18,14 @@ func TestGuardSendsNothingThatChanges(t *testing.T) {
 	}{
 		{"T1 EXAMINE INBOX\r\n", true},
 		{"T1 UID FETCH 1:* (UID BODY.PEEK[HEADER])\r\n", true},
+		{"T1 UID FETCH 1:3,7 (UID INTERNALDATE BODY.PEEK[]<0.65536>)\r\n", true},
+		{"T1 UID FETCH 1 (UID BODY.PEEK[])\r\n", false}, // all of it
+		{"T1 UID FETCH 1 (UID BODY.PEEK[]<0.1048577>)\r\n", false},
+		{"T1 UID FETCH 1 (UID BODY.PEEK[]<0.99999999999>)\r\n", false},
+		{"T1 UID FETCH 1 (UID BODY.PEEK[1])\r\n", false},
+		{"T1 UID FETCH 1 (UID BODY[]<0.65536>)\r\n", false},
+		{"T1 UID FETCH 1 (UID RFC822)\r\n", false}, // sets \Seen
+		{"T1 UID FETCH 1 (UID BODYSTRUCTURE)\r\n", false},
 		{"T1 LIST \"\" \"*\"\r\n", true},
 		{"T1 SELECT INBOX\r\n", false},
 		{"T1 select INBOX\r\n", false},

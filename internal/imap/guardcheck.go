@@ -139,18 +139,20 @@ func (g *guard) respellCode(st status) error {
 	return nil
 }
 
-// respellFetch passes on UID, date and header, in this order: imapclient takes
-// a response whose UID comes after a literal for somebody else's, and one that
-// is a mere update of flags for the answer. Of flags, where they were asked for,
-// it passes on \Answered.
+// respellFetch passes on UID, date and what was asked for of the message, in this
+// order: imapclient takes a response whose UID comes after a literal for somebody
+// else's, and one that is a mere update of flags for the answer. Of flags, where
+// they were asked for, it passes on \Answered.
 func (g *guard) respellFetch(r response) error {
-	f, complete, err := parseFetch(r.rest)
+	g.mu.Lock()
+	section, flags := g.section, g.flags
+	g.mu.Unlock()
+	f, complete, err := parseFetch(r.rest, section)
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
-	header, flags := g.header, g.flags
-	use := f.uid != 0 && (complete || !header) && (f.flagged || !flags)
+	use := f.uid != 0 && (complete || section == "") && (f.flagged || !flags)
 	if use {
 		g.progress.message(r.num, f.uid)
 	}
@@ -165,9 +167,9 @@ func (g *guard) respellFetch(r response) error {
 	if flags && f.answered {
 		g.out.WriteString(` FLAGS (\Answered)`)
 	}
-	if header {
-		fmt.Fprintf(&g.out, " BODY[HEADER] {%d}\r\n", len(f.header))
-		g.out.Write(f.header)
+	if section != "" {
+		fmt.Fprintf(&g.out, " %s] {%d}\r\n", section, len(f.section))
+		g.out.Write(f.section)
 	}
 	_, err = g.out.WriteString(")\r\n")
 	return err
@@ -410,11 +412,17 @@ func (v value) number() uint32 {
 	return uint32(n)
 }
 
+// The beginnings of the items in an answer that hold what was asked for of a message.
+const (
+	headerItem  = "BODY[HEADER"
+	messageItem = "BODY["
+)
+
 // parseFetch reads "(UID 1 BODY[HEADER.FIELDS (…)] {5}…)" in any order and
 // case. Items nobody asked for are passed over.
 //
-// A response without a header, such as an update of flags, is not complete.
-func parseFetch(b []byte) (f fetched, complete bool, err error) {
+// A response without the section, such as an update of flags, is not complete.
+func parseFetch(b []byte, section string) (f fetched, complete bool, err error) {
 	s := &scanner{b: b}
 	if s.spaces(); !s.skip('(') {
 		return f, false, errSyntax
@@ -437,10 +445,10 @@ func parseFetch(b []byte) (f fetched, complete bool, err error) {
 		case name == "FLAGS" && v.form == formList:
 			f.flagged = true
 			f.answered = slices.ContainsFunc(v.list, func(flag value) bool { return strings.EqualFold(string(flag.text), `\Answered`) })
-		case name == "RFC822.HEADER", strings.HasPrefix(name, "BODY[HEADER"):
-			if v.form == formString {
-				f.header, complete = v.text, true
-			}
+		case v.form != formString:
+		case section == headerItem && (name == "RFC822.HEADER" || strings.HasPrefix(name, headerItem)),
+			section == messageItem && strings.HasPrefix(name, messageItem+"]"):
+			f.section, complete = v.text, true
 		}
 	}
 	if !s.done() {

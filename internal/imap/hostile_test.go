@@ -33,6 +33,12 @@ func answer(n int) string {
 	return fmt.Sprintf("* %d FETCH (UID %d INTERNALDATE \"02-Mar-2026 09:0%d:00 +0000\" BODY[HEADER.FIELDS (DATE FROM)] {%d}\r\n%s)\r\n", n, n, n, len(h), h)
 }
 
+// beginning is the answer for the beginning of the n-th message.
+func beginning(n int) string {
+	text := header(n) + "I'll send it.\r\n"
+	return fmt.Sprintf("* %d FETCH (UID %d BODY[]<0> {%d}\r\n%s)\r\n", n, n, len(text), text)
+}
+
 // TestMalformedAnswersLoseNothingElse puts each malformed response into an
 // otherwise good scan of three messages, in the place of the answer for the
 // second one or before it. The second is then fetched alone; only where that
@@ -113,7 +119,7 @@ func TestMalformedAnswersLoseNothingElse(t *testing.T) {
 		t.Run("always/"+name, func(t *testing.T) {
 			s := server(t, 3)
 			s.Mangle = replaceSecond(malformed, -1)
-			wantScan(t, s, []string{"1", "3"}, []string{"2: no readable header in the answer"})
+			wantScan(t, s, []string{"1", "3"}, []string{"2: no readable answer"})
 		})
 	}
 	for name, odd := range harmless {

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,27 +21,30 @@ type progress struct {
 	since   time.Time     // of the present wait; zero: there is none
 	useless int           // responses to this command
 
-	list      bool              // the command asks for mailboxes
-	told      map[string]bool   // mailboxes, states, and answers that come once
-	byUID     bool              // it names messages by their UIDs
-	low, high uint32            // the messages that it asks for
-	messages  map[uint32]uint64 // told, a bit for each
+	list     bool              // the command asks for mailboxes
+	told     map[string]bool   // mailboxes, states, and answers that come once
+	byUID    bool              // it names messages by their UIDs
+	asked    [][2]uint32       // the messages that it asks for: the first and last of each range
+	messages map[uint32]uint64 // told, a bit for each
 }
 
 // begin starts over, for a command without its tag.
 func (p *progress) begin(command []string) {
-	*p = progress{since: p.since, low: 1}
+	*p = progress{since: p.since}
 	p.renew()
 	p.list = len(command) > 0 && command[0] == "LIST"
 	if len(command) > 0 && command[0] == "UID" {
 		p.byUID, command = true, command[1:]
 	}
-	if len(command) > 1 && command[0] == "FETCH" { // always of one range
-		low, high, more := strings.Cut(command[1], ":")
-		if p.low = number(low); !more {
+	if len(command) < 2 || command[0] != "FETCH" {
+		return
+	}
+	for part := range strings.SplitSeq(command[1], ",") {
+		low, high, more := strings.Cut(part, ":")
+		if !more {
 			high = low
 		}
-		p.high = number(high)
+		p.asked = append(p.asked, [2]uint32{number(low), number(high)})
 	}
 }
 
@@ -108,7 +112,8 @@ func (p *progress) message(num, uid uint32) {
 		uid = num
 	}
 	block, bit := uid/64, uint64(1)<<(uid%64)
-	if uid < p.low || uid > p.high || p.messages[block]&bit != 0 {
+	asked := slices.ContainsFunc(p.asked, func(r [2]uint32) bool { return r[0] <= uid && uid <= r[1] })
+	if !asked || p.messages[block]&bit != 0 {
 		return
 	}
 	if p.messages == nil {

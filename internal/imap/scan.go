@@ -167,13 +167,13 @@ func (w *walk) highest(ctx context.Context) (top uint32, err error) {
 type fetched struct {
 	uid      uint32
 	internal time.Time // zero if missing or unreadable
-	header   []byte
-	flagged  bool // the flags were told
+	section  []byte    // the header, or the beginning of the message
+	flagged  bool      // the flags were told
 	answered bool
 }
 
-// fetch asks for UIDs and, with a section, for dates and headers. The guard lets
-// no response through that is without the header then.
+// fetch asks for UIDs and, with a section, for dates and that. The guard lets no
+// response through that is without the section then.
 func (s *Session) fetch(ctx context.Context, set goimap.NumSet, section *goimap.FetchItemBodySection, each func(fetched)) error {
 	ask := &goimap.FetchOptions{UID: true}
 	if section != nil {
@@ -188,7 +188,7 @@ func (s *Session) fetch(ctx context.Context, set goimap.NumSet, section *goimap.
 			}
 			f := fetched{uid: uint32(got.UID), internal: got.InternalDate.UTC()}
 			for _, part := range got.BodySection {
-				f.header = part.Bytes
+				f.section = part.Bytes
 			}
 			each(f)
 		}
@@ -331,7 +331,7 @@ func (w *walk) take(ctx context.Context, c chunk) error {
 		seen[f.uid] = true
 		w.add(&b, f)
 	})
-	if err != nil && (!errors.As(err, new(*Error)) || errors.Is(err, ErrUnavailable)) {
+	if lost(err) {
 		return err
 	}
 	for _, uid := range c.uids {
@@ -347,34 +347,38 @@ func (w *walk) take(ctx context.Context, c chunk) error {
 	return w.give(b)
 }
 
-// alone asks again for one message whose answer was lost, malformed or
-// refused. What cannot be had is skipped, if the server is well and the
-// message still there.
+// alone asks again for one message whose answer was lost, malformed or refused.
 func (w *walk) alone(ctx context.Context, b *ledger.Batch, uid uint32) error {
+	reason, err := w.s.alone(ctx, uid, headerStart, func(f fetched) { w.add(b, f) })
+	if err == nil && reason != "" {
+		w.skip(b, uid, reason)
+	}
+	return err
+}
+
+// alone asks for a section of one message in the open mailbox. Where that cannot be
+// had it says why, if the server is well and the message still there.
+func (s *Session) alone(ctx context.Context, uid uint32, section *goimap.FetchItemBodySection, each func(fetched)) (reason string, err error) {
 	found := false
-	refused := w.s.fetch(ctx, uidRange(uid, uid), headerStart, func(f fetched) {
+	refused := s.fetch(ctx, uidRange(uid, uid), section, func(f fetched) {
 		found = true
-		w.add(b, f)
+		each(f)
 	})
-	if found {
-		return nil
-	}
-	if refused != nil && (!errors.As(refused, new(*Error)) || errors.Is(refused, ErrUnavailable)) {
-		return refused
-	}
-	there, err := w.uids(ctx, uid, uid)
 	switch {
-	case err != nil:
-		return err
-	case len(there) == 0: // expunged meanwhile
-		return nil
+	case found:
+		return "", nil
+	case lost(refused):
+		return "", refused
 	}
-	reason := "no readable header in the answer"
-	if refused != nil {
-		reason = refused.Error()
+	there := false
+	err = s.fetch(ctx, uidRange(uid, uid), nil, func(f fetched) { there = there || f.uid == uid })
+	switch {
+	case err != nil || !there: // expunged meanwhile
+		return "", err
+	case refused != nil:
+		return refused.Error(), nil //nolint:nilerr // a refusal is the reason, and no failure of the session
 	}
-	w.skip(b, uid, reason)
-	return nil
+	return "no readable answer", nil
 }
 
 func (w *walk) skip(b *ledger.Batch, uid uint32, reason string) {
@@ -383,7 +387,7 @@ func (w *walk) skip(b *ledger.Batch, uid uint32, reason string) {
 
 // add turns a fetched header into a row.
 func (w *walk) add(b *ledger.Batch, f fetched) {
-	h := mail.Parse(f.header, f.internal)
+	h := mail.Parse(f.section, f.internal)
 	if len(h.From) == 0 {
 		h.From = h.Sender
 	}

@@ -1,8 +1,8 @@
 // Package imap reads new mail of one account over IMAP4rev1 (RFC 3501) as
-// batches for the ledger, and waits for more.
+// batches for the ledger, what the texts of wanted mails say, and waits for more.
 //
-// It only reads: mailboxes are opened with EXAMINE, headers come by BODY.PEEK,
-// and no command exists here that could change a mailbox or a flag.
+// It only reads: mailboxes are opened with EXAMINE, headers and the beginnings of
+// messages come by BODY.PEEK, and no command exists here that could change a mailbox or a flag.
 //
 // A server's answer is never trusted. A response that is malformed or too
 // large is dropped alone and counted, and the messages it belonged to are
