@@ -103,7 +103,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.stateDir, "state", "", "state `directory` (default: $STATE_DIRECTORY, then $XDG_STATE_HOME/syncd)")
 	root.AddCommand(
 		a.runCommand(), a.syncCommand(), a.planCommand(), a.checkCommand(), a.statusCommand(),
-		a.contactsCommand(), a.contactCommand(), a.whyCommand(), a.exportCommand(),
+		a.contactsCommand(), a.contactCommand(), a.whyCommand(), a.exportCommand(), a.reportCommand(),
 		a.doneCommand(), a.snoozeCommand(), a.dismissCommand(), a.muteCommand(), a.unmuteCommand(), a.circleCommand(),
 		a.logCommand(), a.pauseCommand(), a.resumeCommand(), a.purgeCommand(),
 		a.demoCommand(), a.configCommand(), a.versionCommand(),

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// nameOf is a full name as it is compared with others, whatever the order of its
+// FullName is a name as it is compared with others, whatever the order of its
 // words; "" for a name of one word, which many have.
-func nameOf(q *person) string {
-	words := strings.Fields(strings.ToLower(strings.NewReplacer(",", " ", ".", " ").Replace(q.Name)))
+func FullName(name string) string {
+	words := strings.Fields(strings.ToLower(strings.NewReplacer(",", " ", ".", " ").Replace(name)))
 	if len(words) < 2 {
 		return ""
 	}
@@ -21,7 +21,7 @@ func nameOf(q *person) string {
 // in touch so many days ago at most, or ever where days is 0; and until when that
 // holds (SPEC section 3.2).
 func (p *pass) sameAs(q *person, days int, reference time.Time) (why string, until time.Time) {
-	for _, other := range p.byName[nameOf(q)] {
+	for _, other := range p.byName[FullName(q.Name)] {
 		last := later(later(other.LastOut, other.LastIn), other.met)
 		if other == q || other.Muted || last.IsZero() || !p.clock.reached(last.At) || other.apartFrom(q) || q.apartFrom(other) {
 			continue
@@ -34,7 +34,7 @@ func (p *pass) sameAs(q *person, days int, reference time.Time) (why string, unt
 		if len(other.Addresses) > 0 {
 			name += " at " + other.who
 		}
-		why = "may be the same as " + name + ", last in touch on " + p.date(last.At, reference) + "; a [[contact]] can say whether they are one"
+		why = maybeSame + name + ", last in touch on " + p.date(last.At, reference) + "; a [[contact]] can say whether they are one"
 		until = end
 	}
 	if days == 0 {
@@ -45,3 +45,17 @@ func (p *pass) sameAs(q *person, days int, reference time.Time) (why string, unt
 
 // apartFrom reports whether the user said that a namesake is somebody else.
 func (q *person) apartFrom(other *person) bool { return slices.ContainsFunc(q.Apart, other.has) }
+
+// maybeSame begins the reason why a follow-up is held that a namesake holds.
+const maybeSame = "may be the same as "
+
+// SameName reports whether it is held since another contact of the same name may
+// be the same person.
+func (h Held) SameName() bool { return strings.HasPrefix(h.HeldBecause, maybeSame) }
+
+// letGo is why a rule that the user refused again and again is off for a person.
+const letGo = "let go three times in a row"
+
+// LetGo reports whether the rule is off for this person, since the user let its
+// follow-ups go again and again.
+func (h Held) LetGo() bool { return h.HeldBecause == letGo }

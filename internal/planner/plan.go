@@ -152,7 +152,7 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 		for _, who := range q.names() {
 			p.byWho[who] = q
 		}
-		if name := nameOf(q); name != "" {
+		if name := FullName(q.Name); name != "" {
 			p.byName[name] = append(p.byName[name], q)
 		}
 	}

@@ -76,6 +76,16 @@ var rules = []rule{
 	},
 }
 
+// Rules are the names of all rules, in the order of their priority.
+func Rules() []Rule {
+	sorted := slices.SortedStableFunc(slices.Values(rules), func(a, b rule) int { return cmp.Compare(a.priority, b.priority) })
+	names := make([]Rule, len(sorted))
+	for i, r := range sorted {
+		names[i] = r.name
+	}
+	return names
+}
+
 const touchDelay = 5 // business days, for rules marked T
 
 // first-meeting
@@ -450,7 +460,7 @@ func (p *pass) refused(q *person, r Rule) (factor int, off string) {
 	}
 	switch {
 	case row >= 3 && all[0].Outcome == Dismissed:
-		return 2, "let go three times in a row"
+		return 2, letGo
 	case row >= 2 && (all[0].Outcome == Dismissed || all[0].Outcome == Expired):
 		return 2, ""
 	}
