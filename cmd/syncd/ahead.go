@@ -92,7 +92,7 @@ func foreseenJSON(all []daemon.Foreseen) followUpsJSON {
 	out := followUpsJSON{FollowUps: []followUpJSON{}}
 	for _, x := range all {
 		j := toJSON(x.FollowUp, "", nil)
-		j.Status, j.UID, j.Written = string(planner.StatusOpen), x.UID, utc(x.WrittenAt)
+		j.Status, j.UID, j.Written, j.Text = string(planner.StatusOpen), x.UID, utc(x.WrittenAt), x.Wrote
 		if x.End != nil {
 			j.Status, j.Ended, j.EndWhy = string(x.End.Outcome), utc(x.EndedAt), x.End.Why
 			if !x.End.Evidence.IsZero() {

@@ -34,8 +34,9 @@ type followUpJSON struct {
 	Ended       *time.Time     `json:"ended"`
 	EndWhy      string         `json:"end_why"`
 	EndedBy     *evidenceJSON  `json:"ended_by"`
-	Acted       *time.Time     `json:"acted"`  // when that was done that ended it as acted
-	Answer      *evidenceJSON  `json:"answer"` // what came from them within 14 days of it
+	Acted       *time.Time     `json:"acted"`          // when that was done that ended it as acted
+	Answer      *evidenceJSON  `json:"answer"`         // what came from them within 14 days of it
+	Text        string         `json:"text,omitempty"` // the description, of what a plan writes
 }
 
 type evidenceJSON struct {
@@ -54,6 +55,7 @@ func toJSON(f planner.FollowUp, heldBecause string, placed map[planner.Key]ledge
 	j := followUpJSON{
 		Code: f.Key.Code(), Rule: f.Rule, Contact: maybe(f.Contact), Name: f.Name, Title: f.Title, Due: utc(f.Due), Slot: utc(f.Slot),
 		Status: string(f.Status), HeldBecause: heldBecause, Why: why(f.Because), Evidence: evidence(f.Evidence),
+		Text: f.Text,
 	}
 	if p, ok := placed[f.Key]; ok {
 		j.UID, j.Href = p.UID, p.Href

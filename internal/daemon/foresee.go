@@ -13,7 +13,8 @@ import (
 
 // Foreseen is a follow-up as a calendar would hold it that nobody touches.
 type Foreseen struct {
-	planner.FollowUp // as it was last planned
+	planner.FollowUp        // as it was last planned
+	Wrote            string // its text as it was written first
 	UID              string
 	WrittenAt        time.Time
 	Before           bool         // it was in the calendar when the span began
@@ -166,7 +167,7 @@ func (f *foreseer) write(x planner.FollowUp, now time.Time) bool {
 		UID: uid, Key: x.Key, Generation: x.Generation, State: ledger.Placed, Due: x.Due, Slot: x.Slot, CreatedAt: now,
 		Wrote: s, Seen: s, Evidence: x.Evidence,
 	})
-	f.seen = append(f.seen, Foreseen{FollowUp: x, UID: uid, WrittenAt: now})
+	f.seen = append(f.seen, Foreseen{FollowUp: x, Wrote: x.Text, UID: uid, WrittenAt: now})
 	return true
 }
 
