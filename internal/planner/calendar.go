@@ -130,6 +130,17 @@ func (c *calendar) add(d day, n int) day {
 	return d
 }
 
+// back is the nth business day before d.
+func (c *calendar) back(d day, n int) day {
+	for i := 0; n > 0 && i < furthest; i++ {
+		d--
+		if c.business(d) {
+			n--
+		}
+	}
+	return d
+}
+
 // after gives the due time n days after the local date of t.
 func (c *calendar) after(t time.Time, n int) time.Time { return c.at(c.dayOf(t)+day(n), dueTime) }
 

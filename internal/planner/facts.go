@@ -97,7 +97,7 @@ func (p *pass) note(f *facts, c *candidate) {
 	for _, o := range c.who.Facts {
 		again := func(x Fact) bool { return x.Says(o) }
 		here := slices.ContainsFunc(c.who.Facts, func(x Fact) bool { return own(x) && x.Says(o) })
-		if o.Kind == FactCircle || here || f.speaksOf(o) || slices.ContainsFunc(all, again) {
+		if o.Kind == FactCircle || here || f.Line.Text != "" && f.Line.Says(o) || f.speaksOf(o) || slices.ContainsFunc(all, again) {
 			continue
 		}
 		all = append(all, o)

@@ -18,16 +18,17 @@ const mostListed = 20
 // nobody, and what ended it ended the keys of all of them.
 func groupKey(d Date) Key { return Key{Rule: FirstMeeting, Evidence: string(d)} }
 
-// ofMany reports whether a key is one that groupKey or importKey made.
+// ofMany reports whether a key is one that groupKey, importKey or sweepKey made.
 func (k Key) ofMany() bool {
 	_, isDate := parseDate(Date(k.Evidence))
-	return isDate && k == groupKey(Date(k.Evidence)) || k == Key{Rule: NewCards, Evidence: k.Evidence}
+	return isDate && k == groupKey(Date(k.Evidence)) || k == Key{Rule: NewCards, Evidence: k.Evidence} ||
+		k == Key{Rule: CardSweep, Evidence: k.Evidence}
 }
 
 // shared is the key under which a candidate would be one of many; zero if there
 // is none.
 func (p *pass) shared(c *candidate) Key {
-	if c.shown.Kind == Card {
+	if c.newCard() {
 		k, _ := p.importOf(c.at)
 		return k
 	}
@@ -46,7 +47,7 @@ func (p *pass) group() {
 			case c.Rule != FirstMeeting || c.block != "" || k == Key{}:
 			case p.isOpen(c):
 				alone[k]++
-			case c.shown.Kind == Card && p.heldByMark(c) != "":
+			case c.newCard() && p.heldByMark(c) != "":
 			case !c.who.planned.IsZero():
 				planned[k] = append(planned[k], c)
 			default:
@@ -61,7 +62,7 @@ func (p *pass) group() {
 		}
 	}
 	for _, o := range p.open {
-		if o.Key.ofMany() && members[o.Key] == nil {
+		if o.Key.ofMany() && o.Key.Rule != CardSweep && members[o.Key] == nil {
 			members[o.Key] = planned[o.Key] // what the user plans ends no event; else nobody is left in it
 		}
 	}

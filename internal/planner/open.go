@@ -37,7 +37,7 @@ func (p *pass) candidateOf(q *person, o Open) *candidate {
 	}
 	// Cards that are merged by an address book get another UID.
 	for _, c := range q.candidates {
-		if c.shown.Kind == Card && o.Key.Rule == FirstMeeting && !o.Key.ofMany() && c.Status != StatusOpen {
+		if c.newCard() && o.Key.Rule == FirstMeeting && !o.Key.ofMany() && c.Status != StatusOpen {
 			return c
 		}
 	}
@@ -51,7 +51,7 @@ func (p *pass) ending(o Open, q *person, c *candidate) (End, bool) {
 	if ended && end.Outcome == Withdrawn && p.snapshot.FirstRunAt.IsZero() {
 		end, ended = End{}, false
 	}
-	if !ended && p.expired(o) {
+	if !ended && p.expired(o, q) {
 		return End{Outcome: Expired, Why: "left as it was for some days"}, true
 	}
 	return end, ended
@@ -87,11 +87,17 @@ func (p *pass) byEvidence(o Open, q *person, c *candidate) (End, bool) {
 }
 
 // expired reports whether an entry was left alone for long enough, counted from
-// where it lies now, or from when its end was taken back. One that bears the user's words ends too, though it stays in
-// the calendar.
-func (p *pass) expired(o Open) bool {
+// where it lies now, or from when its end was taken back; one about a day of theirs,
+// until three days after it. One that bears the user's words ends too, though it
+// stays in the calendar.
+func (p *pass) expired(o Open, q *person) bool {
 	if p.policy.Expire == 0 || o.Taken {
 		return false
+	}
+	if o.Key.Rule == Milestone && q != nil {
+		if end := p.occasionEnd(q, o); !end.IsZero() {
+			return p.clock.reached(end)
+		}
 	}
 	if o.Again.After(o.Start) { // it was not left alone before
 		return p.clock.reached(p.cal.at(p.cal.add(p.cal.dayOf(o.Again), p.policy.Expire), p.cal.wall(o.Again)))

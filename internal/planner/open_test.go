@@ -47,16 +47,20 @@ func entry(rule planner.Rule, e planner.Evidence) planner.Open {
 	}
 }
 
-// says is what becomes of every follow-up, in short.
+// says is what becomes of every follow-up, in short. What comes up for everybody
+// some day is left out.
 func says(r planner.Result) []string {
 	var out []string
+	later := []planner.Rule{planner.SecondStep, planner.Dormant, planner.CardSweep}
 	for _, f := range r.FollowUps {
-		out = append(out, fmt.Sprintf("%s %s %s", f.Status, f.Rule, f.Key.Evidence))
+		if !slices.Contains(later, f.Rule) {
+			out = append(out, fmt.Sprintf("%s %s %s", f.Status, f.Rule, f.Key.Evidence))
+		}
 	}
 	for _, h := range r.Held {
 		if h.End != nil {
 			out = append(out, fmt.Sprintf("%s %s %s by %q", h.End.Outcome, h.Rule, h.Key.Evidence, h.End.Evidence.ID))
-		} else {
+		} else if !slices.Contains(later, h.Rule) {
 			out = append(out, fmt.Sprintf("held %s %s: %s", h.Rule, h.Key.Evidence, h.HeldBecause))
 		}
 	}
@@ -138,23 +142,30 @@ func TestFinalOutcomes(t *testing.T) {
 		}
 		return all
 	}
+	met.Birthday, met.Cards, met.Stage, met.Carded = planner.DayOf{Month: time.May, Day: 16}, []string{"card-bo"}, 2, true
+	faded.Facts = planner.Facts("plan: a marathon", planner.Evidence{Type: planner.Note, ID: "n", At: at(2, 9)})
+	step := friend("dee@example.org")
+	step.Meetings = []planner.Encounter{{
+		Evidence: planner.Evidence{Type: planner.Meeting, ID: "s@example.org", At: at(4, 9), Address: "dee@example.org"}, End: at(4, 10), People: 2,
+	}}
+	step.LastOut = mailFrom("s@example.com", "dee@example.org", at(5, 9))
 	rules := map[planner.Rule]bool{}
-	for k := range keys(settled(c, met, faded)) {
+	for k := range keys(settled(c, met, faded, step)) {
 		rules[k.Rule] = true
 		for _, o := range []planner.Outcome{planner.Acted, planner.Answered, planner.Done, planner.Dismissed, planner.Expired} {
-			s := settled(c, met, faded)
+			s := settled(c, met, faded, step)
 			s.Ended = []planner.Ended{{Key: k, Generation: 1, Outcome: o, At: at(12, 9)}}
 			if _, again := keys(s)[k]; again {
 				t.Errorf("%s was %s and comes again", k, o)
 			}
 		}
-		s := settled(c, met, faded)
+		s := settled(c, met, faded, step)
 		s.Ended = []planner.Ended{{Key: k, Generation: 3, Outcome: planner.Withdrawn, At: at(12, 9)}}
 		if g := keys(s)[k]; g != 4 {
 			t.Errorf("%s was withdrawn in generation 3 and comes again in %d, want 4", k, g)
 		}
 	}
-	if len(rules) != 5 {
+	if len(rules) != 9 {
 		t.Errorf("only %v are asked", rules)
 	}
 }

@@ -11,9 +11,6 @@ import (
 const (
 	constantTouchDays = 8  // direct days …
 	constantTouchSpan = 28 // … among the last so many
-	restAfterMail     = 10
-	restAfterAsking   = 90
-	askingMails       = 3 // in a row without a word from them
 	bookedAhead       = 14 * days
 	bookedPeople      = 4
 )
@@ -38,7 +35,9 @@ type person struct {
 	leaving      bool    // an entry that ended may still be in the calendar
 	rest         time.Time
 	restWhy      string
-	silenced     bool // resting, or closed after it, since three mails asked in a row
+	silenced     bool     // resting, or closed after it, since three mails asked in a row
+	asked        Evidence // the last of the mails that asked
+	quiet        string   // why nothing is to be written to them; "": it may be
 	meeting      Encounter
 	planned      time.Time // start of an event of the user's own about them; zero: there is none now
 	plannedWhy   string
@@ -75,6 +74,7 @@ func (p *pass) newPerson(c *Contact) *person {
 	q.days = p.directDays(c.DirectDays)
 	q.touch = p.constantTouch(q.days)
 	p.findRest(q)
+	p.findQuiet(q)
 	for _, m := range q.ahead {
 		if q.meeting.IsZero() && m.People <= bookedPeople && p.clock.reached(m.At.Add(-bookedAhead)) {
 			q.meeting = m
@@ -124,40 +124,6 @@ func (p *pass) touchedBy(q *person, t time.Time) bool {
 	return n >= constantTouchDays
 }
 
-// findRest finds out until when and why follow-ups marked R rest.
-func (p *pass) findRest(q *person) {
-	var asked []time.Time
-	ask := func(e Evidence) {
-		if e.At.After(q.LastIn.At) && e.At.After(q.met.At) {
-			asked = append(asked, e.At)
-		}
-	}
-	for _, t := range q.Outstanding {
-		if t.Mailing {
-			continue
-		}
-		ask(t.Evidence)
-		for _, n := range t.Nudges {
-			ask(n)
-		}
-	}
-	if len(asked) >= askingMails {
-		last := slices.MaxFunc(asked, time.Time.Compare)
-		q.silenced = true
-		q.rest = p.cal.after(last, restAfterAsking)
-		q.restWhy = "your latest mails to them ask something that is open; this rests until they write"
-	} else if !q.LastOut.IsZero() {
-		q.rest = p.cal.after(q.LastOut.At, restAfterMail)
-		q.restWhy = "you wrote to them on " + p.date(q.LastOut.At, q.rest)
-		if q.Reported {
-			q.restWhy = "by your own word you were in touch on " + p.date(q.LastOut.At, q.rest)
-		}
-	}
-	if p.clock.reached(q.rest) {
-		q.rest = time.Time{}
-	}
-}
-
 // errand: one thread only, no card, never met.
 func (q *person) errand() bool {
 	return q.Threads <= 1 && !q.Carded && q.Met == 0 && len(q.over) == 0
@@ -175,6 +141,8 @@ func (q *person) shut() string {
 		return ""
 	case q.Muted:
 		return "muted"
+	case q.quiet != "":
+		return q.quiet
 	case q.Internal && q.Circle == "":
 		return "inside your own organisation"
 	case q.Role:
@@ -219,11 +187,14 @@ func (p *pass) findCircles() {
 			eligible = append(eligible, q)
 		}
 	}
-	// Whoever has such an entry open keeps their place until it ends.
+	// Whoever has such an entry open keeps their place until it ends, and whoever is
+	// to be said hello to again gets none before.
 	placed := make(map[*person]bool)
 	for _, o := range p.open {
-		if o.Key.Rule == Cadence {
-			placed[p.owner(o)] = true
+		q := p.owner(o)
+		placed[q] = placed[q] || o.Key.Rule == Cadence
+		if o.Key.Rule == Dormant {
+			eligible = slices.DeleteFunc(eligible, func(x *person) bool { return x == q })
 		}
 	}
 	slices.SortFunc(eligible, func(a, b *person) int {

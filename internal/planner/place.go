@@ -12,8 +12,8 @@ const (
 	slotAhead  = 30 * time.Minute
 
 	repliesPerDay = 2 // reply-owed and awaiting, while another kind waits
-	hellosPerDay  = 1 // cadence, while another kind waits
-	hellosPerWeek = 2 // automatic cadence
+	hellosPerDay  = 1 // cadence and dormant, while another kind waits
+	hellosPerWeek = 2 // of the automatic circle, and as many to those silent for long
 
 	aheadSpan = 7 * days // events further ahead do not count as open
 )
@@ -63,8 +63,8 @@ func (p *pass) releaseAt(due time.Time) time.Time {
 func (p *pass) heldByMark(c *candidate) string {
 	q := c.who
 	switch {
-	case q.silenced && c.Rule != ReplyOwed:
-		return q.restWhy
+	case c.rests():
+		return askedWhy
 	case c.rule.yields() && !q.planned.IsZero():
 		c.until = q.plannedUntil
 		return q.plannedWhy + p.date(q.planned, c.Due)
@@ -76,7 +76,7 @@ func (p *pass) heldByMark(c *candidate) string {
 		why, until := p.sameAs(q, c.shown.Days, c.Due)
 		c.until = until
 		return why
-	case c.shown.Kind == Card:
+	case c.newCard():
 		why, _ := p.sameAs(q, 0, c.Due)
 		return why
 	}
@@ -165,6 +165,7 @@ type budget struct {
 	replies  int
 	hellos   int
 	weekly   int // automatic hellos of the week
+	again    int // hellos of the week to those silent for long
 	occupied []Interval
 }
 
@@ -199,8 +200,19 @@ func (p *pass) count(b *budget, today day, k Key, at, slot time.Time) {
 	if d == b.target {
 		b.enter(k.Rule)
 	}
-	if q := p.byWho[k.Who]; k.Rule == Cadence && d.week() == b.target.week() && (q == nil || q.Circle == "") {
+	if d.week() == b.target.week() {
+		q := p.byWho[k.Who]
+		b.greet(k.Rule, q == nil || q.Circle == "")
+	}
+}
+
+// greet counts what has a quota by the week.
+func (b *budget) greet(r Rule, automatic bool) {
+	switch {
+	case r == Cadence && automatic:
 		b.weekly++
+	case r == Dormant:
+		b.again++
 	}
 }
 
@@ -218,9 +230,7 @@ func (b *budget) spend(c *candidate) {
 	b.created++
 	b.open++
 	b.enter(c.Rule)
-	if c.Rule == Cadence && c.who.automatic {
-		b.weekly++
-	}
+	b.greet(c.Rule, c.who.automatic)
 	b.occupied = append(b.occupied, Interval{c.Slot, c.Slot.Add(slotLength)})
 }
 
@@ -242,6 +252,8 @@ func (b *budget) refuse(c *candidate) string {
 		return "the next seven days have room for " + count(b.perOpen, "event") + "; it comes up when one is gone"
 	case c.Rule == Cadence && c.who.automatic && b.weekly >= hellosPerWeek:
 		return "two hellos of the automatic circle are enough for a week"
+	case c.Rule == Dormant && b.again >= hellosPerWeek:
+		return "two hellos to people silent for long are enough for a week; it comes up in another"
 	}
 	return ""
 }

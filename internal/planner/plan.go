@@ -31,6 +31,7 @@ func Plan(s Snapshot, policy Policy, now time.Time) Result {
 		p.find(q)
 	}
 	p.group()
+	p.sweep()
 	p.matchOpen()
 	p.release()
 	p.place()
@@ -53,6 +54,7 @@ type pass struct {
 	ended    map[step][]Ended
 	rejected map[Rule]map[string][]Ended // by address, for escalation
 	open     []Open
+	openOf   map[*person][]Open
 	shown    map[step][]Open
 	ready    []*person       // with something to write
 	finished map[string]bool // UIDs of entries that ended in this pass
@@ -89,6 +91,9 @@ func (p *pass) learnNames(c *Contact) {
 	learn(c.LastOut)
 	learn(c.LastIn)
 	learn(c.Exchanges.Last)
+	for _, e := range c.Asked {
+		learn(e)
+	}
 	for _, t := range slices.Concat(c.Unanswered, c.Outstanding) {
 		learn(t.Evidence)
 		for _, n := range t.Nudges {
@@ -110,7 +115,12 @@ type candidate struct {
 	words string    // of which template, "" for that of the rule
 	uid   string    // of the open entry that it is
 	kept  bool      // stands for an open entry whose facts are not known
+
+	lapses time.Time // when its moment has passed; zero: ten business days after Due
 }
+
+// newCard reports whether it is about a new card of somebody.
+func (c *candidate) newCard() bool { return c.Rule == FirstMeeting && c.shown.Kind == Card }
 
 func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	policy = policy.normal()
@@ -159,10 +169,13 @@ func newPass(s Snapshot, policy Policy, now time.Time) *pass {
 	p.open = slices.SortedFunc(slices.Values(s.Open), func(a, b Open) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.UID, b.UID), strings.Compare(a.Key.String(), b.Key.String()))
 	})
-	p.shown = make(map[step][]Open)
+	p.shown, p.openOf = make(map[step][]Open), make(map[*person][]Open)
 	for _, o := range p.open {
 		k := p.within(o.Key)
 		p.shown[k] = append(p.shown[k], o)
+		if q := p.owner(o); q != nil {
+			p.openOf[q] = append(p.openOf[q], o)
+		}
 	}
 	for _, o := range s.Leaving {
 		if q := p.owner(o); q != nil && !o.Touched {
@@ -224,7 +237,7 @@ func (p *pass) settled(c *candidate) bool {
 		}
 		c.Generation = max(c.Generation, e.Generation+1)
 	}
-	if c.shown.Kind == Card && p.followedUp(c.who) {
+	if c.newCard() && p.followedUp(c.who) {
 		return true
 	}
 	return c.Rule == FirstMeeting && slices.ContainsFunc(p.ended[p.within(p.shared(c))], func(e Ended) bool { return e.Outcome != Withdrawn })
@@ -253,7 +266,7 @@ func (p *pass) isShared(c *candidate) bool {
 // blocked says why a candidate is not written whatever the day, "" if it may be.
 func (p *pass) blocked(c *candidate) string {
 	name := c.Rule
-	if c.shown.Kind == Card && p.shared(c) != (Key{}) {
+	if c.newCard() && p.shared(c) != (Key{}) {
 		name = NewCards
 	}
 	switch {
@@ -284,8 +297,16 @@ func (p *pass) lapse(c *candidate) (lapsed, forgotten bool) {
 		}
 		from = first
 	}
-	end := p.cal.start(p.cal.add(p.cal.dayOf(from), lapseAfter) + 1)
+	end := c.lapses
+	if end.IsZero() {
+		end = p.lapsesAt(from)
+	}
 	return p.clock.reached(end), p.clock.reached(end.Add(forgetAfter))
+}
+
+// lapsesAt is when the moment of what was due at a time has passed.
+func (p *pass) lapsesAt(due time.Time) time.Time {
+	return p.cal.start(p.cal.add(p.cal.dayOf(due), lapseAfter) + 1)
 }
 
 // result puts the decisions into their order.

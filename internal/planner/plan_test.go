@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type setting struct {
 	AutoMax   *int
 	Expire    *int
 	Off       []planner.Rule
+	On        []planner.Rule // of those that have something for nearly everybody
 	Holidays  []planner.Date
 	Away      []planner.DateRange
 	Neutral   bool
@@ -46,6 +48,11 @@ func (s setting) policy(t *testing.T) planner.Policy {
 	}{{&p.PerDay, s.PerDay}, {&p.OpenAhead, s.OpenAhead}, {&p.AutoMax, s.AutoMax}, {&p.Expire, s.Expire}} {
 		if n.from != nil {
 			*n.to = *n.from
+		}
+	}
+	for _, r := range []planner.Rule{planner.Dormant, planner.CardSweep} {
+		if !slices.Contains(s.On, r) {
+			p.Rules[r] = planner.RulePolicy{}
 		}
 	}
 	for _, r := range s.Off {

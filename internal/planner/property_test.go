@@ -109,12 +109,59 @@ func (d *drawer) contact(i int) planner.Contact {
 		text := rapid.SampledFrom([]string{"wants: tea", "promise: the photos", "circle: close", "--- syncd: your notes", strings.Repeat("word ", 70)})
 		c.Facts = append(c.Facts, planner.Facts(text.Draw(d.t, "note"), e)...)
 	}
+	d.said(&c, who)
 	if d.maybe(4) {
 		for i := range d.n(6, 12) {
 			c.DirectDays = append(c.DirectDays, planner.Date(d.base.AddDate(0, 0, -2*i).Format("2006-01-02")))
 		}
 	}
 	return c
+}
+
+// said adds what texts, cards and notes tell of a contact.
+func (d *drawer) said(c *planner.Contact, who string) {
+	if d.maybe(4) { // long ago
+		c.LastOut, c.LastIn, c.Meetings, c.Unanswered, c.Outstanding = planner.Evidence{}, planner.Evidence{}, nil, nil, nil
+		old := d.evidence(planner.Mail, d.at(400, -330), who)
+		c.LastOut, c.Exchanges = old, planner.Exchanges{Count: d.n(1, 3), Early: 1, First: old.At.AddDate(-1, 0, 0), Last: old}
+	}
+	if d.maybe(3) { // met once, and wrote
+		m := d.evidence(planner.Meeting, d.at(60, 0), who)
+		c.Meetings = []planner.Encounter{{Evidence: m, End: m.At.Add(time.Hour), People: 2}}
+		c.LastOut, c.Exchanges = d.evidence(planner.Mail, m.At.Add(time.Duration(d.n(1, 400))*time.Hour), who), planner.Exchanges{}
+	}
+	if d.maybe(3) {
+		c.Cards, c.Carded = []string{"card-" + who}, true
+		day := d.at(20, 20)
+		c.Birthday = planner.DayOf{Year: d.n(0, 1) * 1980, Month: day.Month(), Day: day.Day()}
+		if d.maybe(3) {
+			c.Wedding = planner.DayOf{Year: 2026, Month: time.February, Day: d.n(27, 30)}
+		}
+	}
+	if d.maybe(3) {
+		on := planner.Date("")
+		if d.maybe(2) {
+			on = dateOf(d.at(15, 15))
+		}
+		kind := rapid.SampledFrom([]planner.FactKind{planner.FactPlan, planner.FactChallenge}).Draw(d.t, "kind")
+		e := planner.Evidence{Type: planner.Note, ID: fmt.Sprint("note", d.n(0, 3)), At: d.at(40, 0)}
+		c.Facts = append(c.Facts, planner.Fact{Kind: kind, Text: "a marathon", Evidence: e, On: on})
+	}
+	if d.maybe(4) {
+		for range d.n(1, 5) {
+			c.Asked = append(c.Asked, d.evidence(planner.Mail, d.at(110, 0), who))
+		}
+	}
+	if d.maybe(12) {
+		c.Dead = d.evidence(planner.Mail, d.at(60, 0), "")
+	}
+	if d.maybe(12) {
+		c.Stop = d.evidence(planner.Mail, d.at(60, 0), who)
+	}
+	c.Gave = rapid.SampledFrom([]string{"", "article", "introduction", "tip"}).Draw(d.t, "gave")
+	for range d.n(0, 4) {
+		c.Common = append(c.Common, fmt.Sprintf("p%d@example.org", d.n(0, 9)))
+	}
 }
 
 // carded is somebody of whom there is a new card, and as a rule no word.
@@ -150,7 +197,9 @@ func drawWorld(t *rapid.T) world {
 		p.Holidays = []planner.Date{planner.Date(d.base.Format("2006-01-02"))}
 	}
 	if d.maybe(4) {
-		p.Rules[rapid.SampledFrom([]planner.Rule{planner.Fade, planner.ReplyOwed, planner.Cadence}).Draw(t, "off")] = planner.RulePolicy{}
+		p.Rules[rapid.SampledFrom([]planner.Rule{
+			planner.Fade, planner.ReplyOwed, planner.Cadence, planner.Milestone, planner.Dormant, planner.CardSweep, planner.SecondStep,
+		}).Draw(t, "off")] = planner.RulePolicy{}
 	}
 	s := planner.Snapshot{FirstRunAt: d.at(40, 1), Whole: d.maybe(2)}
 	if d.maybe(8) {
@@ -284,6 +333,8 @@ func TestPlanIgnoresInputOrder(t *testing.T) {
 			c.Unanswered = rapid.Permutation(c.Unanswered).Draw(t, "unanswered")
 			c.Outstanding = rapid.Permutation(c.Outstanding).Draw(t, "outstanding")
 			c.DirectDays = rapid.Permutation(c.DirectDays).Draw(t, "days")
+			c.Asked = rapid.Permutation(c.Asked).Draw(t, "asked")
+			c.Cards = rapid.Permutation(c.Cards).Draw(t, "cards")
 		}
 		s.Open = rapid.Permutation(s.Open).Draw(t, "open")
 		s.Ended = rapid.Permutation(s.Ended).Draw(t, "ended")
@@ -443,7 +494,7 @@ func checkFollowUp(t *rapid.T, w world, f planner.FollowUp, c planner.Contact) {
 	}
 	// I11
 	known := c.Out > 0 || c.Carded || c.Circle != "" || len(c.Meetings) > 0
-	if f.Contact == "" && (f.Rule == planner.FirstMeeting || f.Rule == planner.NewCards) && f.Key.Who == "" {
+	if f.Contact == "" && slices.Contains([]planner.Rule{planner.FirstMeeting, planner.NewCards, planner.CardSweep}, f.Rule) && f.Key.Who == "" {
 		known, c.Name = true, "many"
 	}
 	ready := f.Status == planner.StatusWrite || (f.Status == planner.StatusOpen && !w.snapshot.FirstRunAt.IsZero())
@@ -486,7 +537,7 @@ func checkSlot(t *rapid.T, w world, f planner.FollowUp) {
 // checkPlanned demands that nothing is written of what the user plans by an event
 // of their own.
 func checkPlanned(t *rapid.T, w world, f planner.FollowUp) {
-	if f.Rule == planner.ReplyOwed || f.Rule == planner.Awaiting {
+	if slices.Contains([]planner.Rule{planner.ReplyOwed, planner.Awaiting, planner.Milestone, planner.CardSweep}, f.Rule) {
 		return
 	}
 	for _, a := range w.snapshot.Adopted {
@@ -563,7 +614,10 @@ func TestEveryRuleIsAccountedFor(t *testing.T) {
 		}
 		for _, c := range w.snapshot.Contacts {
 			why := maps.Collect(planner.Unfired(w.snapshot, w.policy, w.now, c.ID))
-			for _, rule := range []planner.Rule{planner.FirstMeeting, planner.ReplyOwed, planner.Awaiting, planner.Fade, planner.Cadence} {
+			for _, rule := range []planner.Rule{
+				planner.FirstMeeting, planner.ReplyOwed, planner.Awaiting, planner.Fade, planner.Cadence,
+				planner.SecondStep, planner.Milestone, planner.HowDidItGo, planner.Dormant,
+			} {
 				// One event may stand for several people, and one that ended in this
 				// pass for what is there or for what is not.
 				if rule == planner.FirstMeeting && many || over[about{c.ID, rule}] {
@@ -726,6 +780,13 @@ func TestHostileWordsStayShort(t *testing.T) {
 				c.Unanswered[j].Subject, c.Unanswered[j].ID = nasty.Draw(t, "subject"), nasty.Draw(t, "id")
 			}
 			c.LastIn.Subject = nasty.Draw(t, "last")
+			c.Exchanges.Last.Subject = c.LastIn.Subject
+			for j := range c.Facts {
+				c.Facts[j].Text = planner.Facts("plan: "+nasty.Draw(t, "fact")+" x", c.Facts[j].Evidence)[0].Text
+			}
+			for j := range c.Asked {
+				c.Asked[j].Subject = nasty.Draw(t, "asked")
+			}
 		}
 		w.policy.OnMyMind = nasty.Draw(t, "mind")
 		for _, f := range planner.Plan(w.snapshot, w.policy, w.now).FollowUps {

@@ -37,8 +37,9 @@ type rule struct {
 type touch int
 
 const (
-	touchNever touch = iota
-	touchLater       // T: 5 business days instead
+	touchNever  touch = iota
+	touchLater        // T: 5 business days instead
+	touchAlways       // also for them, and in the rest after three mails that asked
 )
 
 var rules = []rule{
@@ -74,6 +75,33 @@ var rules = []rule{
 		find:  func(*pass, *person) []*candidate { return nil },
 		ended: endFirstMeeting,
 	},
+	{
+		fires: "you wrote soon after a first meeting, or a new card, and no word of theirs has come since",
+		name:  SecondStep, priority: 3, rest: true, booked: true, errand: true,
+		find: findSecondStep, ended: endSecondStep, misses: missSecondStep,
+	},
+	{
+		fires: "a birthday or an anniversary is on the card of somebody in a circle, or whom you know well",
+		name:  Milestone, priority: 4, touch: touchAlways,
+		find: findMilestone, ended: endMilestone, misses: missMilestone,
+	},
+	{
+		fires: "you noted a plan or a challenge of theirs",
+		name:  HowDidItGo, priority: 5, rest: true, booked: true,
+		find: findHowDidItGo, ended: endHowDidItGo, misses: missHowDidItGo,
+	},
+	{
+		fires: "two exchanges or a meeting lie a year or longer back, with no word since",
+		name:  Dormant, priority: 6, rest: true, booked: true, errand: true, patient: true, sameName: true,
+		find: findDormant, ended: endDormant, misses: missDormant,
+	},
+	{
+		fires: "a month begins: it lists five people you met",
+		name:  CardSweep, priority: 6,
+		// It is about nobody alone: see sweep.
+		find:  func(*pass, *person) []*candidate { return nil },
+		ended: endSweep, misses: missSweep,
+	},
 }
 
 // Rules are the names of all rules, in the order of their priority.
@@ -87,6 +115,10 @@ func Rules() []Rule {
 }
 
 const touchDelay = 5 // business days, for rules marked T
+
+// always reports whether a rule speaks also in the rest after three mails that
+// asked.
+func (r *rule) always() bool { return r.touch == touchAlways || r.name == ReplyOwed }
 
 // first-meeting
 
@@ -376,6 +408,7 @@ func (p *pass) candidate(r Rule, q *person, e Evidence, step string, due time.Ti
 		Mine:    e.ID != "" && e.ID == q.LastOut.ID,
 		Met:     e.Type == Meeting || e.ID != "" && e.ID == q.met.ID,
 		Own:     e.Type == Gesture || e.Type == Note,
+		Card:    e.Type == Card,
 	}
 	if c.shown.Own {
 		c.shown.Subject = "" // what the user noted for themselves is no topic

@@ -55,6 +55,8 @@ func (p *pass) state(q *person) State {
 	switch {
 	case q.Muted:
 		s.State, s.Why = StateMuted, p.mutedBy(q)
+	case q.quiet != "":
+		s.State, s.Why = StateMuted, q.quiet
 	case q.inCalendar() || q.party != nil && q.party.inCalendar():
 		s.State = StateOpen
 	case !q.written().IsZero():
@@ -105,7 +107,7 @@ func (q *person) prospects() (due time.Time, why string) {
 		all = slices.Concat(all, q.party.candidates)
 	}
 	for _, c := range all {
-		if c.block != "" || (q.silenced && c.Rule != ReplyOwed) {
+		if c.block != "" || c.rests() {
 			continue
 		}
 		at := c.Due
@@ -123,7 +125,7 @@ func (q *person) prospects() (due time.Time, why string) {
 	}
 	switch {
 	case q.silenced:
-		why = q.restWhy
+		why = askedWhy
 	case why != "":
 	case q.touch:
 		why = "in constant touch"

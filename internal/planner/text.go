@@ -44,6 +44,10 @@ type facts struct {
 	Circle    string
 	Automatic bool
 
+	Card bool   // the evidence is a card
+	Day  string // of the year, that a card or a line names
+	Line Fact   // that the follow-up is about
+
 	Lead     string
 	Last     string
 	Also     []string
@@ -52,8 +56,11 @@ type facts struct {
 	Noted    []Fact
 	Older    int    // notes that are not shown
 	Ask      string // by which the commands know the person
+	Common   string // people you both know
+	Give     string // what could help them
 	Coffee   string // when you last met
 	Mind     string
+	Bring    bool // three mails in a row asked for something
 	Why      []Reason
 	Sources  []string
 	Code     string
@@ -63,6 +70,7 @@ const (
 	alsoLines    = 4
 	coffeeMonths = 6
 	mindStage    = 2 // never an ask before it
+	commonPeople = 3
 )
 
 // render fills in a built-in template. An error in one is an error in the
@@ -90,12 +98,16 @@ func (p *pass) word(c *candidate) {
 	}
 }
 
-// title is cut at its end where that is a subject; else the name gives way.
+// title is cut in its subject if it has one; else the name gives way.
 func (f facts) title(words string) string {
+	over := func(f facts) int { return utf8.RuneCountInString(render(words+".title", f)) - titleLength }
 	bare := f
 	bare.Subject = ""
-	if over := utf8.RuneCountInString(render(words+".title", bare)) - titleLength; over > 0 {
-		f.Short = cut(f.Short, utf8.RuneCountInString(f.Short)-over)
+	if n := over(bare); n > 0 {
+		f.Short = cut(f.Short, utf8.RuneCountInString(f.Short)-n)
+	}
+	if n := over(f); n > 0 && n < utf8.RuneCountInString(f.Subject) {
+		f.Subject = cut(f.Subject, utf8.RuneCountInString(f.Subject)-n)
 	}
 	return cut(render(words+".title", f), titleLength)
 }
@@ -112,6 +124,8 @@ func (f facts) text() string {
 			f.Also = f.Also[:len(f.Also)-1]
 		case f.Mind != "":
 			f.Mind = ""
+		case f.Common != "":
+			f.Common = ""
 		case len(f.Noted) > 0:
 			f.dropNote()
 		case len(f.Promised) > 0:
@@ -162,13 +176,46 @@ func (p *pass) describe(c *candidate) {
 	if q.Stage >= mindStage {
 		f.Mind = clean(p.policy.OnMyMind, mindLength)
 	}
+	f.Common, f.Give, f.Bring = p.common(q), gifts(q.Gave), q.silenced
 	f.Why = c.Because
 	for _, e := range c.Evidence {
-		f.Sources = append(f.Sources, strings.TrimSpace(p.source(e, q, c.Due)+" "+p.link(e)))
+		s := strings.TrimSpace(p.source(e, q, c.Due) + " " + p.link(e))
+		if !slices.Contains(f.Sources, s) { // people met in one place
+			f.Sources = append(f.Sources, s)
+		}
 	}
-	f.Sources = slices.Compact(f.Sources) // people met in one place
 	f.Code = c.Key.Code()
 	c.Text = f.text()
+}
+
+// common names the people whom both know, those who were most often there first.
+func (p *pass) common(q *person) string {
+	var names []string
+	for _, a := range q.Common {
+		other := p.byWho[a]
+		if other == nil || other == q || other.Muted || other.Role {
+			continue
+		}
+		if name := clean(other.Name, nameLength); name != "" && !slices.Contains(names, name) && len(names) < commonPeople {
+			names = append(names, name)
+		}
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
+}
+
+// gifts are what one can give, without what was given last.
+func gifts(last string) string {
+	var all []string
+	for _, g := range []string{"an article", "an introduction", "a tip"} {
+		if _, kind, _ := strings.Cut(g, " "); kind != last {
+			all = append(all, g)
+		}
+	}
+	s := strings.Join(all, ", ") + "."
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // source names an evidence with its date.
@@ -179,6 +226,8 @@ func (p *pass) source(e Evidence, q *person, reference time.Time) string {
 		what = "event in your calendar"
 	case e.Type == Meeting:
 		what = "meeting"
+	case e.Type == Card && e.At.IsZero():
+		return "card in your address book" // since when is not known
 	case e.Type == Card:
 		what = "card"
 	case e.Type == Gesture || e.Type == Note:
