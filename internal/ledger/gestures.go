@@ -10,13 +10,14 @@ import (
 )
 
 // withMembers names in a decision that an event about several people is done whom
-// it was about: the journal has not what the event rests on.
+// it was about: the journal has not what the event rests on. Whom the user only
+// looked through had no word.
 func withMembers(ctx context.Context, t *tx, d Decision) (Decision, error) {
 	if d.Type != DecideDone || d.UID == "" || d.Who != "" {
 		return d, nil
 	}
 	found, err := placements(ctx, t, qPlacement, d.UID)
-	if err != nil || len(found) == 0 || found[0].Key.Who != "" {
+	if err != nil || len(found) == 0 || found[0].Key.Who != "" || found[0].Key.Rule == planner.CardSweep {
 		return d, err
 	}
 	var all []string

@@ -198,6 +198,31 @@ func TestDoneWithSeveralPeople(t *testing.T) {
 	check("taken back", day(-9))
 }
 
+// Done on the list of people to look through is no word to any of them.
+func TestDoneWithTheSweep(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	hello := mail("a@x", day(-9), "me@example.com > ana@example.org", "Hi")
+	appendMail(t, l, sent, hello)
+	p := placement(l, "2026-03")
+	p.Key = planner.Key{Rule: planner.CardSweep, Evidence: "2026-03"}
+	p.UID = planner.UID(l.Instance(), p.Key, 1)
+	p.Evidence = []planner.Evidence{{Type: planner.Mail, ID: "a@x", At: day(-9), Address: "ana@example.org"}}
+	if err := l.Intend(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, l, ledger.Decision{Type: ledger.DecideDone, UID: p.UID, At: day(2)})
+	for range 2 {
+		if c := contact(t, l, day(5), "ana@example.org"); !c.LastOut.At.Equal(day(-9)) {
+			t.Errorf("last word at %v, want %v", c.LastOut.At, day(-9))
+		}
+		if s := snapshot(t, l, time.Time{}); len(s.Ended) != 1 || s.Ended[0].Outcome != planner.Done {
+			t.Errorf("ended %+v, want the list done", s.Ended)
+		}
+		l = lost(t, l, dir, me, hello)
+	}
+}
+
 // An entry for several people is nobody's, and done on one of which nobody knows
 // whom it was about is no word to anybody.
 func TestEntryOfSeveralPeople(t *testing.T) {
