@@ -10,7 +10,8 @@ import (
 
 const (
 	sweepPeople = 5
-	sweepQuiet  = 180 // days without a word before the month
+	sweepQuiet  = 180  // days without a word before the month
+	sweepSince  = 2026 // a year to count months from: the smaller the count, the less it matters that others come or go
 	monthFormat = "2006-01"
 )
 
@@ -81,11 +82,10 @@ func (p *pass) sweepers(month, due time.Time) []*person {
 		return sortSweepers(all)
 	}
 	sortSweepers(all)
-	turns := (len(all) + sweepPeople - 1) / sweepPeople
-	first := (month.Year()*12 + int(month.Month())) % turns * sweepPeople
+	first := ((month.Year()-sweepSince)*12 + int(month.Month())) * sweepPeople
 	five := make([]*person, sweepPeople)
 	for i := range five {
-		five[i] = all[(first+i)%len(all)]
+		five[i] = all[((first+i)%len(all)+len(all))%len(all)]
 	}
 	return five
 }

@@ -104,7 +104,7 @@ func (f facts) title(words string) string {
 	bare := f
 	bare.Subject = ""
 	if n := over(bare); n > 0 {
-		f.Short = cut(f.Short, utf8.RuneCountInString(f.Short)-n)
+		f.Short = cut(f.Short, max(1, utf8.RuneCountInString(f.Short)-n))
 	}
 	if n := over(f); n > 0 && n < utf8.RuneCountInString(f.Subject) {
 		f.Subject = cut(f.Subject, utf8.RuneCountInString(f.Subject)-n)
