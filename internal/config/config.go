@@ -24,6 +24,7 @@ type Config struct {
 	Rules     map[planner.Rule]Rule `toml:"rules"`
 	People    People                `toml:"people"`
 	Contacts  []Contact             `toml:"contact"`
+	Privacy   Privacy               `toml:"privacy"`
 	Log       Log                   `toml:"log"`
 }
 
@@ -215,6 +216,12 @@ type People struct {
 	Automatic     int           `toml:"automatic"` // contacts in the automatic circle
 }
 
+// Privacy says what of the texts of mails is used.
+type Privacy struct {
+	ReadText  bool `toml:"read_text"`
+	StoreText bool `toml:"store_text"` // the sentences that a rule rests on
+}
+
 // Log says what is logged and how.
 type Log struct {
 	Level  LogLevel  `toml:"level"`
@@ -259,8 +266,9 @@ func Defaults() *Config {
 			planner.Dormant:       {Enabled: true},
 			planner.CardSweep:     {Enabled: true},
 		},
-		People: People{Automatic: 150},
-		Log:    Log{Level: LogInfo, Format: LogText},
+		People:  People{Automatic: 150},
+		Privacy: Privacy{ReadText: true, StoreText: true},
+		Log:     Log{Level: LogInfo, Format: LogText},
 	}
 }
 

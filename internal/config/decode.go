@@ -254,7 +254,6 @@ func fieldsOf(t reflect.Type) map[string][]int {
 // later are keys of the documentation that this version does not act on.
 // Taking them silently would promise what is not done.
 var later = map[string]string{
-	"privacy":        "[privacy] is not available in this version of syncd; it reads no text of mails, only their headers",
 	"account.oauth2": "[account.oauth2] is not available in this version of syncd; use an app password of your provider",
 }
 

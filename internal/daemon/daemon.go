@@ -57,6 +57,7 @@ type Daemon struct {
 	cfg      *config.Config
 	accounts []account
 	asked    map[planner.Key]time.Time // when mailboxes were asked about the mail of a follow-up
+	missed   map[ledger.Copy]bool      // messages whose text is wanted and that are gone
 }
 
 // account is a configured account with its logins, which live as long as the
@@ -76,7 +77,7 @@ func (a *account) close() {
 // Open opens the ledger for writing. It fails with ledger.ErrLocked while
 // another process does the same.
 func Open(ctx context.Context, o Options) (*Daemon, error) {
-	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress, wanted: make(chan struct{}, 1), asked: map[planner.Key]time.Time{}}
+	d := &Daemon{log: o.Log, now: o.Now, shifted: o.Now != nil, progress: o.Progress, wanted: make(chan struct{}, 1), asked: map[planner.Key]time.Time{}, missed: map[ledger.Copy]bool{}}
 	if d.now == nil {
 		d.now = time.Now
 	}

@@ -21,7 +21,7 @@ func TestAnsweredElsewhere(t *testing.T) {
 	mail.Create("Trash", `\Trash`)
 	wrote := func(box, from, to, id string, at time.Time, flags ...string) {
 		t.Helper()
-		raw := fmt.Sprintf("Date: %s\nFrom: %s\nTo: %s\nSubject: %s\nMessage-ID: <%s@example.com>\n\nHello\n", at.Format(time.RFC1123Z), from, to, id, id)
+		raw := fmt.Sprintf("Date: %s\nFrom: %s\nTo: %s\nSubject: %s\nMessage-ID: <%s@example.com>\n\nCan you tell me when we meet?\n", at.Format(time.RFC1123Z), from, to, id, id)
 		if _, err := mail.Append(box, imaptest.Message{Raw: raw, At: at, Flags: flags}); err != nil {
 			t.Fatal(err)
 		}

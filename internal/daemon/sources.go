@@ -117,8 +117,8 @@ type partial struct{ error }
 
 func (p partial) Unwrap() error { return p.error }
 
-// scan takes what is new in every mailbox. A mailbox that fails does not stop
-// the next, unless the connection failed with it.
+// scan takes what is new in every mailbox, and then what the texts of the mails say
+// that the ledger wants to know.
 func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *pulse) error {
 	boxes, err := s.Mailboxes(ctx)
 	if err != nil {
@@ -139,9 +139,23 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 	if none != nil {
 		return fmt.Errorf("account %q: %w", name, none)
 	}
-	var refused, failed []error
+	refused, failed := inEach(s, boxes, func(b imap.Mailbox) error { return d.scanMailbox(ctx, name, s, b, p) })
+	failed = append(failed, d.ledger.Settle(ctx))
+	if d.config().Privacy.ReadText && s.Usable() {
+		r, f := inEach(s, boxes, func(b imap.Mailbox) error { return d.texts(ctx, name, s, b, p) })
+		refused, failed = append(refused, r...), append(failed, f...)
+	}
+	if errors.Join(failed...) == nil && refused != nil {
+		return partial{errors.Join(refused...)}
+	}
+	return errors.Join(append(refused, failed...)...)
+}
+
+// inEach does something in every mailbox. What the server refuses in one, and what
+// else goes wrong there, does not stop the next, unless the connection is lost.
+func inEach(s *imap.Session, boxes []imap.Mailbox, do func(imap.Mailbox) error) (refused, failed []error) {
 	for _, b := range boxes {
-		err := d.scanMailbox(ctx, name, s, b, p)
+		err := do(b)
 		switch {
 		case err == nil:
 		case errors.As(err, new(*imap.Error)) && !errors.Is(err, imap.ErrUnavailable):
@@ -153,11 +167,7 @@ func (d *Daemon) scan(ctx context.Context, name string, s *imap.Session, p *puls
 			break
 		}
 	}
-	failed = append(failed, d.ledger.Settle(ctx))
-	if errors.Join(failed...) == nil && refused != nil {
-		return partial{errors.Join(refused...)}
-	}
-	return errors.Join(append(refused, failed...)...)
+	return refused, failed
 }
 
 func (d *Daemon) scanMailbox(ctx context.Context, name string, s *imap.Session, b imap.Mailbox, p *pulse) error {

@@ -22,7 +22,7 @@ import (
 type Finding struct {
 	Account string `json:"account,omitempty"`
 	// Topic is what it is about: mail, folders, sent, calendars, address books,
-	// follow-ups, you, organisation, time.
+	// follow-ups, you, organisation, time, texts.
 	Topic string `json:"topic"`
 	Text  string `json:"text"`
 	// Failed says that this has to be mended; Warn that it deserves a look.
@@ -81,6 +81,21 @@ func (c *checker) you(ctx context.Context) {
 		zone.Warn = true
 	}
 	c.say(zone)
+	c.texts()
+}
+
+// texts says what of the texts of mails is used.
+func (c *checker) texts() {
+	text := "syncd reads what you and the people you know wrote to each other in the last 60 days, for promises, questions, thanks and introductions, "
+	switch p := c.cfg.Privacy; {
+	case !p.ReadText:
+		text = "no text of a mail is read (read_text), so there are no follow-ups about promises, thanks and introductions"
+	case p.StoreText:
+		text += "and keeps the sentences that a follow-up shows (read_text, store_text)"
+	default:
+		text += "and keeps no sentence (store_text)"
+	}
+	c.say(Finding{Topic: "texts", Text: text})
 }
 
 // otherDomains asks whether the user's other domains are of their organisation.

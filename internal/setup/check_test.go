@@ -277,3 +277,16 @@ func TestCheckAsksAboutOtherDomains(t *testing.T) {
 		t.Errorf("a public provider is asked about:\n%s", got)
 	}
 }
+
+// What is done with the texts of mails is said in a line.
+func TestCheckSaysWhetherTextsAreRead(t *testing.T) {
+	s := start(t)
+	for privacy, line := range map[string]string{
+		"": "texts: syncd reads what you and the people you know wrote to each other in the last 60 days, for promises, questions, thanks and introductions, " +
+			"and keeps the sentences that a follow-up shows (read_text, store_text)",
+		"store_text = false": "and keeps no sentence (store_text)",
+		"read_text = false":  "texts: no text of a mail is read (read_text), so there are no follow-ups about promises, thanks and introductions",
+	} {
+		want(t, s.check(t, right, "[privacy]\n"+privacy+"\n"), line)
+	}
+}
