@@ -235,13 +235,14 @@ func TestHeardIsBounded(t *testing.T) {
 	for n := range 10_000 {
 		all = append(all, sure(strings.Repeat("é", 2000)+fmt.Sprint(n), time.Date(n, 1, 1, 0, 0, 0, 0, time.UTC)))
 	}
+	all[3].Sentence = "I will \x1b[2J\u202esend it."
 	heard(t, l, promising("mine@x", all...))
 	ana := contact(t, l, time.Time{}, "ana@example.org")
 	if len(ana.Promises) != 20 {
 		t.Errorf("%d promises of one mail, want 20", len(ana.Promises))
 	}
 	for _, p := range ana.Promises {
-		if len(p.Sentence) > 800 || !utf8.ValidString(p.Sentence) || p.For != "" {
+		if len(p.Sentence) > 800 || !utf8.ValidString(p.Sentence) || p.For != "" || strings.ContainsAny(p.Sentence, "\x1b\u202e") {
 			t.Fatalf("a sentence of %d bytes for %q is kept", len(p.Sentence), p.For)
 		}
 	}
@@ -536,5 +537,37 @@ func TestJournalKnowsPromisesAndIntroductions(t *testing.T) {
 	l = openLedger(t, dir, me)
 	if got := contact(t, l, time.Time{}, "ana@example.org").Promises; len(got) != 1 || got[0].Evidence.ID != "old@x" {
 		t.Errorf("Promises = %v, want that of old@x alone", promises(got))
+	}
+}
+
+func TestUncertainIsForTheReport(t *testing.T) {
+	dir := t.TempDir()
+	l := openLedger(t, dir, me)
+	appendMail(t, l, sent, mail("mine@x", day(0), "me@example.com > ana@example.org", "Deck"))
+	appendMail(t, l, inbox,
+		mail("theirs@x", day(1), "ana@example.org > me@example.com", "Deck"),
+		mail("forged@x", day(1), "me@example.com > ana@example.org", "Deck"))
+	maybe := func(s string) text.Promise { return text.Promise{Sentence: s, Due: day(5)} }
+	heard(t, l,
+		promising("mine@x", maybe("I could send it."), sure("I will call.", time.Time{})),
+		promising("theirs@x", maybe("We might call.")), promising("forged@x", maybe("I might pay.")))
+	all, err := l.Uncertain(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ids(all, func(u ledger.Uncertain) string {
+		return strings.Join([]string{u.Kind, u.Evidence.ID, u.Evidence.Address, u.Sentence, string(u.For)}, "|")
+	})
+	want := []string{
+		"their-promise|theirs@x|ana@example.org|We might call.|2026-03-07",
+		"promise|mine@x|ana@example.org|I could send it.|2026-03-07",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Uncertain() mismatch (-want +got):\n%s", diff)
+	}
+	rows := column(t, filepath.Join(dir, "ledger.db"), `SELECT who || '|' || "to" || '|' || sure || '|' || sentence FROM promises ORDER BY at, sentence`)
+	want = []string{"me|ana@example.org|0|I could send it.", "me|ana@example.org|1|I will call.", "ana@example.org|me|0|We might call."}
+	if diff := cmp.Diff(want, rows); diff != "" {
+		t.Errorf("view promises mismatch (-want +got):\n%s", diff)
 	}
 }

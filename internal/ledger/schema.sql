@@ -430,6 +430,29 @@ SELECT datetime(json_extract(d.starts, '$[0]'), 'unixepoch'), d.title, d.locatio
 		JOIN contact AS c ON c.id = n.contact_id WHERE n.uid = d.uid AND n.sure = 0)
 FROM adopted AS d WHERE d.uid IN (SELECT uid FROM adopted_contact WHERE sure = 0);
 
+CREATE VIEW promises AS
+SELECT datetime(i.at, 'unixepoch') AS at, CASE i.direction WHEN 'out' THEN 'me' ELSE f.address END AS who,
+	CASE i.direction WHEN 'out' THEN t.address ELSE 'me' END AS "to", json_extract(v.value, '$.what') AS what,
+	json_extract(v.value, '$.day') AS day, json_extract(v.value, '$.sentence') AS sentence,
+	coalesce(json_extract(v.value, '$.sure'), 0) AS sure, i.evidence
+FROM said AS w JOIN interaction AS o ON o.kind = 'mail' AND o.evidence = w.message_id
+JOIN interaction AS i ON i.group_id = o.group_id AND i.current = 1 AND i.direct = 1 AND i.direction <> ''
+JOIN json_each(w.says, '$.promises') AS v
+LEFT JOIN address AS f ON f.id = i.from_id LEFT JOIN address AS t ON t.id = i.first_to
+GROUP BY i.id, json_extract(v.value, '$.id');
+
+CREATE VIEW introductions AS
+SELECT datetime(i.at, 'unixepoch') AS at, CASE WHEN n.name <> '' THEN b.address WHEN i.direction = 'out' THEN 'me' ELSE f.address END AS who,
+	CASE WHEN n.name <> '' THEN f.address ELSE (SELECT group_concat(DISTINCT a.address) FROM participant AS p
+		JOIN address AS a ON a.id = p.address_id AND a.contact_id IS NOT NULL
+		WHERE p.interaction_id = i.id AND p.role NOT IN ('from', 'bcc')) END AS introduced,
+	json_extract(w.says, '$.made') AS sentence, i.evidence
+FROM introduction AS n JOIN interaction AS o ON o.kind = 'mail' AND o.evidence = n.message_id
+JOIN interaction AS i ON i.group_id = o.group_id AND i.current = 1 AND i.direct = 1 AND i.direction <> ''
+JOIN said AS w ON w.message_id = n.message_id
+LEFT JOIN address AS f ON f.id = i.from_id LEFT JOIN address AS b ON b.id = n.by_id
+GROUP BY i.id;
+
 CREATE VIEW open_followups AS
 SELECT substr(p.hash, 1, 6) AS code, substr(p.key, 1, instr(p.key, '|') - 1) AS rule, p.state,
 	datetime(p.slot_at, 'unixepoch') AS slot,

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"syncd/internal/planner"
@@ -128,9 +129,17 @@ func vows(promises []text.Promise) (all []vow) {
 // nameHash stands for a name, given as its parts, where it is not to be written down.
 func nameHash(name string) string { return shortHash("name "+name, nameLength) }
 
-// keep bounds a sentence.
+// keep bounds a sentence, and leaves out what is not seen in it.
 func keep(s string) string {
-	s = strings.ToValidUTF8(s, "")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		case unicode.IsControl(r):
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
 	if len(s) <= maxKept {
 		return s
 	}
