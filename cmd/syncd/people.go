@@ -315,11 +315,12 @@ func (a *app) contact(ctx context.Context, who string) error {
 		return printJSON(a.stdout, struct {
 			contactJSON
 			Facts []*sayingJSON `json:"facts"`
+			toldJSON
 			followUpsJSON
 			AddressBook []ledger.CardRow        `json:"address_book"`
 			Planned     []plannedJSON           `json:"planned"`
 			Timeline    []ledger.InteractionRow `json:"timeline"`
-		}{p.json(d.ContactRow), facts(d.Facts), rowsJSON(written), d.AddressBook, p.planned(d.ID), d.Timeline})
+		}{p.json(d.ContactRow), facts(d.Facts), fromMail(d.ContactRow), rowsJSON(written), d.AddressBook, p.planned(d.ID), d.Timeline})
 	}
 	a.printContact(p, d, written)
 	return nil
@@ -359,6 +360,7 @@ func (a *app) printContact(p *people, d ledger.ContactDetail, written []ledger.F
 		}
 		fmt.Fprintf(a.stdout, "  %s %s (%s%s)\n", word, f.Line(), day(f.Evidence.At, zone), where(f.Evidence))
 	}
+	a.printTold(d.ContactRow, zone)
 	for _, c := range d.AddressBook {
 		fmt.Fprintf(a.stdout, "  card         %s\n", cardText(c))
 	}

@@ -42,6 +42,10 @@ type ContactRow struct {
 	CircleUnknown     string
 	CircleUnknownBy   planner.Evidence
 	Facts             []planner.Fact // what the user wrote, oldest first
+	// Promises, Theirs, Introductions and Common are as in planner.Contact.
+	Promises, Theirs []planner.Promise
+	Introductions    []planner.Introduction
+	Common           []string
 }
 
 func contactRow(c planner.Contact, candidate bool) ContactRow {
@@ -51,6 +55,7 @@ func contactRow(c planner.Contact, candidate bool) ContactRow {
 		LastMet: c.LastMet.At, Candidate: candidate, Role: c.Role, Muted: c.Muted, Reported: c.Reported,
 		MetReported: c.LastMet.Type == planner.Note, CircleBy: c.CircleBy, MutedBy: c.MutedBy,
 		CircleUnknown: c.CircleUnknown, CircleUnknownBy: c.CircleUnknownBy, Facts: c.Facts,
+		Promises: c.Promises, Theirs: c.Theirs, Introductions: c.Introductions, Common: c.Common,
 	}
 	if r.Addresses == nil {
 		r.Addresses = []string{}
