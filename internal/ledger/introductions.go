@@ -30,6 +30,7 @@ var (
 		WHERE p.interaction_id = ? AND p.role <> 'bcc' AND a.contact_id IS NOT NULL ORDER BY p.role <> 'from', p.pos`)
 	qReferrer = query(`SELECT a.contact_id, a.address FROM json_each(?) AS w CROSS JOIN introduction AS n ON n.message_id = w.value
 		CROSS JOIN address AS a ON a.id = n.by_id WHERE a.contact_id IS NOT NULL ORDER BY n.message_id LIMIT 1`)
+	qVouches = query(`SELECT 1 FROM address AS b CROSS JOIN introduction AS n ON n.by_id = b.id WHERE b.contact_id = ? LIMIT 1`)
 	// First mails to me from people who write on the word of a contact.
 	qVouchedFor = query(`SELECT i.evidence, i.at, i.subject, coalesce(s.account, ''), f.contact_id, f.address, b.address, ` + saysOf + `,
 		CASE WHEN i.supersedes IS NOT NULL THEN
@@ -131,6 +132,10 @@ func (p *portrait) vouched(ctx context.Context) error {
 	var found []item
 	var of []person
 	var by []string
+	var one int
+	if some, err := p.t.one(ctx, qVouches, []any{p.id}, &one); err != nil || !some { // most do for nobody
+		return err
+	}
 	err := p.t.each(ctx, qVouchedFor, []any{p.id}, func(scan func(...any) error) error {
 		it := item{evidence: planner.Evidence{Type: planner.Mail}}
 		var at stamp
