@@ -18,8 +18,11 @@ var (
 )
 
 var (
+	// Of several under one Message-ID the first by what they say counts, whichever
+	// is read first.
 	qPutAutomatic = query(`INSERT INTO automatic (message_id, source_id, uid, sender, refs, report, at) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET uid = excluded.uid`)
+		ON CONFLICT DO UPDATE SET uid = excluded.uid, sender = excluded.sender, refs = excluded.refs, report = excluded.report, at = excluded.at
+		WHERE (excluded.at, excluded.sender, excluded.refs, excluded.report) <= (automatic.at, automatic.sender, automatic.refs, automatic.report)`)
 	qVoidAutomatic = query(`UPDATE automatic SET uid = NULL WHERE source_id = ?`)
 	// What came to nothing is not needed for longer than its text is read.
 	qDropAutomatic = query(`DELETE FROM automatic WHERE at < ?
@@ -37,6 +40,9 @@ func (k *intake) takeAutomatic(ctx context.Context, m *Mail, noise string) error
 	report := reportNoise[noise] || strings.HasPrefix(local, "mailer-daemon") || local == "postmaster"
 	refs, err := toJSON(capRefs(m.Refs))
 	if err != nil {
+		return err
+	}
+	if err := k.touchAutomatic(ctx, m.ID); err != nil { // another of this id
 		return err
 	}
 	if _, err := k.exec(ctx, qPutAutomatic, m.ID, k.source, m.UID, fold(sender), refs, report, m.At.Unix()); err != nil {

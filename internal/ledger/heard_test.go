@@ -442,6 +442,26 @@ func TestAwayAndGone(t *testing.T) {
 	}
 }
 
+// TestAutomaticAnswersOfOneID: whoever makes a second one under the id of the first,
+// what follows does not depend on which is read first.
+func TestAutomaticAnswersOfOneID(t *testing.T) {
+	first, second := mail("away@x", day(291), "ana@example.org > me@example.com", "Out of office"), mail("away@x", day(292), "bob@example.net > me@example.com", "Out of office")
+	first.Noise, second.Noise = "auto-submitted", "auto-submitted"
+	for _, order := range [][]ledger.Mail{{first, second}, {second, first}} {
+		l := openLedger(t, t.TempDir(), me)
+		appendMail(t, l, sent,
+			mail("ana@x", day(290), "me@example.com > ana@example.org", "Hello"), mail("bob@x", day(290), "me@example.com > bob@example.net", "Hello"))
+		heard(t, l, english("away@x", text.Reading{Away: text.Away{Sentence: "I am away.", Until: day(310)}}))
+		for _, m := range order {
+			appendMail(t, l, inbox, m)
+		}
+		ana, bob := contact(t, l, time.Time{}, "ana@example.org"), contact(t, l, time.Time{}, "bob@example.net")
+		if ana.Away.ID != "away@x" || bob.Away.ID != "" {
+			t.Errorf("with that of %s first: Away = %q, %q, want away@x and none", order[0].People[0].Address, ana.Away.ID, bob.Away.ID)
+		}
+	}
+}
+
 func TestStopAndGave(t *testing.T) {
 	l := openLedger(t, t.TempDir(), me)
 	appendMail(t, l, sent,
