@@ -62,7 +62,7 @@ func (p *pass) group() {
 		}
 	}
 	for _, o := range p.open {
-		if o.Key.ofMany() && o.Key.Rule != CardSweep && members[o.Key] == nil {
+		if o.Key.ofMany() && members[o.Key] == nil {
 			members[o.Key] = planned[o.Key] // what the user plans ends no event; else nobody is left in it
 		}
 	}

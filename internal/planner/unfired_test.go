@@ -3,6 +3,7 @@ package planner_test
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,6 +67,33 @@ func TestUnfired(t *testing.T) {
 		}, planner.Fade, "the first 30 days saw 1 exchange, and it wants 2"},
 		{"no circle", func(*planner.Contact) {}, planner.Cadence, "they are in no circle"},
 		{"unknown circle", func(c *planner.Contact) { c.Circle = "pals" }, planner.Cadence, "the circle pals is not configured"},
+		{"no first meeting", func(*planner.Contact) {}, planner.SecondStep, "no first meeting with them is known, and no new card"},
+		{"they answered", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 4)}
+			c.LastOut, c.LastIn = mailFrom("o@x", "ana@example.org", at(5, 9)), mailFrom("i@x", "ana@example.org", at(6, 9))
+		}, planner.SecondStep, "they wrote on 6 May 2026, after your first meeting on 4 May 2026"},
+		{"no word after it", func(c *planner.Contact) {
+			c.Meetings = []planner.Encounter{meeting("m", 4)}
+			c.LastOut = planner.Evidence{}
+		}, planner.SecondStep, "no mail of yours in the ten business days after your first meeting on 4 May 2026 is known"},
+		{"no day", func(*planner.Contact) {}, planner.Milestone, "no card of theirs has a birthday or an anniversary"},
+		{"hardly known", func(c *planner.Contact) {
+			c.Cards, c.Birthday = []string{"c"}, planner.DayOf{Month: time.May, Day: 20}
+		}, planner.Milestone, "they are in no circle, and not among those you know well"},
+		{"a word near the day", func(c *planner.Contact) {
+			c.Cards, c.Birthday, c.Stage = []string{"c"}, planner.DayOf{Month: time.May, Day: 12}, 2
+			c.LastOut = mailFrom("o@x", "ana@example.org", at(10, 9))
+		}, planner.Milestone, "you wrote to them on 10 May 2026, within three days of the day"},
+		{"no plan", func(*planner.Contact) {}, planner.HowDidItGo, "you noted no plan and no challenge of theirs"},
+		{"hardly in touch", func(*planner.Contact) {}, planner.Dormant, "no two exchanges with them are known, and no meeting"},
+		{"in a circle", func(c *planner.Contact) {
+			c.Circle = "close"
+			c.Exchanges = planner.Exchanges{Count: 2, First: at(4, 9), Last: mailFrom("x@x", "ana@example.org", at(4, 9))}
+		}, planner.Dormant, "they are in the circle close"},
+		{
+			"nobody's", func(*planner.Contact) {}, planner.CardSweep,
+			"it is about nobody alone: once a month it lists five people who have no circle and nothing else waiting",
+		},
 		{"no import", func(*planner.Contact) {}, planner.NewCards, "it does when more than ten cards came into the address book within a day"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
