@@ -313,11 +313,16 @@ func (p *pass) lapsesAt(due time.Time) time.Time {
 func (p *pass) result() Result {
 	p.finishPeople()
 	slices.SortFunc(p.out.FollowUps, func(a, b FollowUp) int {
-		return cmp.Or(compareBool(!a.Slot.IsZero(), !b.Slot.IsZero()), a.Slot.Compare(b.Slot),
-			a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()))
+		if c := cmp.Or(compareBool(!a.Slot.IsZero(), !b.Slot.IsZero()), a.Slot.Compare(b.Slot), a.Due.Compare(b.Due)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Key.String(), b.Key.String()) // not for nothing: there may be thousands
 	})
 	slices.SortFunc(p.out.Held, func(a, b Held) int {
-		return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()), cmp.Compare(a.Generation, b.Generation))
+		if c := a.Due.Compare(b.Due); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.Key.String(), b.Key.String()), cmp.Compare(a.Generation, b.Generation))
 	})
 	p.out.Silent = p.silent()
 	p.out.Paused = !p.clock.reached(p.snapshot.Paused)

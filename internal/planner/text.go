@@ -100,6 +100,10 @@ func (p *pass) word(c *candidate) {
 
 // title is cut in its subject if it has one; else the name gives way.
 func (f facts) title(words string) string {
+	whole := render(words+".title", f)
+	if utf8.RuneCountInString(whole) <= titleLength {
+		return whole
+	}
 	over := func(f facts) int { return utf8.RuneCountInString(render(words+".title", f)) - titleLength }
 	bare := f
 	bare.Subject = ""
