@@ -102,7 +102,7 @@ var (
 	aboutTimes = []planner.Rule{planner.NewCards, planner.CardSweep}
 	aboutMail  = []planner.Rule{
 		planner.ReplyOwed, planner.Awaiting, planner.TheirPromise, planner.Thanks, planner.IntroReceived,
-		planner.IntroGiven, planner.CloseTheLoop,
+		planner.IntroGiven, planner.CloseTheLoop, planner.PromiseMade,
 	}
 )
 
@@ -112,7 +112,8 @@ func restsOn(p ledger.Placement) []planner.Evidence {
 	if len(p.Evidence) > 0 || p.Key.Evidence == "" {
 		return p.Evidence
 	}
-	if slices.Contains(aboutTimes, p.Key.Rule) {
+	noted := p.Key.Rule == planner.PromiseMade && p.Key.Step == "" // a line, by its hash
+	if noted || slices.Contains(aboutTimes, p.Key.Rule) {
 		return nil
 	}
 	e := planner.Evidence{ID: p.Key.Evidence, Address: p.Key.Who}

@@ -293,7 +293,7 @@ func (g gesture) kept(t *testing.T, edited, object string, p ledger.Placement) {
 	if n := strings.Count(p.Seen.Description, "--- syncd:"); n != 1 {
 		t.Errorf("%d markers:\n%s", n, p.Seen.Description)
 	}
-	if !strings.Contains(p.Seen.Description, "Another Name wrote to you") || strings.Contains(object, "Uma%20Castell") || strings.Contains(propertyOf(object, "X-ALT-DESC"), "Uma Castell") {
+	if !strings.Contains(p.Seen.Description, "Another Name asked you") || strings.Contains(object, "Uma%20Castell") || strings.Contains(propertyOf(object, "X-ALT-DESC"), "Uma Castell") {
 		t.Errorf("the text, or a twin of it, is the old one:\n%s", object)
 	}
 }

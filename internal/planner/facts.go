@@ -2,6 +2,7 @@ package planner
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,12 @@ func (f Fact) Line() string {
 		return f.Text
 	}
 	return string(f.Kind) + ": " + f.Text
+}
+
+// id names a line in a key. The same line in several entries is one.
+func (f Fact) id() string {
+	sum := sha256.Sum256([]byte(f.Line()))
+	return keyEncoding.EncodeToString(sum[:10])
 }
 
 // FactKind is what a line says by its first word; "" for all others.
@@ -85,8 +92,11 @@ const (
 	promiseLines = 3
 )
 
-// promised is a promise that the user noted.
-type promised struct{ Text, On string }
+// promised is a promise that is open: in a note of the user's, or else in a mail.
+type promised struct {
+	Text, On string
+	Noted    bool
+}
 
 // note gives the words what the user wrote about the person elsewhere: the newest
 // lines, those with a word first. What stands in this very entry, or is its
@@ -97,7 +107,7 @@ func (p *pass) note(f *facts, c *candidate) {
 	for _, o := range c.who.Facts {
 		again := func(x Fact) bool { return x.Says(o) }
 		here := slices.ContainsFunc(c.who.Facts, func(x Fact) bool { return own(x) && x.Says(o) })
-		if o.Kind == FactCircle || here || f.Line.Text != "" && f.Line.Says(o) || f.speaksOf(o) || slices.ContainsFunc(all, again) {
+		if o.Kind == FactCircle || here || f.Line.Text != "" && f.Line.Says(o) || f.speaksOf(o) || p.seenTo(c, o) || slices.ContainsFunc(all, again) {
 			continue
 		}
 		all = append(all, o)
@@ -106,7 +116,7 @@ func (p *pass) note(f *facts, c *candidate) {
 	for _, o := range all {
 		switch {
 		case o.Kind == FactPromise && len(f.Promised) < promiseLines:
-			f.Promised = append(f.Promised, promised{o.Text, p.date(o.Evidence.At, c.Due)})
+			f.Promised = append(f.Promised, promised{o.Text, p.date(o.Evidence.At, c.Due), true})
 		case o.Kind != FactPromise && len(f.Noted) < noteLines:
 			f.Noted = append(f.Noted, o)
 		default:

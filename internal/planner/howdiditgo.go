@@ -1,9 +1,6 @@
 package planner
 
-import (
-	"crypto/sha256"
-	"time"
-)
+import "time"
 
 const (
 	planBefore    = 5  // business days before the day
@@ -11,12 +8,6 @@ const (
 	planUndated   = 21 // days after the line was written
 	planWordSince = 5  // business days before it is due: a mail since then counts
 )
-
-// id names a line in a key. The same line in several entries is one.
-func (f Fact) id() string {
-	sum := sha256.Sum256([]byte(f.Line()))
-	return keyEncoding.EncodeToString(sum[:10])
-}
 
 // planStep is what becomes of a line about a plan or a challenge.
 type planStep struct {

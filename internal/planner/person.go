@@ -147,7 +147,7 @@ func (q *person) shut() string {
 		return "inside your own organisation"
 	case q.Role:
 		return "a role, shared or list address"
-	case !q.known():
+	case !q.known() && !q.Candidate: // see asked
 		return "nobody you wrote to, met or put in the address book"
 	case clean(q.Name, nameLength) == "":
 		return "no name is known"

@@ -46,9 +46,11 @@ func (p *pass) release() {
 	slices.SortFunc(p.ready, func(a, b *person) int { return compareRank(a.waiting[0], b.waiting[0]) })
 }
 
-// compareRank orders by priority, strength and age.
+// compareRank orders by priority, strength and age. Promises, thanks and
+// introductions go before others of their priority.
 func compareRank(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(a.rule.priority, b.rule.priority), cmp.Compare(b.who.strength, a.who.strength),
+	return cmp.Or(cmp.Compare(a.rule.priority, b.rule.priority),
+		compareBool(a.rule.touch == touchAlways, b.rule.touch == touchAlways), cmp.Compare(b.who.strength, a.who.strength),
 		a.Due.Compare(b.Due), strings.Compare(a.Key.String(), b.Key.String()))
 }
 

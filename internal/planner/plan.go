@@ -96,9 +96,15 @@ func (p *pass) learnNames(c *Contact) {
 	}
 	for _, t := range slices.Concat(c.Unanswered, c.Outstanding) {
 		learn(t.Evidence)
-		for _, n := range t.Nudges {
-			learn(n)
+		for _, e := range slices.Concat(t.Nudges, t.Asks) {
+			learn(e)
 		}
+	}
+	for _, m := range slices.Concat(c.Promises, c.Theirs) {
+		learn(m.Evidence)
+	}
+	for _, i := range c.Introductions {
+		learn(i.Evidence)
 	}
 }
 
@@ -206,7 +212,7 @@ func (p *pass) owner(o Open) *person {
 func (p *pass) find(q *person) {
 	for i := range rules {
 		r := &rules[i]
-		for _, c := range r.find(p, q) {
+		for _, c := range p.asked(r, q) {
 			c.rule = r
 			open := p.isOpen(c)
 			if p.settled(c) && !open {
@@ -225,6 +231,15 @@ func (p *pass) find(q *person) {
 			q.candidates = append(q.candidates, c)
 		}
 	}
+}
+
+// asked is what a rule sees in a person. Somebody who is no contact is there for
+// the one rule about whom a contact introduced (SPEC I11).
+func (p *pass) asked(r *rule, q *person) []*candidate {
+	if q.Candidate && r.name != IntroReceived {
+		return nil
+	}
+	return r.find(p, q)
 }
 
 // settled reports whether the key ended for good. What was withdrawn gets the
@@ -290,8 +305,8 @@ func (p *pass) lapse(c *candidate) (lapsed, forgotten bool) {
 	}
 	from := c.Due
 	first := p.snapshot.FirstRunAt
-	if c.rule.lookBack && (first.IsZero() || c.Due.Before(first)) {
-		end := c.at.Add(lookBack)
+	if c.rule.lookBack > 0 && (first.IsZero() || c.Due.Before(first)) {
+		end := c.at.Add(c.rule.lookBack)
 		if first.IsZero() || end.Before(first) {
 			return p.clock.reached(end), p.clock.reached(end.Add(forgetAfter))
 		}

@@ -55,11 +55,64 @@ func (d *drawer) evidence(kind planner.EvidenceType, at time.Time, who string) p
 
 func (d *drawer) turn(who string) planner.Turn {
 	e := d.evidence(planner.Mail, d.at(40, 0), who)
-	turn := planner.Turn{Evidence: e, Recipients: d.n(1, 4), Mailing: d.maybe(8), Later: e.At}
+	turn := planner.Turn{Evidence: e, Recipients: d.n(1, 4), Mailing: d.maybe(8), Later: e.At, Read: d.maybe(2)}
+	if turn.Read && d.maybe(2) {
+		turn.Sentence = "Could you send me the plan?"
+	}
+	for i := range d.n(0, 5) / 2 {
+		turn.Asks = append(turn.Asks, d.evidence(planner.Mail, e.At.Add(time.Duration(i*200+d.n(1, 200))*time.Hour), who))
+	}
 	for range d.n(0, 3) / 2 {
 		turn.Nudges = append(turn.Nudges, d.evidence(planner.Mail, e.At.Add(time.Duration(d.n(1, 200))*time.Hour), who))
 	}
 	return turn
+}
+
+// promise draws one in a few words, so that some are said again, and some are
+// kept.
+func (d *drawer) promise(who string) planner.Promise {
+	m := planner.Promise{Evidence: d.evidence(planner.Mail, d.at(50, 0), who), ID: fmt.Sprint("s", d.n(0, 2))}
+	if !d.maybe(4) {
+		m.What = rapid.SampledFrom([]string{"send you the plan by Friday", "check with my printer tomorrow", "call"}).Draw(d.t, "what")
+		m.Sentence = "I'll " + m.What + "."
+	}
+	if d.maybe(2) {
+		m.For = dateOf(d.at(50, 20))
+	}
+	if d.maybe(4) {
+		m.Kept = d.evidence(planner.Mail, m.At.Add(time.Duration(d.n(1, 200))*time.Hour), who)
+	}
+	return m
+}
+
+// introduce lets people of the snapshot be introduced, by each other or by me, and
+// some of them be no contacts.
+func (d *drawer) introduce(all []planner.Contact) {
+	for range d.n(0, 6) {
+		a, b, by := d.n(0, len(all)-1), d.n(0, len(all)-1), d.n(0, len(all)-1)
+		i := planner.Introduction{Evidence: d.evidence(planner.Mail, d.at(45, 0), "")}
+		has := []int{a, by}
+		i.Of, i.By = []string{who(&all[a])}, who(&all[by])
+		if d.maybe(3) {
+			has = []int{a, b}
+			i.Of, i.By = []string{who(&all[a]), who(&all[b])}, ""
+			slices.Sort(i.Of)
+			if d.maybe(3) {
+				i.Replied = []planner.Evidence{d.evidence(planner.Mail, i.At.Add(time.Hour), i.Of[0])}
+			}
+		} else if d.maybe(2) {
+			i.Acted = d.evidence(planner.Mail, i.At.Add(time.Duration(d.n(1, 200))*time.Hour), i.Of[0])
+		}
+		for _, n := range has {
+			all[n].Introductions = append(all[n].Introductions, i)
+		}
+		if c := &all[a]; i.By != "" && d.maybe(2) {
+			*c = planner.Contact{
+				ID: c.ID, Name: c.Name, Addresses: c.Addresses, Candidate: true, Role: c.Role, LastIn: c.LastIn, In: c.In,
+				Introductions: c.Introductions, Unanswered: c.Unanswered, Theirs: c.Theirs,
+			}
+		}
+	}
 }
 
 func (d *drawer) contact(i int) planner.Contact {
@@ -103,10 +156,20 @@ func (d *drawer) contact(i int) planner.Contact {
 			Rhythm: time.Duration(d.n(0, 40)) * 24 * time.Hour,
 		}
 	}
+	for range d.n(0, 4) / 2 {
+		c.Promises = append(c.Promises, d.promise(who))
+		c.Theirs = append(c.Theirs, d.promise(who))
+	}
+	if d.maybe(4) {
+		c.Away = planner.Away{Evidence: d.evidence(planner.Mail, d.at(30, 0), who), Until: dateOf(d.at(20, 20))}
+	}
 	for range d.n(0, 12) / 3 {
 		e := planner.Evidence{Type: planner.Gesture, ID: fmt.Sprint("entry", d.n(0, 3)), At: d.at(400, 0)}
 		text := rapid.SampledFrom([]string{"wants: tea", "promise: the photos", "circle: close", "--- syncd: your notes", strings.Repeat("word ", 70)})
 		c.Facts = append(c.Facts, planner.Facts(text.Draw(d.t, "note"), e)...)
+		if last := &c.Facts[len(c.Facts)-1]; last.Kind == planner.FactPromise && d.maybe(2) {
+			last.On = dateOf(d.at(10, 20))
+		}
 	}
 	d.said(&c, who)
 	if d.maybe(4) {
@@ -213,6 +276,7 @@ func drawWorld(t *rapid.T) world {
 	for i := range d.n(1, 8) {
 		s.Contacts = append(s.Contacts, d.contact(i))
 	}
+	d.introduce(s.Contacts)
 	if d.maybe(4) {
 		came := d.at(4, 0)
 		for i := range d.n(1, 14) {
@@ -332,6 +396,9 @@ func TestPlanIgnoresInputOrder(t *testing.T) {
 			c.Unanswered = rapid.Permutation(c.Unanswered).Draw(t, "unanswered")
 			c.Outstanding = rapid.Permutation(c.Outstanding).Draw(t, "outstanding")
 			c.DirectDays = rapid.Permutation(c.DirectDays).Draw(t, "days")
+			c.Promises = rapid.Permutation(c.Promises).Draw(t, "promises")
+			c.Theirs = rapid.Permutation(c.Theirs).Draw(t, "theirs")
+			c.Introductions = rapid.Permutation(c.Introductions).Draw(t, "introductions")
 			c.Asked = rapid.Permutation(c.Asked).Draw(t, "asked")
 			c.Cards = rapid.Permutation(c.Cards).Draw(t, "cards")
 		}
@@ -488,7 +555,7 @@ func checkFollowUp(t *rapid.T, w world, f planner.FollowUp, c planner.Contact) {
 		lint(t, string(b))
 	}
 	// I11
-	known := c.Out > 0 || c.Carded || c.Circle != "" || len(c.Meetings) > 0
+	known := c.Out > 0 || c.Carded || c.Circle != "" || len(c.Meetings) > 0 || f.Rule == planner.IntroReceived && introducedBy(w, c)
 	if f.Contact == "" && slices.Contains([]planner.Rule{planner.FirstMeeting, planner.NewCards, planner.CardSweep}, f.Rule) && f.Key.Who == "" {
 		known, c.Name = true, "many"
 	}
@@ -503,6 +570,16 @@ func checkFollowUp(t *rapid.T, w world, f planner.FollowUp, c planner.Contact) {
 			t.Fatalf("%s is written before the first run or in a pause", f.Key)
 		}
 	}
+}
+
+// introducedBy reports whether a contact that I had an exchange with introduced
+// somebody to me.
+func introducedBy(w world, c planner.Contact) bool {
+	return slices.ContainsFunc(w.snapshot.Contacts, func(by planner.Contact) bool {
+		return by.Stage > 0 && !by.Candidate && slices.ContainsFunc(c.Introductions, func(i planner.Introduction) bool {
+			return slices.Contains(by.Addresses, i.By)
+		})
+	})
 }
 
 func checkSlot(t *rapid.T, w world, f planner.FollowUp) {
@@ -532,7 +609,7 @@ func checkSlot(t *rapid.T, w world, f planner.FollowUp) {
 // checkPlanned demands that nothing is written of what the user plans by an event
 // of their own.
 func checkPlanned(t *rapid.T, w world, f planner.FollowUp) {
-	if slices.Contains([]planner.Rule{planner.ReplyOwed, planner.Awaiting, planner.Milestone, planner.CardSweep}, f.Rule) {
+	if !slices.Contains([]planner.Rule{planner.FirstMeeting, planner.Fade, planner.Cadence, planner.SecondStep, planner.HowDidItGo, planner.Dormant}, f.Rule) {
 		return
 	}
 	for _, a := range w.snapshot.Adopted {
@@ -610,7 +687,8 @@ func TestEveryRuleIsAccountedFor(t *testing.T) {
 		for _, c := range w.snapshot.Contacts {
 			why := maps.Collect(planner.Unfired(w.snapshot, w.policy, w.now, c.ID))
 			for _, rule := range []planner.Rule{
-				planner.FirstMeeting, planner.ReplyOwed, planner.Awaiting, planner.Fade, planner.Cadence,
+				planner.FirstMeeting, planner.ReplyOwed, planner.Awaiting, planner.Fade, planner.Cadence, planner.PromiseMade,
+				planner.TheirPromise, planner.Thanks, planner.IntroReceived, planner.IntroGiven, planner.CloseTheLoop,
 				planner.SecondStep, planner.Milestone, planner.HowDidItGo, planner.Dormant,
 			} {
 				// One event may stand for several people, and one that ended in this
@@ -658,6 +736,7 @@ func TestReturn(t *testing.T) {
 		for i := range 40 {
 			w.snapshot.Contacts = append(w.snapshot.Contacts, d.contact(i))
 		}
+		d.introduce(w.snapshot.Contacts)
 		before := w.now
 		for end := d.base.AddDate(0, 0, 14); w.now.Before(end); w.now = w.now.Add(time.Duration(d.n(1, 10)) * time.Hour) {
 			w.apply(planner.Plan(w.snapshot, w.policy, w.now), w.now)
@@ -695,6 +774,7 @@ func TestBudgetsHoldInFlood(t *testing.T) {
 			c.ID = planner.ContactID(fmt.Sprintf("c%d", i))
 			w.snapshot.Contacts = append(w.snapshot.Contacts, c)
 		}
+		d.introduce(w.snapshot.Contacts)
 		for range 20 {
 			w.now = w.now.Add(time.Duration(d.n(1, 30)) * time.Hour)
 			w.apply(planner.Plan(w.snapshot, w.policy, w.now), w.now)
@@ -784,6 +864,17 @@ func TestHostileWordsStayShort(t *testing.T) {
 				c.Unanswered[j].Subject, c.Unanswered[j].ID = nasty.Draw(t, "subject"), nasty.Draw(t, "id")
 			}
 			c.LastIn.Subject = nasty.Draw(t, "last")
+			for _, all := range [][]planner.Promise{c.Promises, c.Theirs} {
+				for j := range all {
+					all[j].What, all[j].Sentence = nasty.Draw(t, "what"), nasty.Draw(t, "sentence")
+				}
+			}
+			for j := range c.Introductions {
+				c.Introductions[j].Sentence = nasty.Draw(t, "introduces")
+			}
+			for j := range c.Outstanding {
+				c.Outstanding[j].Sentence, c.Outstanding[j].Read = nasty.Draw(t, "asks"), true
+			}
 			c.Exchanges.Last.Subject = c.LastIn.Subject
 			for j := range c.Facts {
 				c.Facts[j].Text = planner.Facts("plan: "+nasty.Draw(t, "fact")+" x", c.Facts[j].Evidence)[0].Text

@@ -21,9 +21,9 @@ type rule struct {
 	booked   bool // B: held while a small meeting is booked within 14 days
 	errand   bool // E: not for errands
 	touch    touch
-	lookBack bool   // on the first run the age of the evidence decides
-	patient  bool   // never lapses
-	fires    string // on what, in a sentence for the user
+	lookBack time.Duration // on the first run this age of the evidence decides; 0: it does not
+	patient  bool          // never lapses
+	fires    string        // on what, in a sentence for the user
 
 	// find gives what the rule sees in a person, whether due or not.
 	find func(*pass, *person) []*candidate
@@ -44,18 +44,48 @@ const (
 
 var rules = []rule{
 	{
-		fires: "someone wrote first, and nobody on your side has answered",
-		name:  ReplyOwed, priority: 1, touch: touchLater, lookBack: true,
+		fires: "you wrote that you would do something for them, or noted it",
+		name:  PromiseMade, priority: 1, touch: touchAlways, lookBack: promiseLookBack,
+		find: findPromise, ended: endPromise, misses: missPromise,
+	},
+	{
+		fires: "they introduced somebody to you, with no word from you since",
+		name:  Thanks, priority: 1, touch: touchAlways, lookBack: lookBack,
+		find: findThanks, ended: endWritten, misses: missThanks,
+	},
+	{
+		fires: "a contact introduced them to you, with no word from you since",
+		name:  IntroReceived, priority: 1, touch: touchAlways,
+		find: findIntroReceived, ended: endWritten, misses: missIntroReceived,
+	},
+	{
+		fires: "they wrote that they would do something by a day, and have not written since",
+		name:  TheirPromise, priority: 3, lookBack: promiseLookBack,
+		find: findTheirPromise, ended: endTheirPromise, misses: missTheirPromise,
+	},
+	{
+		fires: "you introduced them to somebody, and neither has written to the other",
+		name:  IntroGiven, priority: 4, touch: touchAlways,
+		find: findIntroGiven, ended: endIntroGiven, misses: missIntroGiven,
+	},
+	{
+		fires: "you wrote to somebody they had introduced to you",
+		name:  CloseTheLoop, priority: 5,
+		find: findCloseTheLoop, ended: endCloseTheLoop, misses: missCloseTheLoop,
+	},
+	{
+		fires: "someone asks you something, and nobody on your side has answered",
+		name:  ReplyOwed, priority: 1, touch: touchLater, lookBack: lookBack,
 		find: findReplyOwed, ended: endReplyOwed, misses: missReplyOwed,
 	},
 	{
 		fires: "you met for the first time, or a new card came, with no word from you since",
-		name:  FirstMeeting, priority: 2, errand: true, lookBack: true,
+		name:  FirstMeeting, priority: 2, errand: true, lookBack: lookBack,
 		find: findFirstMeeting, ended: endFirstMeeting, misses: missFirstMeeting,
 	},
 	{
-		fires: "your mail opened a thread with a question, and nobody has answered",
-		name:  Awaiting, priority: 2, touch: touchLater, lookBack: true, sameName: true,
+		fires: "your mail asks something, and nobody has answered",
+		name:  Awaiting, priority: 2, touch: touchLater, lookBack: lookBack, sameName: true,
 		find: findAwaiting, ended: endAwaiting, misses: missAwaiting,
 	},
 	{
@@ -70,7 +100,7 @@ var rules = []rule{
 	},
 	{
 		fires: "more than ten cards came into the address book within a day",
-		name:  NewCards, priority: 2, lookBack: true,
+		name:  NewCards, priority: 2, lookBack: lookBack,
 		// What first-meeting finds in their people is gathered under it: see group.
 		find:  func(*pass, *person) []*candidate { return nil },
 		ended: endFirstMeeting,
@@ -176,112 +206,6 @@ func endFirstMeeting(p *pass, q *person, o Open) End {
 		return End{Withdrawn, all[0].Evidence, "you had met before, on " + p.date(all[0].At, o.Slot)}
 	}
 	return End{Outcome: Withdrawn, Why: "the meeting is no longer in the calendar"}
-}
-
-// reply-owed
-
-const replyDelay = 2 // business days
-
-func findReplyOwed(p *pass, q *person) []*candidate {
-	var found []*candidate
-	for _, t := range q.Unanswered {
-		if q.LastOut.At.After(t.At) || q.met.At.After(t.At) {
-			continue
-		}
-		delay, touch := replyDelay, p.touchedBy(q, t.At)
-		if touch {
-			delay = touchDelay
-		}
-		c := p.candidate(ReplyOwed, q, t.Evidence, "", p.cal.businessAfter(t.At, delay))
-		c.shown.Days, c.shown.Touch = delay, touch
-		c.block = p.unsent(append([]string{t.Account}, t.Accounts...))
-		if c.block == "" && q.Broadcaster {
-			c.block = "their last three mails had no answer of yours and answered nothing"
-		}
-		found = append(found, c)
-	}
-	return found
-}
-
-func endReplyOwed(p *pass, q *person, o Open) End {
-	since := p.turn(q.Unanswered, o)
-	if end, ok := p.wrote(q, since); ok {
-		return end
-	}
-	if end, ok := p.metThem(q, since); ok {
-		return end
-	}
-	if !o.Word.IsZero() {
-		return End{Acted, o.Word, "your side wrote in that thread on " + p.date(o.Word.At, o.Slot)}
-	}
-	return End{Outcome: Withdrawn, Why: "the thread no longer waits for your side"}
-}
-
-// awaiting
-
-const (
-	awaitingDelay  = 3 // business days
-	firstDelay     = 5 // on first contact
-	nudgeDelay     = 7 // after a second mail
-	longestDelay   = 10
-	answersForPace = 3 // answers known before their pace counts
-	answerTimes    = 3 // what an answer usually takes, so often
-	mostAsked      = 3 // addresses in To
-)
-
-func findAwaiting(p *pass, q *person) []*candidate {
-	var found []*candidate
-	for _, t := range q.Outstanding {
-		if t.Mailing || t.Recipients > mostAsked || len(t.Nudges) > 1 ||
-			q.LastIn.At.After(t.At) || q.met.At.After(t.At) {
-			continue
-		}
-		e := t.Evidence
-		if len(t.Nudges) == 1 {
-			e = t.Nudges[0]
-		}
-		c := p.candidate(Awaiting, q, e, "", time.Time{})
-		f := &c.shown
-		f.Subject = topic(cmp.Or(e.Subject, t.Subject), subjectLength)
-		switch {
-		case len(t.Nudges) == 1:
-			f.Days, f.Again = nudgeDelay, true
-		case p.touchedBy(q, e.At):
-			f.Days, f.Touch = touchDelay, true
-		case q.In == 0 && q.Met == 0 && len(q.over) == 0 && (q.Out <= 1 || q.FirstAt.Equal(e.At)):
-			f.Days, f.First = firstDelay, true
-		case q.Answers >= answersForPace:
-			usual := int(math.Ceil(answerTimes * q.AnswerTime.Hours() / 24))
-			f.Days, f.Pace = min(max(usual, awaitingDelay), longestDelay), true
-		default:
-			f.Days = awaitingDelay
-		}
-		c.Due = p.cal.businessAfter(e.At, f.Days)
-		c.block = p.unsent(append([]string{e.Account, t.Account}, t.Accounts...))
-		found = append(found, c)
-	}
-	return found
-}
-
-func endAwaiting(p *pass, q *person, o Open) End {
-	since := p.turn(q.Outstanding, o)
-	if q.LastIn.At.After(since) {
-		return End{Answered, q.LastIn, "they wrote on " + p.date(q.LastIn.At, o.Slot)}
-	}
-	if !o.Reply.IsZero() {
-		return End{Answered, o.Reply, "an answer came in that thread on " + p.date(o.Reply.At, o.Slot)}
-	}
-	if end, ok := p.metThem(q, since); ok {
-		return end
-	}
-	for _, t := range q.Outstanding {
-		for i, n := range t.Nudges {
-			if t.ID == o.Key.Evidence || (i > 0 && t.Nudges[i-1].ID == o.Key.Evidence) {
-				return End{Acted, n, "you wrote again on " + p.date(n.At, o.Slot)}
-			}
-		}
-	}
-	return End{Outcome: Withdrawn, Why: "the thread no longer waits for them"}
 }
 
 // fade
@@ -427,21 +351,6 @@ func (p *pass) unsent(accounts []string) string {
 		}
 	}
 	return ""
-}
-
-// turn is when the message was written that an entry about a thread rests on.
-func (p *pass) turn(turns []Turn, o Open) time.Time {
-	for _, t := range turns {
-		if t.ID == o.Key.Evidence {
-			return t.At
-		}
-		for _, n := range t.Nudges {
-			if n.ID == o.Key.Evidence {
-				return n.At
-			}
-		}
-	}
-	return o.since()
 }
 
 func (p *pass) wrote(q *person, since time.Time) (End, bool) {

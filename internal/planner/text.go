@@ -44,15 +44,28 @@ type facts struct {
 	Circle    string
 	Automatic bool
 
-	Card bool   // the evidence is a card
-	Day  string // of the year, that a card or a line names
-	Line Fact   // that the follow-up is about
+	Sentence   string // that promises or introduces, as written; "" where none is kept
+	What       string // that was promised; "" where it is not kept
+	Act        string // the same as a title says it
+	For        string // the day named for it, "": none is
+	Near       bool   // there was no business day before it
+	Asks       string // the sentence that asks, "" where none is kept
+	Unread     bool   // nobody read what the mail says
+	Language   string // why: the language; "" where it is not that
+	Back       string // when they are back from their absence, where that decides
+	Other      string // others in an introduction, by name
+	OtherShort string // the same in a title
+	Acted      string // when the user wrote to the one who was introduced
+	Card       bool   // the evidence is a card
+	Day        string // of the year, that a card or a line names
+	Line       Fact   // that the follow-up is about
 
 	Lead     string
 	Last     string
 	Also     []string
 	Told     []Evidence // what Lead and Last speak of
-	Promised []promised
+	Promised []promised // by the user, and to the user
+	Expected []promised
 	Noted    []Fact
 	Older    int    // notes that are not shown
 	Ask      string // by which the commands know the person
@@ -106,7 +119,7 @@ func (f facts) title(words string) string {
 	}
 	over := func(f facts) int { return utf8.RuneCountInString(render(words+".title", f)) - titleLength }
 	bare := f
-	bare.Subject = ""
+	bare.Subject, bare.Act = "", ""
 	if n := over(bare); n > 0 {
 		f.Short = cut(f.Short, max(1, utf8.RuneCountInString(f.Short)-n))
 	}
@@ -133,7 +146,9 @@ func (f facts) text() string {
 		case len(f.Noted) > 0:
 			f.dropNote()
 		case len(f.Promised) > 0:
-			f.Promised, f.Older = f.Promised[:len(f.Promised)-1], f.Older+1
+			f.dropPromise()
+		case len(f.Expected) > 0:
+			f.Expected = f.Expected[:len(f.Expected)-1]
 		case f.Last != "":
 			f.Last = ""
 		case len(f.Sources) > 0:
@@ -155,6 +170,15 @@ func (f *facts) dropNote() {
 	f.Noted, f.Older = slices.Delete(slices.Clone(f.Noted), oldest, oldest+1), f.Older+1
 }
 
+// dropPromise leaves the last promise out.
+func (f *facts) dropPromise() {
+	last := len(f.Promised) - 1
+	if f.Promised[last].Noted {
+		f.Older++
+	}
+	f.Promised = f.Promised[:last]
+}
+
 // describe writes the description of a candidate that is, or will be, in the
 // calendar (SPEC section 5.2).
 func (p *pass) describe(c *candidate) {
@@ -171,6 +195,8 @@ func (p *pass) describe(c *candidate) {
 		f.Told = append(slices.Clone(f.Told), last)
 	}
 	p.note(&f, c)
+	f.Promised = append(f.Promised, p.openPromises(c, PromiseMade, q.Promises)...)
+	f.Expected = p.openPromises(c, TheirPromise, q.Theirs)
 	for _, l := range c.Also[:min(len(c.Also), alsoLines)] {
 		f.Also = append(f.Also, l.Title)
 	}
@@ -236,9 +262,9 @@ func (p *pass) source(e Evidence, q *person, reference time.Time) string {
 		what = "card"
 	case e.Type == Gesture || e.Type == Note:
 		what = "your own note"
-	case e.ID == q.LastOut.ID || inTurns(q.Outstanding, e.ID):
+	case inMail(e.ID, q.LastOut, q.Outstanding, q.Promises) || inIntroduction(q, e.ID, true):
 		what = "your mail"
-	case e.ID == q.LastIn.ID || inTurns(q.Unanswered, e.ID):
+	case inMail(e.ID, q.LastIn, q.Unanswered, q.Theirs) || inIntroduction(q, e.ID, false):
 		what = "their mail"
 	}
 	on := p.date(e.At, reference)
@@ -248,18 +274,11 @@ func (p *pass) source(e Evidence, q *person, reference time.Time) string {
 	return what + ", " + on
 }
 
-func inTurns(turns []Turn, id string) bool {
-	for _, t := range turns {
-		if t.ID == id {
-			return true
-		}
-		for _, n := range t.Nudges {
-			if n.ID == id {
-				return true
-			}
-		}
-	}
-	return false
+// inMail reports whether a mail is among those of one side that facts rest on.
+func inMail(id string, last Evidence, turns []Turn, promises []Promise) bool {
+	inTurn := func(t Turn) bool { _, ok := t.message(id); return ok }
+	inPromise := func(m Promise) bool { return m.Evidence.ID == id }
+	return id == last.ID || slices.ContainsFunc(turns, inTurn) || slices.ContainsFunc(promises, inPromise)
 }
 
 // link points at a mail, "" where that is not possible.

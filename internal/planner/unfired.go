@@ -29,7 +29,10 @@ func Unfired(s Snapshot, policy Policy, now time.Time, who ContactID) iter.Seq2[
 
 // unfired is why a rule has nothing for a person, "" if it has.
 func (p *pass) unfired(r *rule, q *person) string {
-	found := r.find(p, q)
+	found := p.asked(r, q)
+	if len(found) == 0 && q.Candidate && r.name != IntroReceived {
+		return "nobody you wrote to, met or put in the address book"
+	}
 	if len(found) == 0 {
 		general := "it does when " + r.fires
 		if r.misses == nil {
@@ -83,14 +86,14 @@ func missFirstMeeting(p *pass, q *person) string {
 
 func missReplyOwed(p *pass, q *person) string {
 	if len(q.Unanswered) == 0 {
-		return "no thread that they began waits for a word from your side"
+		return "no thread with them waits for a word from your side"
 	}
 	return p.wordSince(q, q.Unanswered[0].At, q.LastOut.At, q.wroteText(), "their mail of ")
 }
 
 func missAwaiting(p *pass, q *person) string {
 	if len(q.Outstanding) == 0 {
-		return "no question with which you began a thread waits for them"
+		return "no question of yours waits for them"
 	}
 	t := q.Outstanding[0]
 	switch {

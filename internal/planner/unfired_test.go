@@ -21,6 +21,9 @@ func TestUnfired(t *testing.T) {
 	}
 	nudged := turn("q@x", 4)
 	nudged.Nudges = []planner.Evidence{mailFrom("q2@x", "ana@example.org", at(5, 9)), mailFrom("q3@x", "ana@example.org", at(6, 9))}
+	introduces := func(by string, of ...string) planner.Introduction {
+		return planner.Introduction{Evidence: mailFrom("intro@x", "", at(4, 9)), By: by, Of: of}
+	}
 	ended := planner.Ended{
 		Key:        planner.Key{Rule: planner.ReplyOwed, Evidence: "asks@x", Who: "ana@example.org"},
 		Generation: 1, Outcome: planner.Dismissed, At: at(9, 12),
@@ -48,7 +51,7 @@ func TestUnfired(t *testing.T) {
 			c.Meetings = []planner.Encounter{meeting("m", 11)}
 			c.LastOut = planner.Evidence{}
 		}, planner.FirstMeeting, ""},
-		{"no thread", func(*planner.Contact) {}, planner.ReplyOwed, "no thread that they began waits for a word from your side"},
+		{"no thread", func(*planner.Contact) {}, planner.ReplyOwed, "no thread with them waits for a word from your side"},
 		{"wrote elsewhere", func(c *planner.Contact) {
 			c.Unanswered = []planner.Turn{turn("u@x", 4)}
 			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
@@ -67,6 +70,43 @@ func TestUnfired(t *testing.T) {
 		}, planner.Fade, "the first 30 days saw 1 exchange, and it wants 2"},
 		{"no circle", func(*planner.Contact) {}, planner.Cadence, "they are in no circle"},
 		{"unknown circle", func(c *planner.Contact) { c.Circle = "pals" }, planner.Cadence, "the circle pals is not configured"},
+		{"nothing promised", func(*planner.Contact) {}, planner.PromiseMade, "no promise of yours to them has been read, and none is noted"},
+		{"promise kept", func(c *planner.Contact) {
+			c.Promises = []planner.Promise{{Evidence: mailFrom("p@x", "ana@example.org", at(4, 9)), Kept: mailFrom("k@x", "ana@example.org", at(5, 9))}}
+		}, planner.PromiseMade, "what you promised on 4 May 2026 was seen to on 5 May 2026"},
+		{"promise open", func(c *planner.Contact) {
+			c.Promises = []planner.Promise{{Evidence: mailFrom("p@x", "ana@example.org", at(11, 9))}}
+		}, planner.PromiseMade, ""},
+		{"their promise without a day", func(c *planner.Contact) {
+			c.Theirs = []planner.Promise{{Evidence: mailFrom("p@x", "ana@example.org", at(4, 9))}}
+		}, planner.TheirPromise, "what they promised on 4 May 2026 names no day"},
+		{"their promise, and a word", func(c *planner.Contact) {
+			c.Theirs = []planner.Promise{{Evidence: mailFrom("p@x", "ana@example.org", at(4, 9)), For: "2026-05-06"}}
+			c.LastIn = mailFrom("i@x", "ana@example.org", at(7, 9))
+		}, planner.TheirPromise, "they wrote on 7 May 2026, after what they promised on 4 May 2026"},
+		{"thanked", func(c *planner.Contact) {
+			c.Introductions = []planner.Introduction{introduces("ana@example.org", "bo@example.org")}
+			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
+		}, planner.Thanks, "you wrote to them on 5 May 2026, after their introduction of 4 May 2026"},
+		{"introduced somebody I have no word for yet", func(c *planner.Contact) {
+			c.Introductions = []planner.Introduction{introduces("ana@example.org", "bo@example.org")}
+		}, planner.CloseTheLoop, "no mail of yours to bo@example.org is known since the introduction of 4 May 2026"},
+		{"introduced by somebody unknown", func(c *planner.Contact) {
+			c.Introductions = []planner.Introduction{introduces("bo@example.org", "ana@example.org")}
+		}, planner.IntroReceived, "bo@example.org, who introduced them on 4 May 2026, is nobody you had an exchange with"},
+		{"wrote to whom they introduced", func(c *planner.Contact) {
+			c.Introductions = []planner.Introduction{introduces("bo@example.org", "ana@example.org")}
+			c.LastOut = mailFrom("o@x", "ana@example.org", at(5, 9))
+		}, planner.IntroReceived, "you wrote to them on 5 May 2026, after the introduction of 4 May 2026"},
+		{"second of those I introduced", func(c *planner.Contact) {
+			c.Introductions = []planner.Introduction{introduces("", "al@example.org", "ana@example.org")}
+		}, planner.IntroGiven, "your introduction of 4 May 2026 is told under the name of al@example.org"},
+		{"they have written to each other", func(c *planner.Contact) {
+			i := introduces("", "ana@example.org", "bo@example.org")
+			i.Replied = []planner.Evidence{mailFrom("r@x", "bo@example.org", at(6, 9))}
+			c.Introductions = []planner.Introduction{i}
+		}, planner.IntroGiven, "those you introduced on 4 May 2026 have written to each other on 6 May 2026"},
+		{"no contact", func(c *planner.Contact) { c.Candidate = true }, planner.ReplyOwed, "nobody you wrote to, met or put in the address book"},
 		{"no first meeting", func(*planner.Contact) {}, planner.SecondStep, "no first meeting with them is known, and no new card"},
 		{"they answered", func(c *planner.Contact) {
 			c.Meetings = []planner.Encounter{meeting("m", 4)}

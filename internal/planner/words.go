@@ -54,6 +54,19 @@ func cut(s string, n int) string {
 	return strings.TrimRight(string(r[:n-1]), " ,;:.-–—") + "…"
 }
 
+// cutWord shortens s as cut does, but not within a word.
+func cutWord(s string, n int) string {
+	short := cut(s, n)
+	if short == s {
+		return s
+	}
+	whole, _, _ := strings.Cut(short, "…")
+	if end := strings.LastIndexByte(whole, ' '); end > 0 && !strings.HasPrefix(s[len(whole):], " ") {
+		whole = whole[:end]
+	}
+	return cut(whole, n) + "…"
+}
+
 // noSubjects are what mail programs write where there is no subject, without
 // the brackets around it.
 var noSubjects = []string{"no subject", "none", "kein betreff", "sans objet", "sin asunto", "senza oggetto", "geen onderwerp"}
