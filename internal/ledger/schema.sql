@@ -349,6 +349,7 @@ CREATE TABLE placement (
 CREATE INDEX placement_hash ON placement (hash);
 CREATE INDEX placement_ended ON placement (ended_at);
 
+-- kind is also "command", of a decision on an entry that no gesture said.
 CREATE TABLE decision (
 	id    TEXT PRIMARY KEY,               -- hash of the others, but for seq
 	seq   INTEGER NOT NULL,               -- order in which they were noted
