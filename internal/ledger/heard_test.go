@@ -503,16 +503,19 @@ func TestPeopleInCommon(t *testing.T) {
 	check("kim@example.net", "bob@example.net", "eve@example.net")
 }
 
-// After the loss of the database, the journal tells of promises and introductions
-// whose text is not read again, and says nothing against one that is.
-func TestJournalKnowsPromisesAndIntroductions(t *testing.T) {
+// After the loss of the database, the journal tells of promises, introductions and
+// who is to be left alone where the text is not read again, and says nothing against
+// one that is.
+func TestJournalKnowsWhatTextsSaid(t *testing.T) {
 	dir := t.TempDir()
 	l := openLedger(t, dir, me)
 	feed := func(l *ledger.Ledger) {
 		appendMail(t, l, sent,
 			mail("old@x", day(0), "me@example.com > Ana_Lima=ana@example.org", "Deck"),
-			mail("new@x", day(9), "me@example.com > ana@example.org", "Deck"))
+			mail("new@x", day(9), "me@example.com > ana@example.org", "Deck"),
+			mail("offer@x", day(1), "me@example.com > eve@example.net", "Offer"))
 		appendMail(t, l, inbox,
+			mail("stop@x", day(3), "eve@example.net > me@example.com", "Offer"),
 			mail("three@x", day(1), "ana@example.org > me@example.com ; kim@example.net", "Kim"),
 			mail("word@x", day(2), "dan@example.net > me@example.com", "Hello"))
 	}
@@ -520,7 +523,8 @@ func TestJournalKnowsPromisesAndIntroductions(t *testing.T) {
 	referred := english("word@x", text.Reading{Referral: text.Referral{Sentence: "Ana Lima suggested it.", Name: "Ana Lima"}})
 	heard(t, l,
 		promising("old@x", sure("I will send it.", day(5)), text.Promise{Sentence: "Perhaps."}),
-		promising("new@x", sure("I will call.", time.Time{})), introducing("three@x"), referred)
+		promising("new@x", sure("I will call.", time.Time{})), introducing("three@x"), referred,
+		english("stop@x", text.Reading{Stop: "Please don't write to me."}))
 	before := contact(t, l, time.Time{}, "ana@example.org")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -548,6 +552,9 @@ func TestJournalKnowsPromisesAndIntroductions(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, after); diff != "" || len(after.Introductions) != 2 {
 		t.Errorf("Ana mismatch (-before +after the loss):\n%s", diff)
+	}
+	if eve := contact(t, l, time.Time{}, "eve@example.net"); eve.Stop.ID != "stop@x" {
+		t.Errorf("Stop = %v after the loss, want stop@x", eve.Stop)
 	}
 	// A text that is read and promises nothing more counts, whatever the journal says.
 	heard(t, l, promising("new@x"))

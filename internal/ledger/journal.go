@@ -35,6 +35,7 @@ const (
 	lineCard         lineType = "card" // seen for the first time
 	linePromise      lineType = "promise"
 	lineIntroduction lineType = "introduction"
+	lineStop         lineType = "stop" // a text asks not to be written to
 )
 
 // line is one line of the journal. It holds ids and times, and words only where
@@ -334,7 +335,7 @@ func (l *Ledger) replay(ctx context.Context, t *tx, n line) error {
 	case lineCard:
 		_, err := t.exec(ctx, qAddCardSeen, n.UID, n.At.Unix(), n.There)
 		return err
-	case linePromise, lineIntroduction:
+	case linePromise, lineIntroduction, lineStop:
 		return replaySpeech(ctx, t, n)
 	}
 	return nil // a line of a newer syncd

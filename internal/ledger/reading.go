@@ -175,8 +175,8 @@ var (
 )
 
 // Heard takes what texts say. It may come before the message itself and in any
-// order, and more than once. The journal has the promises and introductions among it
-// before the ledger.
+// order, and more than once. The journal has the promises and introductions among it,
+// and who asks not to be written to, before the ledger.
 func (l *Ledger) Heard(ctx context.Context, readings []Reading) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -172,6 +172,9 @@ func (s *speech) lines(r *Reading, before speech) (all []line) {
 	if s.introduces() && (s.Introduce != before.Introduce || s.Referral != before.Referral) {
 		all = append(all, line{Type: lineIntroduction, At: r.At, Message: r.ID, Hash: s.Referral})
 	}
+	if s.Stop && !before.Stop {
+		all = append(all, line{Type: lineStop, At: r.At, Message: r.ID})
+	}
 	return all
 }
 
@@ -184,5 +187,7 @@ func (s *speech) recall(n line) {
 		s.Promises = append(s.Promises, vow{ID: n.Hash, Sure: true, Day: n.Day})
 	case lineIntroduction:
 		s.Introduce, s.Referral = n.Hash == "", n.Hash
+	case lineStop:
+		s.Stop = true
 	}
 }
