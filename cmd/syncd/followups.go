@@ -97,13 +97,15 @@ func rowsJSON(rows []ledger.FollowUpRow) followUpsJSON {
 	return out
 }
 
+// fromTexts are the rules about what the text of a mail says.
+var fromTexts = []planner.Rule{
+	planner.PromiseMade, planner.Thanks, planner.IntroReceived, planner.TheirPromise, planner.IntroGiven, planner.CloseTheLoop,
+}
+
 // What the evidence in the key of a rule is; with others it is one of several.
 var (
 	aboutTimes = []planner.Rule{planner.NewCards, planner.CardSweep}
-	aboutMail  = []planner.Rule{
-		planner.ReplyOwed, planner.Awaiting, planner.TheirPromise, planner.Thanks, planner.IntroReceived,
-		planner.IntroGiven, planner.CloseTheLoop, planner.PromiseMade,
-	}
+	aboutMail  = slices.Concat([]planner.Rule{planner.ReplyOwed, planner.Awaiting}, fromTexts)
 )
 
 // restsOn is the evidence of an entry. The journal keeps of it what the key

@@ -155,7 +155,7 @@ var documented = map[string][]string{
 		"written", "ended", "end_why", "ended_by",
 	},
 	"why": { // besides those of a follow-up
-		"decisions", "other_rules",
+		"decisions", "other_rules", "texts",
 	},
 	"source": {
 		"account", "type", "name", "id", "configured", "listed", "last_success", "lag_seconds", "error", "failing_since", "notices",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"syncd/internal/config"
 	"syncd/internal/ledger"
 	"syncd/internal/planner"
 )
@@ -125,6 +126,7 @@ type whyJSON struct {
 	followUpJSON
 	Decisions  []decisionJSON `json:"decisions"`
 	OtherRules []ruleJSON     `json:"other_rules"`
+	Texts      string         `json:"texts"` // which rules did not run since no text is read, "" if it is
 }
 
 type decisionJSON struct {
@@ -141,7 +143,7 @@ type ruleJSON struct {
 }
 
 func (a *app) whyJSON(ctx context.Context, p *people, f followUpJSON, who planner.ContactID) (whyJSON, error) {
-	w := whyJSON{followUpJSON: f, Decisions: []decisionJSON{}, OtherRules: a.others(p, who, f.Rule)}
+	w := whyJSON{followUpJSON: f, Decisions: []decisionJSON{}, OtherRules: a.others(p, who, f.Rule), Texts: unreadTexts(p.cfg)}
 	if f.UID == "" { // written nowhere
 		return w, nil
 	}
@@ -160,6 +162,23 @@ func (a *app) printOthers(p *people, who planner.ContactID, own planner.Rule) {
 		}
 		fmt.Fprintf(a.stdout, "    %-14s  %s\n", r.Rule, r.Said)
 	}
+	if text := unreadTexts(p.cfg); text != "" {
+		fmt.Fprintf(a.stdout, "  texts     %s\n", text)
+	}
+}
+
+// unreadTexts says which rules did not run because no text of a mail is read, "" if
+// it is. What was read before stands.
+func unreadTexts(cfg *config.Config) string {
+	if cfg.Privacy.ReadText {
+		return ""
+	}
+	var names []string
+	for _, r := range fromTexts {
+		names = append(names, string(r))
+	}
+	last := len(names) - 1
+	return "no text of a mail is read now (read_text), so " + strings.Join(names[:last], ", ") + " and " + names[last] + " did not look into any"
 }
 
 // others are the rules but for one, with what they make of a contact.
