@@ -41,6 +41,9 @@ func (a *app) report(ctx context.Context) error {
 	if in.Rooms, err = p.SharedRooms(ctx, in.Now); err != nil {
 		return err
 	}
+	if in.Uncertain, err = p.Uncertain(ctx); err != nil {
+		return err
+	}
 	r := report.Make(in)
 	if a.json {
 		return printJSON(a.stdout, r)
@@ -48,6 +51,7 @@ func (a *app) report(ctx context.Context) error {
 	w := &reportWriter{app: a, zone: p.cfg.Me.Zone}
 	w.followUps(r.Rules)
 	w.promises(r.Promises)
+	w.uncertain(r.Uncertain)
 	w.introductions(r.Introductions)
 	w.people("One exchange, and nothing for three months", r.OneAndDone)
 	w.familiar(r.Familiar)
@@ -154,14 +158,30 @@ func (w *reportWriter) promises(p report.Promises) {
 	}
 	w.section(heading+"; not known to be kept:", len(p.Open), func(i int) string {
 		o := p.Open[i]
-		text := day(o.Said, w.zone) + "\t" + called(o.Person)
-		if o.For != "" {
-			text += ", for " + o.For
+		return w.said(o.Said, called(o.Person), o.For, o.Sentence)
+	})
+}
+
+// said is a line about what was said to somebody, or by them.
+func (w *reportWriter) said(at time.Time, who, on, sentence string) string {
+	text := day(at, w.zone) + "\t" + who
+	if on != "" {
+		text += ", for " + on
+	}
+	if sentence != "" {
+		text += "\t“" + short(sentence) + "”"
+	}
+	return text
+}
+
+func (w *reportWriter) uncertain(all []report.Uncertain) {
+	w.section("May be promises; nothing is planned for them", len(all), func(i int) string {
+		o := all[i]
+		who := "you to " + called(o.Person)
+		if o.Kind == string(planner.TheirPromise) {
+			who = called(o.Person) + " to you"
 		}
-		if o.Sentence != "" {
-			text += "\t“" + short(o.Sentence) + "”"
-		}
-		return text
+		return w.said(o.Said, who, o.For, o.Sentence)
 	})
 }
 

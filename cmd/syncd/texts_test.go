@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"syncd/internal/config"
 	"syncd/internal/planner"
+	"syncd/internal/report"
 )
 
 // What the configuration ignores is not called mail from machines.
@@ -41,5 +44,23 @@ func TestWhyOfSeveral(t *testing.T) {
 		if got := strings.Contains(out.String(), "other rules"); got != want {
 			t.Errorf("of %q: other rules %t, want %t:\n%s", who, got, want, out.String())
 		}
+	}
+}
+
+// TestReportOfWhatIsUncertain shows who may have promised whom, with the sentence where
+// one is kept.
+func TestReportOfWhatIsUncertain(t *testing.T) {
+	var out strings.Builder
+	w := &reportWriter{app: &app{stdout: &out}, zone: time.UTC}
+	who := report.Person{Name: "Ana Lima", Address: "ana@example.org"}
+	w.uncertain([]report.Uncertain{
+		{Person: who, Kind: "promise", Said: may(12, 9), For: "2026-05-15", Sentence: "I could send it."},
+		{Person: who, Kind: "their-promise", Said: may(11, 9)},
+	})
+	want := "May be promises; nothing is planned for them\n" +
+		"  12 May 2026  you to Ana Lima, for 2026-05-15  “I could send it.”\n" +
+		"  11 May 2026  Ana Lima to you\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("uncertain() mismatch (-want +got):\n%s", diff)
 	}
 }

@@ -23,6 +23,7 @@ type Input struct {
 	FollowUps []ledger.FollowUpRow
 	Ambiguous []ledger.AmbiguousName
 	Rooms     []ledger.SharedRooms
+	Uncertain []ledger.Uncertain
 }
 
 // Report is what came of it. Its JSON keys are stable.
@@ -30,6 +31,7 @@ type Report struct {
 	At            time.Time    `json:"at"`
 	Rules         []Rule       `json:"rules"`    // those with a follow-up so far, in the order of their priority
 	Promises      Promises     `json:"promises"` // the user's own
+	Uncertain     []Uncertain  `json:"uncertain"`
 	Introductions []Introducer `json:"introductions"`
 	OneAndDone    []Person     `json:"one_and_done"`       // one exchange, and nothing for 90 days
 	Familiar      []Familiar   `json:"familiar_strangers"` // often in one room, never a direct word
@@ -70,6 +72,18 @@ type Promise struct {
 	Said     time.Time `json:"said"`
 	For      string    `json:"for"` // a date; "" where none was named
 	Sentence string    `json:"sentence"`
+}
+
+// Uncertain is a sentence that may be a promise, of the user's to somebody or of theirs
+// to the user. Nothing is planned for it.
+type Uncertain struct {
+	Person
+	Kind     string    `json:"kind"` // promise, or their-promise
+	Said     time.Time `json:"said"`
+	For      string    `json:"for"`      // a date; "" where none was named
+	Sentence string    `json:"sentence"` // "" where none is kept
+	Subject  string    `json:"subject"`
+	Evidence string    `json:"evidence"` // the Message-ID
 }
 
 // Person names a contact.
@@ -144,8 +158,8 @@ func Make(in Input) Report {
 		}
 	}
 	return Report{
-		At: in.Now.UTC(), Rules: m.rules(), Promises: m.promises(), Introductions: m.introducers(),
-		OneAndDone: m.people(m.oneAndDone), Familiar: m.familiar(), Expired: m.expired(),
+		At: in.Now.UTC(), Rules: m.rules(), Promises: m.promises(), Uncertain: m.uncertain(),
+		Introductions: m.introducers(), OneAndDone: m.people(m.oneAndDone), Familiar: m.familiar(), Expired: m.expired(),
 		LetGo: m.held(planner.Held.LetGo), SameName: m.namesakes(),
 		Nameless: m.people(m.nameless), Ambiguous: m.ambiguous(),
 	}
@@ -272,6 +286,17 @@ func (m *maker) promises() Promises {
 		return cmp.Or(a.Said.Compare(b.Said), strings.Compare(a.Name, b.Name), strings.Compare(a.Sentence, b.Sentence))
 	})
 	return p
+}
+
+// uncertain are the findings about people whom syncd follows up, newest first.
+func (m *maker) uncertain() []Uncertain {
+	all := []Uncertain{}
+	for _, u := range m.Uncertain {
+		if c := m.byID[u.Contact]; c != nil && !outside(c) {
+			all = append(all, Uncertain{person(c), u.Kind, u.Evidence.At, string(u.For), u.Sentence, u.Evidence.Subject, u.Evidence.ID})
+		}
+	}
+	return all
 }
 
 // introducers are those who made others known to the user, by name.

@@ -85,6 +85,30 @@ func TestPromisesThatAreNotKnownToBeKept(t *testing.T) {
 	}
 }
 
+func TestUncertainNamesPeopleWhoCount(t *testing.T) {
+	ana, muted := contact("ana", "Ana Silva", daysAgo(9)), contact("bob", "Bob Wu", daysAgo(9))
+	muted.Muted = true
+	found := func(who planner.ContactID, kind, sentence string) ledger.Uncertain {
+		return ledger.Uncertain{
+			Evidence: planner.Evidence{Type: planner.Mail, ID: sentence + "@x", At: daysAgo(9), Subject: "Deck"},
+			Contact:  who, Kind: kind, Sentence: sentence, For: "2026-05-15",
+		}
+	}
+	got := report.Make(report.Input{
+		Now: now, Snapshot: planner.Snapshot{Contacts: []planner.Contact{ana, muted}},
+		Uncertain: []ledger.Uncertain{found("ana", "promise", "1"), found("bob", "promise", "2"), found("gone", "promise", "3"), found("ana", "their-promise", "")},
+	}).Uncertain
+	last := daysAgo(9)
+	who := report.Person{Contact: "ana", Name: "Ana Silva", Address: "ana@example.org", Last: &last}
+	want := []report.Uncertain{
+		{Person: who, Kind: "promise", Said: daysAgo(9), For: "2026-05-15", Sentence: "1", Subject: "Deck", Evidence: "1@x"},
+		{Person: who, Kind: "their-promise", Said: daysAgo(9), For: "2026-05-15", Subject: "Deck", Evidence: "@x"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Uncertain (-want +got):\n%s", diff)
+	}
+}
+
 func TestIntroducersAreToldFromThoseTheyBrought(t *testing.T) {
 	intro := planner.Introduction{Evidence: planner.Evidence{ID: "1", At: daysAgo(60)}, By: "ana@example.org", Of: []string{"ben@example.org"}}
 	mine := planner.Introduction{Evidence: planner.Evidence{ID: "2", At: daysAgo(50)}, Of: []string{"ana@example.org", "ben@example.org"}}
