@@ -123,7 +123,8 @@ CREATE INDEX interaction_ask ON interaction (from_id) WHERE stands = 'ask';
 CREATE INDEX interaction_busy ON interaction (end_at) WHERE busy = 1;
 -- stands is 'lonely' where nobody else is invited: it counts if the title names a contact.
 CREATE INDEX interaction_lonely ON interaction (current) WHERE stands = 'lonely';
-CREATE INDEX interaction_direct ON interaction (at) WHERE kind = 'mail' AND current = 1 AND direct = 1;
+-- Not by kind: each statement with kind = ? would be prepared anew for every use.
+CREATE INDEX interaction_direct ON interaction (at) WHERE current = 1 AND direct = 1;
 
 CREATE TABLE answer (
 	interaction_id INTEGER PRIMARY KEY REFERENCES interaction, -- derived, as the whole table: a current mail

@@ -36,7 +36,8 @@ CREATE TABLE introduced (
 	contact_id INTEGER PRIMARY KEY REFERENCES contact ON DELETE CASCADE  -- derived, as the whole table: no contact, but a mail introduces them to me
 ) STRICT;
 
-CREATE INDEX interaction_direct ON interaction (at) WHERE kind = 'mail' AND current = 1 AND direct = 1;
+-- Not by kind: each statement with kind = ? would be prepared anew for every use.
+CREATE INDEX interaction_direct ON interaction (at) WHERE current = 1 AND direct = 1;
 
 CREATE VIEW promises AS
 SELECT datetime(i.at, 'unixepoch') AS at, CASE i.direction WHEN 'out' THEN 'me' ELSE f.address END AS who,
