@@ -81,27 +81,28 @@ func (p *pass) within(k Key) step {
 // learnNames takes note of mail that is known under several ids. An id is of one
 // mail only; if it were of two, the smallest name would count.
 func (p *pass) learnNames(c *Contact) {
-	learn := func(e Evidence) {
-		for _, also := range e.Also {
-			if known, ok := p.names[also]; !ok || e.ID < known {
-				p.names[also] = e.ID
+	learn := func(all ...Evidence) {
+		for _, e := range all {
+			for _, also := range e.Also {
+				if known, ok := p.names[also]; !ok || e.ID < known {
+					p.names[also] = e.ID
+				}
 			}
 		}
 	}
-	learn(c.LastOut)
-	learn(c.LastIn)
-	learn(c.Exchanges.Last)
-	for _, e := range c.Asked {
-		learn(e)
-	}
-	for _, t := range slices.Concat(c.Unanswered, c.Outstanding) {
-		learn(t.Evidence)
-		for _, e := range slices.Concat(t.Nudges, t.Asks) {
-			learn(e)
+	learn(c.LastOut, c.LastIn, c.Exchanges.Last)
+	learn(c.Asked...)
+	for _, turns := range [][]Turn{c.Unanswered, c.Outstanding} {
+		for i := range turns {
+			learn(turns[i].Evidence)
+			learn(turns[i].Nudges...)
+			learn(turns[i].Asks...)
 		}
 	}
-	for _, m := range slices.Concat(c.Promises, c.Theirs) {
-		learn(m.Evidence)
+	for _, promises := range [][]Promise{c.Promises, c.Theirs} {
+		for i := range promises {
+			learn(promises[i].Evidence)
+		}
 	}
 	for _, i := range c.Introductions {
 		learn(i.Evidence)
