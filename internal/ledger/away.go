@@ -14,6 +14,8 @@ import (
 const bounceSpan = 30 * 24 * time.Hour
 
 var (
+	qSpokenOf = query(`SELECT 1 FROM json_each(?) AS w WHERE EXISTS (SELECT 1 FROM automatic AS m WHERE m.sender = w.value)
+		OR EXISTS (SELECT 1 FROM bounced AS b WHERE b.address = w.value) LIMIT 1`)
 	qAutomaticOf = query(`SELECT m.message_id, m.at, s.account, w.says FROM automatic AS m
 		CROSS JOIN source AS s ON s.id = m.source_id CROSS JOIN said AS w ON w.message_id = m.message_id
 		WHERE m.sender = ? ORDER BY m.at, m.message_id, s.account DESC`)
@@ -31,6 +33,14 @@ func (p *portrait) away(ctx context.Context) error {
 	var dead planner.Evidence
 	addresses := foldAll(p.out.Addresses)
 	slices.Sort(addresses)
+	all, err := toJSON(addresses)
+	if err != nil {
+		return err
+	}
+	var one int
+	if some, err := p.t.one(ctx, qSpokenOf, []any{all}, &one); err != nil || !some { // of most nothing is
+		return err
+	}
 	for _, a := range slices.Compact(addresses) {
 		over, err := p.answersOf(ctx, a)
 		if err != nil {
