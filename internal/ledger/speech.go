@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +94,8 @@ func speechOf(r *Reading) speech {
 		Attached: r.Attached, Linked: r.Linked, Promises: vows(r.Promises), Away: dayIn(r.Away.Until),
 	}
 	if s.Asks {
-		s.Ask = keep(r.Asks[0].Sentence)
+		first := max(0, slices.IndexFunc(r.Asks, func(a text.Ask) bool { return a.Question }))
+		s.Ask = keep(r.Asks[first].Sentence)
 	}
 	switch name := strings.Join(nameParts(r.Referral.Name), " "); {
 	case r.Introduces != "":

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,6 +64,7 @@ func (f *facts) read(t Turn, e Evidence) {
 	f.Unread, f.Language = !t.Read, clean(t.Language, nameLength)
 	if e.ID == t.ID {
 		f.Asks = clean(t.Sentence, sentenceLength)
+		f.Request = t.Sentence != "" && !strings.Contains(t.Sentence, "?")
 	}
 }
 

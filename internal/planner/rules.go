@@ -244,6 +244,7 @@ func findFade(p *pass, q *person) []*candidate {
 	}
 	c.block = off
 	c.shown.Days, c.shown.Count = pause*factor, q.Exchanges.Early
+	c.shown.Since = p.date(q.Exchanges.First, c.Due)
 	c.shown.Pace = q.Exchanges.Rhythm > 0 && pause > fadeShortest && pause < fadeLongest
 	return []*candidate{c}
 }

@@ -36,10 +36,11 @@ type facts struct {
 	Number int // of the interval
 	Count  int // of exchanges, or people
 	People []string
-	Touch  bool // in constant touch at the time
-	First  bool // the first mail to them
-	Again  bool // a second mail in the thread
-	Pace   bool // Days comes from their pace
+	Touch  bool   // in constant touch at the time
+	First  bool   // the first mail to them
+	Again  bool   // a second mail in the thread
+	Pace   bool   // Days comes from their pace
+	Since  string // when the first word or meeting was
 
 	Circle    string
 	Automatic bool
@@ -50,6 +51,7 @@ type facts struct {
 	For        string // the day named for it, "": none is
 	Near       bool   // there was no business day before it
 	Asks       string // the sentence that asks, "" where none is kept
+	Request    bool   // it is no question
 	Unread     bool   // nobody read what the mail says
 	Language   string // why: the language; "" where it is not that
 	Back       string // when they are back from their absence, where that decides

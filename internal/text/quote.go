@@ -19,6 +19,9 @@ type Cut struct {
 	Disclaimer int
 }
 
+// passedOn reports whether there are words of others in it.
+func (c Cut) passedOn() bool { return c.Quoted > 0 || c.Forwarded > 0 || c.Disclaimer > 0 }
+
 // New returns the paragraphs of a body that its writer newly wrote, and what was cut
 // from around them. Only the first 32 KiB are read. Where it is in doubt whose words
 // a line has, the line is cut. A paragraph is as written but for white space at the
@@ -53,7 +56,7 @@ func (s *stripper) step() {
 	case isSeparator(bare, mailWords.original) || s.headerBlock():
 		s.dropRule()
 		s.rest(&s.cut.Quoted)
-	case isSignatureMark(bare) && s.hasText():
+	case (isSignatureMark(bare) || isRule(bare)) && s.hasText():
 		s.signature()
 	case isDevice(bare):
 		s.skip(&s.cut.Signature, 1)
@@ -123,10 +126,15 @@ func (s *stripper) brokenQuote(bare string) bool {
 	return isQuoted(before) && len(before) >= 60 && isQuoted(strings.TrimSpace(s.lines[s.at+1]))
 }
 
-// signature cuts what stands below "-- ", until a quote begins: some programs put
-// the signature above what is quoted, and answers below that.
+// signature cuts what stands below "-- " or a line of underscores, until a quote
+// begins: some programs put the signature above what is quoted, and answers below
+// that.
 func (s *stripper) signature() {
-	for s.at < len(s.lines) && !isQuoted(strings.TrimSpace(s.lines[s.at])) {
+	for s.at < len(s.lines) {
+		bare := strings.TrimSpace(s.lines[s.at])
+		if isQuoted(bare) || isSeparator(bare, mailWords.forwarded) || isSeparator(bare, mailWords.original) || s.headerBlock() {
+			return
+		}
 		s.skip(&s.cut.Signature, 1)
 	}
 }
@@ -284,6 +292,9 @@ func isSeparator(bare string, words []string) bool {
 func isSignatureMark(bare string) bool {
 	return bare == "--" || bare == "—" || bare == "__"
 }
+
+// isRule is for the line below which free mail and mailing lists add their own.
+func isRule(bare string) bool { return len(bare) >= 20 && strings.Trim(bare, "_") == "" }
 
 func isDevice(bare string) bool {
 	if len(bare) > 110 {

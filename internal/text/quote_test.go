@@ -172,6 +172,16 @@ func TestNew(t *testing.T) {
 			[]string{"See you.", "Bob"},
 			text.Cut{Signature: 3},
 		},
+		"what free mail adds": {
+			"Are you coming?\n\n__________________________________\nDo You Yahoo!?\nMake a great connection",
+			[]string{"Are you coming?"},
+			text.Cut{Signature: 3},
+		},
+		"what free mail adds above a quote": {
+			"Yes.\n\n__________________________________\nDo You Yahoo!?\n\n-----Original Message-----\nFrom: Ana\nI will send it.",
+			[]string{"Yes."},
+			text.Cut{Signature: 2, Quoted: 3},
+		},
 		"signature without a mark": {
 			"See you.\n\nBest regards,\nBob Stone\nHead of Sales\nExample Ltd\nTel. +1 202 555 0134\nbob@example.com",
 			[]string{"See you.", "Best regards,\nBob Stone"},

@@ -72,6 +72,7 @@ type Away struct {
 }
 
 const (
+	fewWords = 3  // above what is passed on, in whatever language: "FYI", "-", "Très drôle !"
 	maxFound = 50 // of promises, and of asks, in one mail
 	maxWhat  = 120
 )
@@ -86,6 +87,7 @@ func Read(body string, m Message) Reading {
 	}
 	l := languageOf(r.New)
 	if l == nil {
+		r.Known = r.Cut.passedOn() && !r.Question && len(strings.Fields(strings.Join(r.New, " "))) <= fewWords
 		return r
 	}
 	r.Language, r.Known = l.name, true

@@ -118,6 +118,8 @@ func TestPromises(t *testing.T) {
 		"Happy to send it over.":                              "maybe",
 		"I can send it.":                                      "maybe",
 		"Will you send it?":                                   "",
+		"I will start to send you some good ones.":            "sure",
+		"We will coordinate with Bob while you are out.":      "maybe",
 		"I'll see you on Monday.":                             "",
 		"I will talk to you when I get back.":                 "",
 		"I will probably call Bob.":                           "maybe",
@@ -227,6 +229,9 @@ func TestKinds(t *testing.T) {
 		{"question", "Please let me know what you think.", true},
 		{"question", "If you have any questions, please call me.", false},
 		{"question", "How are you?", false},
+		{"question", "Let me know if I can help with the report.", false},
+		{"question", "Please find my two reports attached.", false},
+		{"question", "Talk to you soon.", false},
 	} {
 		m := text.Message{Date: in(t, "Europe/Berlin"), Others: []string{"Bob Stone"}}
 		got := kinds[test.kind](text.Read(test.sentence, m))
@@ -352,6 +357,27 @@ func TestOtherLanguages(t *testing.T) {
 		if r := text.Read(body, text.Message{}); !r.Known || r.Language != "en" {
 			t.Errorf("%q: known %v as %q, want en", body, r.Known, r.Language)
 		}
+	}
+}
+
+// What is only passed on says nothing of its sender's, in whatever language: that is
+// known, where the words of a longer mail would not be.
+func TestPassedOn(t *testing.T) {
+	for above, want := range map[string]bool{
+		"":                       true,
+		"-":                      true,
+		"FYI":                    true,
+		"Sehr schön!":            true,
+		"Kannst du?":             false, // it asks, whatever it says
+		"Bitte bis Freitag noch": false,
+	} {
+		r := text.Read(above+"\n\nBegin forwarded message:\n\nFrom: Ana\nCould you send it?", text.Message{})
+		if r.Known != want || len(r.Asks) > 0 {
+			t.Errorf("%q: known %t, asks %v; want %t, none", above, r.Known, r.Asks, want)
+		}
+	}
+	if text.Read("", text.Message{}).Known {
+		t.Error("a mail without any text is known")
 	}
 }
 
