@@ -180,6 +180,9 @@ func (r *bodyReader) file(f fields, kind string, p map[string]string, at place) 
 	return name != "" || p["name"] != "" && !strings.HasPrefix(kind, "text/")
 }
 
+// saysHTML is for HTML that a program sends as plain text.
+var saysHTML = regexp.MustCompile(`(?i)^\s*<(?:!doctype html|html)\b`)
+
 // text reads a text part, nil if there is nothing in it.
 func (r *bodyReader) text(f fields, body []byte, kind string, p map[string]string, at place) *textPart {
 	t := &textPart{plain: kind == "text/plain", open: at.open}
@@ -192,7 +195,7 @@ func (r *bodyReader) text(f fields, body []byte, kind string, p map[string]strin
 		r.Unreadable = "its transfer encoding is unknown"
 		return nil
 	}
-	if !t.plain {
+	if !t.plain || saysHTML.Match(b) {
 		name := p["charset"]
 		if m := metaCharset.FindSubmatch(b[:min(len(b), 2048)]); name == "" && m != nil {
 			name = string(m[1])

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ type Message struct {
 	// day of return counts in whatever sentence it is.
 	Automatic bool
 	Others    []string // names of the people on it who are neither its writer nor its reader
+	Reader    string   // the name of its reader, where that is one: who asks others about them asks them nothing
 	// Opening says that it is the first mail of its writer to its reader: only then is
 	// a name in it looked for ("Ana suggested that I write").
 	Opening bool
@@ -58,6 +60,9 @@ type Promise struct {
 type Ask struct {
 	Sentence string
 	Question bool // it ends with a question mark
+	// Weak says that nobody waits for the answer: a courtesy ("How is everything?"), a
+	// proposal ("Let's discuss"), or an act that is simply done ("Please book it").
+	Weak bool
 }
 
 // Referral is somebody on whose word the writer writes.
@@ -92,21 +97,35 @@ func Read(body string, m Message) Reading {
 	}
 	r.Language, r.Known = l.name, true
 	m.Reply = m.Reply || r.Cut.Quoted > 0
+	aside := false // what is said is meant for others, until somebody else is called
 	for _, paragraph := range r.New {
 		for _, sentence := range l.sentences(paragraph) {
-			l.read(&r, m, sentence)
+			p := l.phrase(sentence)
+			aside = p.calls(m.Others, sentence) || aside && !p.calls([]string{m.Reader}, sentence)
+			l.read(&r, m, p, sentence, aside)
 		}
 	}
+	l.chat(&r)
 	return r
 }
 
-// read adds what one sentence says.
-func (l *language) read(r *Reading, m Message, sentence string) {
-	p := l.phrase(sentence)
-	if promise, ok := l.promise(p, m, sentence); ok && len(r.Promises) < maxFound {
+// chat marks what is asked beside a courtesy, unless it is a request.
+func (l *language) chat(r *Reading) {
+	if !slices.ContainsFunc(r.Asks, func(a Ask) bool { return l.has("ask.courtesy", l.phrase(a.Sentence)) }) {
+		return
+	}
+	for i := range r.Asks {
+		a := &r.Asks[i]
+		a.Weak = a.Weak || !l.has("request", l.phrase(a.Sentence))
+	}
+}
+
+// read adds what one sentence says; aside: to others.
+func (l *language) read(r *Reading, m Message, p phrase, sentence string, aside bool) {
+	if promise, ok := l.promise(p, m, sentence); ok && !aside && len(r.Promises) < maxFound {
 		r.Promises = append(r.Promises, promise)
 	}
-	if ask, ok := l.ask(p, sentence); ok && len(r.Asks) < maxFound {
+	if ask, ok := l.ask(p, sentence); ok && !aside && !p.tellsOf(m.Reader) && len(r.Asks) < maxFound {
 		r.Asks = append(r.Asks, ask)
 	}
 	first := func(to *string, kinds ...string) {
@@ -169,14 +188,49 @@ func clip(s string) string {
 }
 
 func (l *language) ask(p phrase, sentence string) (Ask, bool) {
-	question := strings.ContainsAny(sentence, "?") && !l.has("question.no", p)
-	if question {
-		return Ask{Sentence: sentence, Question: true}, true
+	a := Ask{Sentence: sentence, Question: strings.Contains(sentence, "?") && !l.has("question.no", p)}
+	act := !a.Question || l.has("ask.act", p)
+	a.Weak = l.has("ask.weak", p) || l.has("ask.courtesy", p) || act && !l.has("ask.back", p)
+	return a, a.Question || l.has("request", p) && !l.has("request.no", p)
+}
+
+// tellsOf reports whether a sentence speaks of somebody by their first name, and not
+// to them: at neither end, and with no comma beside it.
+func (p phrase) tellsOf(name string) bool {
+	first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), " ")
+	at := slices.Index(p.words, first)
+	if len(first) < 2 || at < 2 || at > len(p.words)-3 {
+		return false
 	}
-	if l.has("request", p) && !l.has("request.no", p) {
-		return Ask{Sentence: sentence}, true
+	return !strings.ContainsAny(p.words[at-1]+p.words[at+1], ",;:.!?-–—")
+}
+
+// calls reports whether a sentence is meant for others, whose names are at an end of
+// it: "Ana, could you …", "Bob and Ana: …", "Ana - …", "Ana please …", "Right Ana?".
+func (p phrase) calls(others []string, sentence string) bool {
+	if last := len(p.words) - 1; last > 1 && p.words[last] == "?" && isPart(p.words[last-1], others) {
+		return true
 	}
-	return Ask{}, false
+	at := mark.FindStringIndex(sentence)
+	end := slices.IndexFunc(p.words, func(w string) bool { return w == "please" || w == "can" || w == "could" })
+	if at != nil {
+		end = slices.IndexFunc(p.from, func(from int) bool { return from >= at[0] })
+	}
+	if end <= 0 {
+		return false
+	}
+	return !slices.ContainsFunc(p.words[:end], func(w string) bool { return !between[w] && !isPart(w, others) })
+}
+
+// mark stands behind the names of those whom a sentence calls.
+var mark = regexp.MustCompile(`[,:;–—]|-+\s`)
+
+// between are the words that may stand beside those names.
+var between = map[string]bool{"and": true, "or": true, "&": true, "/": true, "hi": true, "hello": true, "dear": true}
+
+// isPart reports whether a word is part of one of the names.
+func isPart(w string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(strings.Fields(strings.ToLower(name)), w) })
 }
 
 // names says that a part of a person's name is in it.

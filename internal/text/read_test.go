@@ -381,6 +381,48 @@ func TestPassedOn(t *testing.T) {
 	}
 }
 
+// What nobody waits for is asked, and weakly; what is asked of others, or tells of the
+// reader, is not asked of the reader.
+func TestWhoIsAsked(t *testing.T) {
+	for body, want := range map[string]string{ // strong, weak or nothing
+		"Which day is best for you?":                            "strong",
+		"Please tell me which day is best.":                     "strong",
+		"Could you let me know by Friday?":                      "strong",
+		"How is everything?":                                    "weak",
+		"How's the baby doing? Have you slept at all?":          "weak",
+		"How are you doing? Please send me the contract.":       "strong",
+		"Let's discuss it.":                                     "weak",
+		"Could you please book the room?":                       "weak",
+		"Have you seen this?":                                   "weak",
+		"Will you be there today?":                              "weak",
+		"Eva, could you send me the report?":                    "",
+		"Eva - which day?":                                      "",
+		"Eva, we are late.  Could you send me the report?":      "",
+		"Eva, we are late.  Ana, could you send me the report?": "strong",
+		"Eva and Ana, could you send me the report?":            "strong",
+		"Is that right Eva?":                                    "",
+		"Please add Ana to the list that goes out.":             "",
+		"You must be busy?":                                     "",
+	} {
+		got := ""
+		for _, a := range text.Read(body, text.Message{Reader: "Ana Lima", Others: []string{"Eva Novak"}}).Asks {
+			switch {
+			case !a.Weak:
+				got = "strong"
+			case got == "":
+				got = "weak"
+			}
+		}
+		if got != want {
+			t.Errorf("%q: asks %q, want %q", body, got, want)
+		}
+	}
+	const vow = "Eva, I will send you the deck."
+	if r := text.Read(vow, text.Message{Reader: "Ana Lima", Others: []string{"Eva Novak"}}); len(r.Promises) > 0 {
+		t.Errorf("%q promises the reader %v", vow, r.Promises)
+	}
+}
+
 // A mail made to look like a promise of its reader has it in a quote, whatever style
 // the quote is in; what its writer says is never the reader's.
 func TestForgedPromise(t *testing.T) {
