@@ -64,6 +64,7 @@ func pauseAfter(t *testing.T, rule planner.Rule, history []planner.Outcome) int 
 		ana.Circle, ana.Stage = "active", 2
 		ana.LastIn = planner.Evidence{}
 		ana.Unanswered[0].At = at(11, 9)
+		ana.FirstAt = at(-9, 9)
 		ana.LastOut = mailFrom("last@x", "ana@example.org", at(1, 9))
 		ana.Exchanges = planner.Exchanges{Count: 3, Early: 3, First: at(-9, 9), Last: ana.LastOut}
 		s := settled(ana)

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // FullName is a name as it is compared with others, whatever the order of its
-// words; "" for a name of one word, which many have.
+// words and without initials; "" for a name of one word, which many have.
 func FullName(name string) string {
 	words := strings.Fields(strings.ToLower(strings.NewReplacer(",", " ", ".", " ").Replace(name)))
+	words = slices.DeleteFunc(words, func(w string) bool { return utf8.RuneCountInString(w) < 2 })
 	if len(words) < 2 {
 		return ""
 	}

@@ -123,6 +123,7 @@ type candidate struct {
 	uid   string    // of the open entry that it is
 	kept  bool      // stands for an open entry whose facts are not known
 
+	dated  bool      // a day is named for it: how old it is does not matter
 	lapses time.Time // when its moment has passed; zero: ten business days after Due
 }
 
@@ -306,7 +307,7 @@ func (p *pass) lapse(c *candidate) (lapsed, forgotten bool) {
 	}
 	from := c.Due
 	first := p.snapshot.FirstRunAt
-	if c.rule.lookBack > 0 && (first.IsZero() || c.Due.Before(first)) {
+	if c.rule.lookBack > 0 && !c.dated && (first.IsZero() || c.Due.Before(first)) {
 		end := c.at.Add(c.rule.lookBack)
 		if first.IsZero() || end.Before(first) {
 			return p.clock.reached(end), p.clock.reached(end.Add(forgetAfter))

@@ -11,7 +11,7 @@ import (
 const (
 	promiseDelay      = 2         // business days, where no day is named
 	theirPromiseDelay = 3         // business days after the day named
-	promiseLookBack   = 60 * days // see lookBack
+	promiseLookBack   = 21 * days // see lookBack; what is older is done or forgotten
 	sentenceLength    = 200
 )
 
@@ -48,6 +48,7 @@ func (p *pass) promiseOf(r Rule, q *person, m Promise, due time.Time) *candidate
 	f.Days = promiseDelay
 	f.Sentence, f.What = clean(m.Sentence, sentenceLength), clean(m.What, sentenceLength)
 	if d, named := parseDate(m.For); named {
+		c.dated = true
 		f.For = p.date(p.cal.at(d, dueTime), due)
 		f.Near = due.After(p.cal.at(p.cal.back(d, 1), dueTime))
 	}
@@ -133,7 +134,7 @@ func (p *pass) promiseTitle(c *candidate) string {
 func endPromise(p *pass, q *person, o Open) End {
 	for _, m := range q.Promises {
 		if m.Evidence.ID == o.Key.Evidence && m.ID == o.Key.Step && !m.Kept.IsZero() {
-			return End{Acted, m.Kept, "you saw to it in that thread on " + p.date(m.Kept.At, o.Slot)}
+			return End{Acted, m.Kept, "you saw to it on " + p.date(m.Kept.At, o.Slot)}
 		}
 	}
 	if o.Key.Step == "" { // there is no sentence in a mail

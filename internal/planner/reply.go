@@ -19,7 +19,7 @@ func findReplyOwed(p *pass, q *person) []*candidate {
 	var found []*candidate
 	for _, t := range q.Unanswered {
 		e := p.asking(q, t)
-		if e.IsZero() {
+		if e.IsZero() || t.Recipients > mostAsked {
 			continue
 		}
 		delay, touch := replyDelay, p.touchedBy(q, e.At)

@@ -60,7 +60,7 @@ var rules = []rule{
 	},
 	{
 		fires: "they wrote that they would do something by a day, and have not written since",
-		name:  TheirPromise, priority: 3, lookBack: promiseLookBack,
+		name:  TheirPromise, priority: 3,
 		find: findTheirPromise, ended: endTheirPromise, misses: missTheirPromise,
 	},
 	{
@@ -215,6 +215,7 @@ const (
 	fadeShortest  = 21
 	fadeLongest   = 45
 	fadeSpan      = 120 // days of a new relation
+	fadeBefore    = 14  // days of mail without them, to tell that it is new
 	fadePace      = 1.5
 )
 
@@ -231,6 +232,9 @@ func findFade(p *pass, q *person) []*candidate {
 	if later := p.cal.dayOf(q.LastIn.At); later > last {
 		return nil
 	}
+	if p.cal.dayOf(q.TogetherAt) > last { // they meet in the mails of others
+		return nil
+	}
 	rhythm := q.Exchanges.Rhythm
 	if rhythm == 0 {
 		rhythm = fadeShortest * days
@@ -239,14 +243,28 @@ func findFade(p *pass, q *person) []*candidate {
 	pause = min(max(pause, fadeShortest), fadeLongest)
 	factor, off := p.refused(q, Fade)
 	c := p.candidate(Fade, q, e, "", p.cal.after(e.At, pause*factor))
-	if p.cal.dayOf(c.Due) > p.cal.dayOf(q.Exchanges.First)+fadeSpan {
+	if p.cal.dayOf(c.Due) > p.cal.dayOf(q.begun())+fadeSpan || p.unsureNew(q) {
 		return nil
 	}
 	c.block = off
 	c.shown.Days, c.shown.Count = pause*factor, q.Exchanges.Early
-	c.shown.Since = p.date(q.Exchanges.First, c.Due)
+	c.shown.Since = p.date(q.begun(), c.Due)
 	c.shown.Pace = q.Exchanges.Rhythm > 0 && pause > fadeShortest && pause < fadeLongest
 	return []*candidate{c}
+}
+
+// begun is when the first word or meeting with them was.
+func (q *person) begun() time.Time {
+	if !q.FirstAt.IsZero() && q.FirstAt.Before(q.Exchanges.First) {
+		return q.FirstAt
+	}
+	return q.Exchanges.First
+}
+
+// unsureNew reports whether a contact only seems to be new: the mail that is known
+// does not go back far enough before they appear in it.
+func (p *pass) unsureNew(q *person) bool {
+	return !p.snapshot.Begins.IsZero() && p.cal.dayOf(q.begun()) < p.cal.dayOf(p.snapshot.Begins)+fadeBefore
 }
 
 func endFade(p *pass, q *person, o Open) End {

@@ -92,6 +92,9 @@ type Snapshot struct {
 	// every source that answers were in. Zero while it is not; nothing is
 	// written before.
 	FirstRunAt time.Time
+	// Begins is when the mail begins that is known, both ways: who appears soon after
+	// need not be new. Zero: long ago.
+	Begins time.Time
 	// Whole says that all history of every source is in. Until then a contact
 	// whose oldest known mail is older than 23 months is not new.
 	Whole bool
@@ -144,15 +147,18 @@ type Contact struct {
 	// the name is the same (not_same_as).
 	Apart []string `json:",omitzero"`
 
-	FirstAt  time.Time // the oldest known direct interaction
-	SeenAt   time.Time // the oldest of any weight: also a Cc, or a mail to many; cards are none
-	Out, In  int       // direct mails from me, and to me
-	Met      int       `json:",omitzero"` // meetings that count and are over
-	Threads  int       // distinct threads of direct mail
-	LastOut  Evidence  `json:",omitzero"` // my last direct mail, or what the user reported
-	LastIn   Evidence  `json:",omitzero"`
-	LastMet  Evidence  `json:",omitzero"`
-	Reported bool      `json:",omitzero"` // LastOut is self-reported by the user; LastMet is where it is a Note
+	FirstAt time.Time // the oldest known direct interaction
+	SeenAt  time.Time // the oldest of any weight: also a Cc, or a mail to many; cards are none
+	Out, In int       // direct mails from me, and to me
+	Met     int       `json:",omitzero"` // meetings that count and are over
+	Threads int       // distinct threads of direct mail
+	LastOut Evidence  `json:",omitzero"` // my last direct mail, or what the user reported
+	LastIn  Evidence  `json:",omitzero"`
+	// TogetherAt is when the last mail was that both were on, whoever wrote it to
+	// whomever, of at most 30 people.
+	TogetherAt time.Time `json:",omitzero"`
+	LastMet    Evidence  `json:",omitzero"`
+	Reported   bool      `json:",omitzero"` // LastOut is self-reported by the user; LastMet is where it is a Note
 
 	// Meetings that count, oldest first: the first one ever and all that began
 	// in the last 400 days or lie ahead.

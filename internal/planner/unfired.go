@@ -88,6 +88,9 @@ func missReplyOwed(p *pass, q *person) string {
 	if len(q.Unanswered) == 0 {
 		return "no thread with them waits for a word from your side"
 	}
+	if t := q.Unanswered[0]; t.Recipients > mostAsked {
+		return fmt.Sprintf("their mail of %s went to %d people", p.full(t.At), t.Recipients)
+	}
 	return p.wordSince(q, q.Unanswered[0].At, q.LastOut.At, q.wroteText(), "their mail of ")
 }
 
@@ -119,7 +122,13 @@ func missFade(p *pass, q *person) string {
 	case p.cal.dayOf(q.LastIn.At) > last:
 		return p.since(q.LastIn.At, "they wrote", "the last exchange on "+p.full(q.exchange.At))
 	}
-	return fmt.Sprintf("the first exchange was on %s, and it is for the first %d days", p.full(e.First), fadeSpan)
+	if p.cal.dayOf(q.TogetherAt) > p.cal.dayOf(q.exchange.At) {
+		return "you were both on a mail of " + p.full(q.TogetherAt) + ", after the last exchange on " + p.full(q.exchange.At)
+	}
+	if p.unsureNew(q) {
+		return fmt.Sprintf("your mail begins on %s, and who appears within %d days of that need not be new", p.full(p.snapshot.Begins), fadeBefore)
+	}
+	return fmt.Sprintf("the first word was on %s, and it is for the first %d days", p.full(q.begun()), fadeSpan)
 }
 
 func missCadence(_ *pass, q *person) string {
