@@ -331,7 +331,12 @@ func automated(t *testing.T, all []imaptest.Message, l *ledger.Ledger) map[strin
 
 // edge is a certain reply: the first header block that the child quotes names
 // author, subject and time of one other mail, the parent.
-type edge struct{ Child, Parent, Kind string }
+type edge struct {
+	Child, Parent, Kind string
+	Asked               time.Time `json:"parent_date"`
+	Answered            time.Time `json:"child_date"`
+	Owner               bool      `json:"owner_replies"`
+}
 
 // TestRepliesBySubject counts how many of the replies in mailboxes without
 // In-Reply-To are found by subject and people, and how many are taken for
@@ -374,8 +379,70 @@ func TestRepliesBySubject(t *testing.T) {
 			if replies == 0 || wrong > replies/20 || found+near < replies*2/3 {
 				t.Error("want two thirds in their thread, and at most one in twenty in another")
 			}
+			replyState(t, l, truth.Edges, canon)
 		})
 	}
+}
+
+// replyState asks the ledger of each reply what it takes to be open a minute after
+// the mail it answers, and a minute after the reply; and at the end of all whether
+// anything is open that is known to be answered.
+func replyState(t *testing.T, l *ledger.Ledger, edges []edge, canon map[string]string) {
+	t.Helper()
+	type side struct{ replies, open, still int }
+	sides := map[bool]*side{true: {}, false: {}}
+	answered, last := map[string]bool{}, time.Time{}
+	for _, e := range edges {
+		if e.Kind != "reply" {
+			continue
+		}
+		id, s := canon[strings.Trim(e.Parent, "<>")], sides[e.Owner]
+		answered[id] = true
+		if e.Answered.After(last) {
+			last = e.Answered
+		}
+		s.replies++
+		if waiting(t, l, e.Asked.Add(time.Minute))[id] {
+			s.open++
+		}
+		if waiting(t, l, e.Answered.Add(time.Minute))[id] {
+			s.still++
+			t.Errorf("%s is answered by %s and waits", e.Parent, e.Child)
+		}
+	}
+	wait, known := 0, 0
+	for id := range waiting(t, l, last.Add(time.Minute)) {
+		wait++
+		if answered[id] {
+			known++
+		}
+	}
+	for owner, s := range sides {
+		t.Logf("replies of the owner's: %t: %d; open before them %d, after them %d", owner, s.replies, s.open, s.still)
+	}
+	t.Logf("at the end %d wait, of which %d are known to be answered", wait, known)
+	if known > 0 || sides[true].open+sides[false].open == 0 {
+		t.Error("want some that wait, and none of them answered")
+	}
+}
+
+// waiting are the messages that wait for an answer, of either side, by what was known
+// at a moment. No text is read here: a mail opens its thread, or asks by its subject.
+func waiting(t *testing.T, l *ledger.Ledger, at time.Time) map[string]bool {
+	t.Helper()
+	s, err := l.Snapshot(t.Context(), at, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, c := range s.Contacts {
+		for _, turn := range slices.Concat(c.Unanswered, c.Outstanding) {
+			for _, e := range append(slices.Concat(turn.Asks, turn.Nudges), turn.Evidence) {
+				all[e.ID] = true
+			}
+		}
+	}
+	return all
 }
 
 // enronLedger reads a mailbox with its folders, and gives the id under which the

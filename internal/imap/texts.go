@@ -125,7 +125,10 @@ func read(u ledger.Unread, f fetched, size int) (r ledger.Reading, enough bool) 
 	case b.Open && b.Text == "":
 		r.Failed = fmt.Sprintf("its text does not begin within %d KiB", size>>10)
 	}
-	r.Reading = text.Read(b.Text, text.Message{Date: b.Written, Reply: u.Reply, Automatic: u.Automatic, Others: u.Others, Opening: true})
+	r.Reading = text.Read(b.Text, text.Message{Date: b.Written, Reply: u.Reply, Automatic: u.Automatic, Others: u.Others, Reader: u.Reader, Opening: true})
+	if r.Failed == "" && strings.TrimSpace(b.Text) == "" { // nothing but a file, or nothing at all
+		r.Known = true
+	}
 	r.Linked = linked(r.New)
 	if !r.Linked && b.Linked != "" {
 		paragraphs, _ := text.New(b.Linked)

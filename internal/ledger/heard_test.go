@@ -141,9 +141,14 @@ func TestOutstandingByText(t *testing.T) {
 		english("gift@x", text.Reading{Gift: "Here is that article.", Asks: []text.Ask{{Sentence: "What do you think?"}}}),
 		asking("offer@x", "Will you take it?"))
 	c := contact(t, l, time.Time{}, "ana@example.org")
-	want := []waits{{"plain@x", "", false, nil}, {"2@x", "Which day?", true, []string{"3@x"}}}
+	want := []waits{{"plain@x", "", false, nil}} // the last word after 2@x asks nothing
 	if diff := cmp.Diff(want, waiting(c.Outstanding)); diff != "" {
 		t.Errorf("Outstanding mismatch (-want +got):\n%s", diff)
+	}
+	heard(t, l, asking("3@x", "Or which week?"))
+	want = append(want, waits{"2@x", "Which day?", true, []string{"3@x"}})
+	if diff := cmp.Diff(want, waiting(contact(t, l, time.Time{}, "ana@example.org").Outstanding)); diff != "" {
+		t.Errorf("Outstanding once the last word asks too mismatch (-want +got):\n%s", diff)
 	}
 	if bob := contact(t, l, time.Time{}, "bob@example.net"); len(bob.Outstanding) != 0 {
 		t.Errorf("a mail to Ana first waits for Bob: %v", waiting(bob.Outstanding))
@@ -155,6 +160,39 @@ func TestOutstandingByText(t *testing.T) {
 	appendMail(t, l, inbox, mail("word@x", day(7), "ana@example.org > me@example.com", "Something else"))
 	if c := contact(t, l, time.Time{}, "ana@example.org"); len(c.Asked) != 0 {
 		t.Errorf("Asked = %v after their word", c.Asked)
+	}
+}
+
+// Nobody waits for what is asked out of courtesy; of several sentences that ask, the
+// plainest stands for the mail. What was passed on under the same subject answers.
+func TestWhoWaits(t *testing.T) {
+	weak, plain := text.Ask{Sentence: "How is everything?", Question: true, Weak: true}, text.Ask{Sentence: "Please tell me the day."}
+	question := text.Ask{Sentence: "Which day?", Question: true}
+	for name, c := range map[string]struct {
+		asks []text.Ask
+		mine []waits // what waits for them, and what would wait for me
+		them []waits
+	}{
+		"a courtesy":     {[]text.Ask{weak}, nil, []waits{{"theirs@x", "How is everything?", true, nil}}},
+		"and a request":  {[]text.Ask{weak, plain}, []waits{{"mine@x", plain.Sentence, true, nil}}, []waits{{"theirs@x", plain.Sentence, true, nil}}},
+		"and a question": {[]text.Ask{weak, plain, question}, []waits{{"mine@x", "Which day?", true, nil}}, []waits{{"theirs@x", "Which day?", true, nil}}},
+	} {
+		l := openLedger(t, t.TempDir(), me)
+		appendMail(t, l, sent, mail("mine@x", day(1), "me@example.com > ana@example.org", "One"))
+		appendMail(t, l, inbox, mail("theirs@x", day(2), "ana@example.org > me@example.com", "Two"))
+		heard(t, l, english("mine@x", text.Reading{Asks: c.asks}), english("theirs@x", text.Reading{Asks: c.asks}))
+		ana := contact(t, l, time.Time{}, "ana@example.org")
+		if diff := cmp.Diff(c.mine, waiting(ana.Outstanding)); diff != "" {
+			t.Errorf("%s: Outstanding mismatch (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(c.them, waiting(ana.Unanswered)); diff != "" {
+			t.Errorf("%s: Unanswered mismatch (-want +got):\n%s", name, diff)
+		}
+		appendMail(t, l, inbox, mail("on@x", day(3), "ana@example.org > bob@example.net ; me@example.com", "FW: One"))
+		appendMail(t, l, sent, mail("also@x", day(3), "me@example.com > bob@example.net ana@example.org", "FW: Two"))
+		if ana := contact(t, l, time.Time{}, "ana@example.org"); len(ana.Outstanding)+len(ana.Unanswered) > 0 {
+			t.Errorf("%s: once both were passed on: %v, %v", name, waiting(ana.Outstanding), waiting(ana.Unanswered))
+		}
 	}
 }
 
@@ -221,6 +259,18 @@ func TestPromises(t *testing.T) {
 	}
 	if bob := contact(t, l, time.Time{}, "bob@example.net"); len(bob.Promises) != 0 {
 		t.Errorf("what I promised Ana first is promised to Bob: %v", promises(bob.Promises))
+	}
+	appendMail(t, l, sent, mail("file@x", day(7), "me@example.com > ana@example.org", "For you"))
+	file := english("file@x", text.Reading{})
+	file.Attached = true
+	heard(t, l, file)
+	if now := promises(contact(t, l, time.Time{}, "ana@example.org").Promises); now[0].Kept != "file@x" || now[1].Kept != "deck@x" {
+		t.Errorf("after a file in another thread, Promises = %v", now)
+	}
+	appendMail(t, l, inbox, mail("all@x", day(8), "ana@example.org > bob@example.net kim@example.net eva@example.net me@example.com", "News"))
+	heard(t, l, promising("all@x", sure("I will send it out tomorrow.", due)))
+	if now := contact(t, l, time.Time{}, "ana@example.org").Theirs; now[0].Evidence.ID == "all@x" {
+		t.Errorf("what was told to four is promised to me: %v", promises(now))
 	}
 	if then := contact(t, l, day(3.5), "ana@example.org"); len(then.Promises) != 1 || !then.Promises[0].Kept.IsZero() {
 		t.Errorf("before it was kept, Promises = %v", promises(then.Promises))

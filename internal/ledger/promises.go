@@ -10,10 +10,13 @@ import (
 // maxPromises is how many promises of each side are kept for a contact.
 const maxPromises = 20
 
+// maxPromisedTo is how many people in To a promise is made to; more are told of it.
+const maxPromisedTo = 3
+
 // promises finds what I promised them and what they promised me. A mail of mine
 // promises to the first in To; what is not certain is for the report alone.
 func (p *portrait) promises(ctx context.Context) error {
-	var next planner.Evidence // their next direct mail
+	var next, file planner.Evidence // their next direct mail; my next to them that brings a file
 	for _, it := range slices.Backward(p.items) {
 		if it.kind != KindMail || !it.direct || it.direction == None || p.aside(it) {
 			continue
@@ -21,10 +24,15 @@ func (p *portrait) promises(ctx context.Context) error {
 		var err error
 		switch {
 		case it.direction == In:
-			p.out.Theirs = p.promised(p.out.Theirs, it, next)
+			if it.toCount <= maxPromisedTo {
+				p.out.Theirs = p.promised(p.out.Theirs, it, next)
+			}
 			next = it.evidence
 		case it.first && it.text != nil && len(it.text.Promises) > 0:
-			err = p.promisedBy(ctx, it)
+			err = p.promisedBy(ctx, it, file)
+		}
+		if it.direction == Out && it.text != nil && it.text.Attached {
+			file = it.evidence
 		}
 		if err != nil {
 			return err
@@ -33,15 +41,18 @@ func (p *portrait) promises(ctx context.Context) error {
 	return nil
 }
 
-// promisedBy adds what a mail of mine promises, with the one that keeps it.
-func (p *portrait) promisedBy(ctx context.Context, it item) error {
+// promisedBy adds what a mail of mine promises, with the one that keeps it: in its
+// thread, or the next to them with a file, since many begin a new thread for that.
+func (p *portrait) promisedBy(ctx context.Context, it item, file planner.Evidence) error {
 	c, err := p.course(ctx, it.thread)
 	if err != nil {
 		return err
 	}
-	var kept planner.Evidence
+	kept := file
 	if i := slices.IndexFunc(c.handed, func(e planner.Evidence) bool { return comesAfter(e, it.evidence) }); i >= 0 {
-		kept = c.handed[i]
+		if kept.IsZero() || comesAfter(kept, c.handed[i]) {
+			kept = c.handed[i]
+		}
 		kept.Address = it.evidence.Address
 	}
 	p.out.Promises = p.promised(p.out.Promises, it, kept)

@@ -24,6 +24,7 @@ type Unread struct {
 	// Others are the names, or addresses, of the people on it who are neither its
 	// writer nor its reader: the user, or of a mail of the user's the first in To.
 	Others []string
+	Reader string // the name of the first in To of a mail of the user's
 }
 
 // Reading is what the text of a message says, as its source read it.
@@ -126,12 +127,12 @@ func unreadMail(ctx context.Context, t *tx, n *lens, span []any) (out []Unread, 
 		if !r.mine {
 			reader = 0
 		}
-		others, outside, err := bystanders(ctx, t, n, r.id, reader)
+		others, name, outside, err := bystanders(ctx, t, n, r.id, reader)
 		if err != nil {
 			return nil, err
 		}
 		if outside {
-			r.Others = others
+			r.Others, r.Reader = others, name
 			out = append(out, r.Unread)
 		}
 	}
@@ -139,9 +140,9 @@ func unreadMail(ctx context.Context, t *tx, n *lens, span []any) (out []Unread, 
 }
 
 // bystanders are the people on a message who are neither its writer nor me nor its
-// reader, as they are called; outside says whether anybody on it is outside the
+// reader, as they are called, and what that one is called; outside says whether anybody on it is outside the
 // user's own organisation.
-func bystanders(ctx context.Context, t *tx, n *lens, row, reader int64) (others []string, outside bool, err error) {
+func bystanders(ctx context.Context, t *tx, n *lens, row, reader int64) (others []string, name string, outside bool, err error) {
 	var seen []string // folded addresses
 	err = t.each(ctx, qUnreadPeople, []any{row}, func(scan func(...any) error) error {
 		var id int64
@@ -153,12 +154,16 @@ func bystanders(ctx context.Context, t *tx, n *lens, row, reader int64) (others 
 		}
 		outside = outside || !n.internal(address)
 		again := slices.Contains(seen, folded)
-		if seen = append(seen, folded); !again && role != RoleFrom && id != reader {
-			others = append(others, cmp.Or(personal(shown), known, address))
+		seen = append(seen, folded)
+		switch called := cmp.Or(personal(shown), known, address); {
+		case id == reader:
+			name = called
+		case !again && role != RoleFrom:
+			others = append(others, called)
 		}
 		return nil
 	})
-	return others, outside, err
+	return others, name, outside, err
 }
 
 var (

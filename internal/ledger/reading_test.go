@@ -56,7 +56,7 @@ func TestUnreadIsDirectMailWithPeople(t *testing.T) {
 		bulk)
 	want := []ledger.Unread{
 		{UIDValidity: 1, ID: "theirs@x", Reply: true, Others: []string{"Ana Lima", "colleague@example.com"}},
-		{UIDValidity: 1, ID: "mine@x", Others: []string{"bob@example.net", "Kim Oh"}},
+		{UIDValidity: 1, ID: "mine@x", Others: []string{"bob@example.net", "Kim Oh"}, Reader: "Ana Lima"},
 	}
 	got := unread(t, l, inbox, day(62))
 	for i := range got {

@@ -411,6 +411,8 @@ var (
 	qHoldsMine = query(`SELECT 1 FROM copy AS c CROSS JOIN interaction AS o ON o.id = c.interaction_id
 		CROSS JOIN interaction AS i ON i.group_id = o.group_id AND i.current = 1 AND i.mine = 1
 		WHERE c.source_id = ? AND i.at <= ? LIMIT 1`)
+	// A few mails may be old for any reason.
+	qBegins = query(`SELECT at FROM interaction WHERE current = 1 AND direct = 1 ORDER BY at LIMIT 1 OFFSET 9`)
 )
 
 func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) error {
@@ -426,6 +428,13 @@ func snapshotSources(ctx context.Context, t *tx, v view, s *planner.Snapshot) er
 		if !found {
 			s.Unsent = append(s.Unsent, account)
 		}
+	}
+	var begins stamp
+	if _, err := t.one(ctx, qBegins, nil, &begins); err != nil {
+		return err
+	}
+	if !begins.After(v.cut) {
+		s.Begins = begins.Time
 	}
 	first, err := getMetaTime(ctx, t, metaFirstRun)
 	if err != nil {

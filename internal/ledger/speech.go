@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -20,7 +21,8 @@ type speech struct {
 	Language string `json:"language,omitempty"`
 
 	Asks      bool   `json:"asks,omitempty"`
-	Ask       string `json:"ask,omitempty"` // the first sentence that does
+	Ask       string `json:"ask,omitempty"`  // the sentence that does, of several the plainest
+	Weak      bool   `json:"weak,omitempty"` // none of them waits for an answer, see text.Ask
 	Gift      bool   `json:"gift,omitempty"`
 	Thanks    bool   `json:"thanks,omitempty"`
 	Refusal   bool   `json:"refusal,omitempty"`
@@ -56,8 +58,21 @@ func readSpeech(says []byte) (*speech, error) {
 // read reports whether the words of a text were read.
 func (s *speech) read() bool { return s != nil && s.Known }
 
-// wants reports whether a mail asks for an answer: who gives something does not.
-func (s *speech) wants() bool { return s.Asks && !s.Gift }
+// wants reports whether whoever wrote a mail waits for an answer: who gives something
+// does not.
+func (s *speech) wants() bool { return s.Asks && !s.Weak && !s.Gift }
+
+// plainness orders what asks: a question before a request, and what waits for an
+// answer before either.
+func plainness(a text.Ask) (n int) {
+	if !a.Weak {
+		n += 2
+	}
+	if a.Question {
+		n++
+	}
+	return n
+}
 
 // delivers reports whether something is handed over.
 func (s *speech) delivers() bool { return s != nil && (s.Attached || s.Linked || s.Delivers) }
@@ -94,8 +109,8 @@ func speechOf(r *Reading) speech {
 		Attached: r.Attached, Linked: r.Linked, Promises: vows(r.Promises), Away: dayIn(r.Away.Until),
 	}
 	if s.Asks {
-		first := max(0, slices.IndexFunc(r.Asks, func(a text.Ask) bool { return a.Question }))
-		s.Ask = keep(r.Asks[first].Sentence)
+		plainest := slices.MaxFunc(r.Asks, func(a, b text.Ask) int { return cmp.Compare(plainness(a), plainness(b)) })
+		s.Ask, s.Weak = keep(plainest.Sentence), plainest.Weak
 	}
 	switch name := strings.Join(nameParts(r.Referral.Name), " "); {
 	case r.Introduces != "":

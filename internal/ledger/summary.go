@@ -483,12 +483,18 @@ func median(d []time.Duration) time.Duration {
 
 const halfLife = 365 * 24 * time.Hour
 
+// maxTogether is how many people a mail may go to that shows two of them in touch.
+const maxTogether = 30
+
 // clocks sets the three clocks, the counts and the warmth.
 func (p *portrait) clocks() {
 	c := &p.out.Contact
 	threads := map[int64]bool{}
 	days := map[planner.Date]bool{}
 	for _, it := range p.items {
+		if it.kind == KindMail && it.direction != None && it.people <= maxTogether {
+			c.TogetherAt = it.evidence.At
+		}
 		if !p.over(it) {
 			continue
 		}

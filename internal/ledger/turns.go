@@ -114,27 +114,31 @@ func (p *portrait) course(ctx context.Context, thread int64) (*course, error) {
 
 // turns finds the threads that wait for somebody's word.
 func (p *portrait) turns(ctx context.Context) error {
-	wrote := map[int64]time.Time{} // when I last wrote to them in a thread
-	heard := map[int64]time.Time{} // when they did
+	wrote := map[int64]time.Time{}    // when I last wrote to them in a thread
+	heard := map[int64]time.Time{}    // when they did
+	wroteOf := map[string]time.Time{} // when I last wrote to them of a topic: what is passed on begins a thread of its own
+	heardOf := map[string]time.Time{} // when they did
 	for _, it := range p.items {
 		if it.kind == KindMail && it.direction == Out {
-			wrote[it.thread] = it.evidence.At
+			wrote[it.thread], wroteOf[it.topic] = it.evidence.At, it.evidence.At
 		}
 		if it.kind == KindMail && it.direction == In && it.role == RoleFrom {
-			heard[it.thread] = it.evidence.At
+			heard[it.thread], heardOf[it.topic] = it.evidence.At, it.evidence.At
 		}
 	}
+	delete(wroteOf, "")
+	delete(heardOf, "")
 	theirs, mine := map[int64][]item{}, map[int64][]item{} // what may ask, by thread, newest first
 	var order, orderMine []int64
 	for _, it := range slices.Backward(p.items) {
 		switch {
 		case it.kind != KindMail || !it.direct || p.aside(it):
-		case it.direction == In && it.mayAsk(wrote[it.thread]):
+		case it.direction == In && it.mayAsk(later(wrote[it.thread], wroteOf[it.topic])):
 			if theirs[it.thread] == nil {
 				order = append(order, it.thread)
 			}
 			theirs[it.thread] = append(theirs[it.thread], it)
-		case it.direction == Out && it.first && it.askedOf(heard[it.thread]):
+		case it.direction == Out && it.first && it.askedOf(later(heard[it.thread], heardOf[it.topic])):
 			if mine[it.thread] == nil {
 				orderMine = append(orderMine, it.thread)
 			}
@@ -248,6 +252,9 @@ func (p *portrait) outstanding(ctx context.Context, thread int64, asking []item)
 	it := asking[at]
 	turn := it.turn(c)
 	for _, w := range c.run[first+1:] {
+		if w.text.read() && !w.text.Asks { // the last word there no longer waits
+			return nil
+		}
 		w.evidence.Address = it.evidence.Address
 		turn.Nudges = append(turn.Nudges, w.evidence)
 	}
