@@ -75,6 +75,9 @@ func TestUnansweredByText(t *testing.T) {
 		"a colleague answered": {
 			thread(opener, second, colleague), []ledger.Reading{asking("1@x", "Who?"), asking("2@x", "Which day?")}, nil,
 		},
+		"a file without words that are known": {
+			thread(opener), []ledger.Reading{{ID: "1@x", Attached: true}}, nil,
+		},
 		"another language falls back": {
 			thread(opener, second),
 			[]ledger.Reading{{ID: "1@x", Reading: text.Reading{Question: true}}, asking("2@x", "Which day?")},

@@ -20,21 +20,22 @@ type speech struct {
 	Known    bool   `json:"known,omitempty"` // the words were read
 	Language string `json:"language,omitempty"`
 
-	Asks      bool   `json:"asks,omitempty"`
-	Ask       string `json:"ask,omitempty"`  // the sentence that does, of several the plainest
-	Weak      bool   `json:"weak,omitempty"` // none of them waits for an answer, see text.Ask
-	Gift      bool   `json:"gift,omitempty"`
-	Thanks    bool   `json:"thanks,omitempty"`
-	Refusal   bool   `json:"refusal,omitempty"`
-	Stop      bool   `json:"stop,omitempty"`
-	Delivers  bool   `json:"delivers,omitempty"`
-	Gone      bool   `json:"gone,omitempty"`
-	Attached  bool   `json:"attached,omitempty"`
-	Linked    bool   `json:"linked,omitempty"`
-	Promises  []vow  `json:"promises,omitempty"`
-	Introduce bool   `json:"introduces,omitempty"` // its writer introduces those on it
-	Referral  string `json:"referral,omitempty"`   // hash of the name of the one on whose word its writer writes
-	Made      string `json:"made,omitempty"`       // the sentence of either
+	Asks      bool         `json:"asks,omitempty"`
+	Ask       string       `json:"ask,omitempty"`   // the sentence that does, of several the plainest
+	About     planner.Date `json:"about,omitempty"` // a day that it is a question about
+	Weak      bool         `json:"weak,omitempty"`  // none of them waits for an answer, see text.Ask
+	Gift      bool         `json:"gift,omitempty"`
+	Thanks    bool         `json:"thanks,omitempty"`
+	Refusal   bool         `json:"refusal,omitempty"`
+	Stop      bool         `json:"stop,omitempty"`
+	Delivers  bool         `json:"delivers,omitempty"`
+	Gone      bool         `json:"gone,omitempty"`
+	Attached  bool         `json:"attached,omitempty"`
+	Linked    bool         `json:"linked,omitempty"`
+	Promises  []vow        `json:"promises,omitempty"`
+	Introduce bool         `json:"introduces,omitempty"` // its writer introduces those on it
+	Referral  string       `json:"referral,omitempty"`   // hash of the name of the one on whose word its writer writes
+	Made      string       `json:"made,omitempty"`       // the sentence of either
 
 	Away planner.Date `json:"away,omitempty"` // the day of return
 }
@@ -111,6 +112,9 @@ func speechOf(r *Reading) speech {
 	if s.Asks {
 		plainest := slices.MaxFunc(r.Asks, func(a, b text.Ask) int { return cmp.Compare(plainness(a), plainness(b)) })
 		s.Ask, s.Weak = keep(plainest.Sentence), plainest.Weak
+		if plainest.Question {
+			s.About = dayIn(plainest.Day)
+		}
 	}
 	switch name := strings.Join(nameParts(r.Referral.Name), " "); {
 	case r.Introduces != "":

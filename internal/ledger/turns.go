@@ -175,7 +175,7 @@ func (it *item) mayAsk(wrote time.Time) bool {
 	if it.text.read() {
 		return it.text.Asks && !it.evidence.At.Before(wrote)
 	}
-	return it.opens && wrote.IsZero()
+	return it.opens && wrote.IsZero() && (it.text == nil || !it.text.Attached) // else it brings a file
 }
 
 // askedOf reports whether a mail of mine may ask them something that is not
@@ -227,7 +227,7 @@ func (it *item) turn(c *course) planner.Turn {
 	t := planner.Turn{Evidence: it.evidence, Recipients: it.toCount, Later: c.later}
 	switch {
 	case it.text.read():
-		t.Read, t.Sentence = true, it.text.Ask
+		t.Read, t.Sentence, t.For = true, it.text.Ask, it.text.About
 	case it.text != nil:
 		t.Language = it.text.Language
 	}

@@ -55,3 +55,55 @@ func TestFullNameWithoutInitials(t *testing.T) {
 		}
 	}
 }
+
+// Nothing friendly follows grave words, and nothing at all coarse ones; words are
+// looked for, not parts of them.
+func TestUnfitSubjects(t *testing.T) {
+	for subject, want := range map[string]struct{ fade, awaiting bool }{
+		"Field notes":                       {true, true},
+		"Automatic Termination of Contract": {false, true},
+		"Re: past  due":                     {false, true},
+		"Terminations":                      {true, true},
+		"Dirty jokes":                       {false, false},
+	} {
+		ana := asking("ana@example.org")
+		ana.Unanswered, ana.LastIn = nil, planner.Evidence{}
+		ana.FirstAt = at(-40, 9)
+		ana.LastOut = mailFrom("last@x", "ana@example.org", at(-30, 9))
+		ana.LastOut.Subject = subject
+		ana.Exchanges = planner.Exchanges{Count: 3, Early: 3, First: at(-40, 9), Last: ana.LastOut}
+		s := settled(ana)
+		s.FirstRunAt = at(-200, 9)
+		if got := comesUp(s, planner.Fade); got != want.fade {
+			t.Errorf("after %q fade comes up: %t, want %t", subject, got, want.fade)
+		}
+		ana.LastOut.At = at(8, 9)
+		ana.Outstanding = []planner.Turn{{Evidence: ana.LastOut, Read: true, Sentence: "Which day?", Recipients: 1}}
+		if got := comesUp(settled(ana), planner.Awaiting); got != want.awaiting {
+			t.Errorf("after %q awaiting comes up: %t, want %t", subject, got, want.awaiting)
+		}
+	}
+}
+
+// A question about a day is moot once that has come.
+func TestQuestionAboutADay(t *testing.T) {
+	for day, want := range map[planner.Date]bool{"": true, "2026-05-12": false, "2026-06-30": true} {
+		ana := asking("ana@example.org")
+		ana.Unanswered, ana.LastIn = nil, planner.Evidence{}
+		ana.LastOut = mailFrom("last@x", "ana@example.org", at(8, 9))
+		ana.Outstanding = []planner.Turn{{Evidence: ana.LastOut, Read: true, Sentence: "Will you come?", For: day, Recipients: 1}}
+		if got := comesUp(settled(ana), planner.Awaiting); got != want {
+			t.Errorf("a question about %q comes up: %t, want %t", day, got, want)
+		}
+	}
+}
+
+// comesUp reports whether a rule has a follow-up that is written, or would be.
+func comesUp(s planner.Snapshot, rule planner.Rule) bool {
+	for _, f := range planner.Plan(s, planner.DefaultPolicy(), at(13, 10)).FollowUps {
+		if f.Rule == rule {
+			return true
+		}
+	}
+	return false
+}

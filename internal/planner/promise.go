@@ -25,7 +25,7 @@ func findPromise(p *pass, q *person) []*candidate {
 		}
 		c := p.promiseOf(PromiseMade, q, m, p.promiseDue(m.At, m.For))
 		c.shown.Act = p.promiseTitle(c)
-		c.block = p.unsent([]string{m.Account})
+		c.block = cmp.Or(unfit(m.Subject), p.unsent([]string{m.Account}))
 		all = append(all, c)
 	}
 	return append(p.saidOnce(all), p.notedPromises(q)...)

@@ -129,7 +129,10 @@ func findAwaiting(p *pass, q *person) []*candidate {
 				c.Due, f.Back = due, p.date(p.cal.at(back, dueTime), due)
 			}
 		}
-		c.block = p.unsent(append([]string{e.Account, t.Account}, t.Accounts...))
+		if d, named := parseDate(t.For); named && e.ID == t.ID && p.cal.dayOf(c.Due) >= d {
+			continue // it was about a day that has come by then
+		}
+		c.block = cmp.Or(unfit(e.Subject), p.unsent(append([]string{e.Account, t.Account}, t.Accounts...)))
 		found = append(found, c)
 	}
 	return found

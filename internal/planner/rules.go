@@ -246,7 +246,7 @@ func findFade(p *pass, q *person) []*candidate {
 	if p.cal.dayOf(c.Due) > p.cal.dayOf(q.begun())+fadeSpan || p.unsureNew(q) {
 		return nil
 	}
-	c.block = off
+	c.block = cmp.Or(off, unfriendly(e.Subject))
 	c.shown.Days, c.shown.Count = pause*factor, q.Exchanges.Early
 	c.shown.Since = p.date(q.begun(), c.Due)
 	c.shown.Pace = q.Exchanges.Rhythm > 0 && pause > fadeShortest && pause < fadeLongest

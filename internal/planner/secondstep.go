@@ -1,6 +1,9 @@
 package planner
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+)
 
 const firstWordWithin = 10 // business days after the first meeting, or the card
 
@@ -18,7 +21,7 @@ func findSecondStep(p *pass, q *person) []*candidate {
 	factor, off := p.refused(q, SecondStep)
 	for i, n := range secondSteps {
 		c := p.candidate(SecondStep, q, e, strconv.Itoa(n), p.cal.after(e.At, n*factor))
-		c.block = off
+		c.block = cmp.Or(off, unfriendly(e.Subject))
 		c.shown.Days = n * factor
 		if !p.snapshot.Whole && !q.FirstAt.IsZero() && p.clock.reached(q.FirstAt.AddDate(0, historyMonths, 0)) {
 			c.block = "you may have met before: not all history is in yet"

@@ -280,6 +280,7 @@ type Turn struct {
 	Evidence
 	Read       bool       `json:",omitzero"`
 	Sentence   string     `json:",omitzero"` // that asks, "" where none is kept
+	For        Date       `json:",omitzero"` // a day that the question is about
 	Language   string     `json:",omitzero"` // why it was not read: the language, "" is not known
 	Asks       []Evidence `json:",omitzero"` // Unanswered only: later ones of theirs that ask, oldest first
 	Recipients int        // distinct addresses in To

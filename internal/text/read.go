@@ -59,7 +59,8 @@ type Promise struct {
 // Ask is a question or a request.
 type Ask struct {
 	Sentence string
-	Question bool // it ends with a question mark
+	Question bool      // it ends with a question mark
+	Day      time.Time // midnight of the day that it names; zero: none
 	// Weak says that nobody waits for the answer: a courtesy ("How is everything?"), a
 	// proposal ("Let's discuss"), or an act that is simply done ("Please book it").
 	Weak bool
@@ -125,7 +126,7 @@ func (l *language) read(r *Reading, m Message, p phrase, sentence string, aside 
 	if promise, ok := l.promise(p, m, sentence); ok && !aside && len(r.Promises) < maxFound {
 		r.Promises = append(r.Promises, promise)
 	}
-	if ask, ok := l.ask(p, sentence); ok && !aside && !p.tellsOf(m.Reader) && len(r.Asks) < maxFound {
+	if ask, ok := l.ask(p, m, sentence); ok && !aside && !p.tellsOf(m.Reader) && len(r.Asks) < maxFound {
 		r.Asks = append(r.Asks, ask)
 	}
 	first := func(to *string, kinds ...string) {
@@ -187,10 +188,11 @@ func clip(s string) string {
 	return strings.TrimRight(s, " .,;:!?")
 }
 
-func (l *language) ask(p phrase, sentence string) (Ask, bool) {
+func (l *language) ask(p phrase, m Message, sentence string) (Ask, bool) {
 	a := Ask{Sentence: sentence, Question: strings.Contains(sentence, "?") && !l.has("question.no", p)}
+	a.Day = l.due(p, m.Date)
 	act := !a.Question || l.has("ask.act", p)
-	a.Weak = l.has("ask.weak", p) || l.has("ask.courtesy", p) || act && !l.has("ask.back", p)
+	a.Weak = l.has("ask.weak", p) || l.has("ask.courtesy", p) || act && !l.has("ask.back", p) || a.Question && !l.has("ask.question", p)
 	return a, a.Question || l.has("request", p) && !l.has("request.no", p)
 }
 

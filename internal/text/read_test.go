@@ -400,6 +400,8 @@ func TestWhoIsAsked(t *testing.T) {
 		"Eva, we are late.  Could you send me the report?":      "",
 		"Eva, we are late.  Ana, could you send me the report?": "strong",
 		"Eva and Ana, could you send me the report?":            "strong",
+		"Make it two days?":                                     "weak",
+		"I was not sure if that works for you?":                 "weak",
 		"Is that right Eva?":                                    "",
 		"Please add Ana to the list that goes out.":             "",
 		"You must be busy?":                                     "",
@@ -416,6 +418,10 @@ func TestWhoIsAsked(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: asks %q, want %q", body, got, want)
 		}
+	}
+	asked := in(t, "Europe/Berlin")
+	if r := text.Read("Will you come on Tuesday?", text.Message{Date: asked}); len(r.Asks) != 1 || r.Asks[0].Day.Weekday() != time.Tuesday || !r.Asks[0].Day.After(asked) {
+		t.Errorf("a question about the Tuesday after %v: %v", asked, r.Asks)
 	}
 	const vow = "Eva, I will send you the deck."
 	if r := text.Read(vow, text.Message{Reader: "Ana Lima", Others: []string{"Eva Novak"}}); len(r.Promises) > 0 {
