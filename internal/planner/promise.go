@@ -24,11 +24,26 @@ func findPromise(p *pass, q *person) []*candidate {
 			continue
 		}
 		c := p.promiseOf(PromiseMade, q, m, p.promiseDue(m.At, m.For))
+		if p.maybeKept(q, m, c) {
+			continue
+		}
 		c.shown.Act = p.promiseTitle(c)
 		c.block = cmp.Or(unfit(m.Subject), p.unsent([]string{m.Account}))
 		all = append(all, c)
 	}
 	return append(p.saidOnce(all), p.notedPromises(q)...)
+}
+
+// maybeKept reports whether a promise may well have been kept where no mail shows it:
+// a call, once its day is over before it could come up, or there was another word to
+// them; and anything said before the first run, after which there was one.
+func (p *pass) maybeKept(q *person, m Promise, c *candidate) bool {
+	since := p.cal.dayOf(q.LastOut.At) > p.cal.dayOf(m.At)
+	if first := p.snapshot.FirstRunAt; since && !first.IsZero() && c.Due.Before(first) {
+		return true
+	}
+	d, named := parseDate(m.For)
+	return begins(m.What, unseen, " ") && (since || named && d < p.cal.dayOf(c.Due))
 }
 
 // promiseDue is the business day before the day that is named, but not before the

@@ -129,8 +129,8 @@ func findAwaiting(p *pass, q *person) []*candidate {
 				c.Due, f.Back = due, p.date(p.cal.at(back, dueTime), due)
 			}
 		}
-		if d, named := parseDate(t.For); named && e.ID == t.ID && p.cal.dayOf(c.Due) >= d {
-			continue // it was about a day that has come by then
+		if d, named := parseDate(t.For); named && e.ID == t.ID && p.cal.dayOf(c.Due) >= d || begins(e.Subject, invitation, ":") {
+			continue // it was about a day that has come by then, or a meeting
 		}
 		c.block = cmp.Or(unfit(e.Subject), p.unsent(append([]string{e.Account, t.Account}, t.Accounts...)))
 		found = append(found, c)

@@ -209,7 +209,7 @@ func languageOf(paragraphs []string) *language {
 				n++
 			}
 		}
-		if 4*n >= len(words) || len(words) < 12 && n > 0 && 6*n >= len(words) && !slices.ContainsFunc(words, notASCII) {
+		if 4*n >= len(words) || len(words) < 12 && n > 0 && 10*n >= len(words) && !slices.ContainsFunc(words, notASCII) {
 			return l
 		}
 	}

@@ -98,21 +98,24 @@ func Read(body string, m Message) Reading {
 	}
 	r.Language, r.Known = l.name, true
 	m.Reply = m.Reply || r.Cut.Quoted > 0
+	rhetorical := false
 	aside := false // what is said is meant for others, until somebody else is called
 	for _, paragraph := range r.New {
 		for _, sentence := range l.sentences(paragraph) {
 			p := l.phrase(sentence)
 			aside = p.calls(m.Others, sentence) || aside && !p.calls([]string{m.Reader}, sentence)
 			l.read(&r, m, p, sentence, aside)
+			rhetorical = rhetorical || strings.Contains(sentence, "?") && l.has("question.no", p)
 		}
 	}
-	l.chat(&r)
+	l.chat(&r, rhetorical)
 	return r
 }
 
-// chat marks what is asked beside a courtesy, unless it is a request.
-func (l *language) chat(r *Reading) {
-	if !slices.ContainsFunc(r.Asks, func(a Ask) bool { return l.has("ask.courtesy", l.phrase(a.Sentence)) }) {
+// chat marks what is asked beside a courtesy or a rhetorical question, unless it is a
+// request.
+func (l *language) chat(r *Reading, rhetorical bool) {
+	if !rhetorical && !slices.ContainsFunc(r.Asks, func(a Ask) bool { return l.has("ask.courtesy", l.phrase(a.Sentence)) }) {
 		return
 	}
 	for i := range r.Asks {

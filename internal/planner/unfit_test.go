@@ -107,3 +107,47 @@ func comesUp(s planner.Snapshot, rule planner.Rule) bool {
 	}
 	return false
 }
+
+// A promise that no mail shows may have been kept, as may one of before the first run:
+// a later word to them is enough to let it be.
+func TestPromiseMaybeKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		what      string
+		day       planner.Date
+		word, run time.Time
+		want      bool
+	}{
+		"a file":                             {"send the deck", "", at(7, 9), at(-200, 9), true},
+		"a file, and a word since":           {"send the deck", "", at(8, 9), at(-200, 9), true},
+		"a file, before the first run":       {"send the deck", "", at(7, 9), at(12, 9), true},
+		"a word since, before the first run": {"send the deck", "", at(8, 9), at(12, 9), false},
+		"a call":                             {"call Bob", "", at(7, 9), at(-200, 9), true},
+		"a call, and a word since":           {"call Bob", "", at(8, 9), at(-200, 9), false},
+		"a call whose day is over":           {"call you tonight", "2026-05-07", at(7, 9), at(-200, 9), false},
+		"a file whose day is over":           {"send it tonight", "2026-05-07", at(7, 9), at(-200, 9), true},
+		"callous is no call":                 {"callous as it is", "", at(8, 9), at(-200, 9), true},
+	} {
+		ana := asking("ana@example.org")
+		ana.Unanswered, ana.LastIn = nil, planner.Evidence{}
+		ana.LastOut = mailFrom("last@x", "ana@example.org", c.word)
+		ana.Promises = []planner.Promise{{Evidence: mailFrom("vow@x", "ana@example.org", at(7, 9)), ID: "h", Sentence: "I will.", What: c.what, For: c.day}}
+		s := settled(ana)
+		s.FirstRunAt = c.run
+		if got := comesUp(s, planner.PromiseMade); got != c.want {
+			t.Errorf("%s: comes up %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+func TestAnswersToInvitations(t *testing.T) {
+	for subject, want := range map[string]bool{"Declined: Budget": false, "Accepted offer?": true, "Budget": true} {
+		ana := asking("ana@example.org")
+		ana.Unanswered, ana.LastIn = nil, planner.Evidence{}
+		ana.LastOut = mailFrom("last@x", "ana@example.org", at(8, 9))
+		ana.LastOut.Subject = subject
+		ana.Outstanding = []planner.Turn{{Evidence: ana.LastOut, Read: true, Sentence: "Which day?", Recipients: 1}}
+		if got := comesUp(settled(ana), planner.Awaiting); got != want {
+			t.Errorf("%q comes up: %t, want %t", subject, got, want)
+		}
+	}
+}

@@ -7,13 +7,14 @@ import (
 	"unicode"
 )
 
-// Subjects that a friendly line does not follow, in the words of a language. A second
-// language is a second file.
+// Words of subjects and promises that decide whether anything is written of them. A
+// second language is a second file.
 var (
-	//go:embed hush-en.txt
-	englishHush string
+	//go:embed words-en.txt
+	englishWords string
 
-	grave, coarse = hushed(englishHush, "grave"), hushed(englishHush, "coarse")
+	grave, coarse      = section(englishWords, "grave"), section(englishWords, "coarse")
+	invitation, unseen = section(englishWords, "invitation"), section(englishWords, "unseen")
 )
 
 const (
@@ -21,8 +22,9 @@ const (
 	coarseReason = "its subject is nothing for a calendar"
 )
 
-// hushed reads a section of a data file: one entry per line, # begins a comment.
-func hushed(file, section string) (all []string) {
+// section reads one of a data file: an entry per line, # begins a comment. An entry is
+// between spaces.
+func section(file, name string) (all []string) {
 	var now string
 	for line := range strings.Lines(file) {
 		line = strings.TrimSpace(line)
@@ -30,7 +32,7 @@ func hushed(file, section string) (all []string) {
 		case line == "" || line[0] == '#':
 		case line[0] == '[':
 			now = strings.Trim(line, "[]")
-		case now == section:
+		case now == name:
 			all = append(all, " "+line+" ")
 		}
 	}
@@ -42,6 +44,12 @@ func holds(subject string, entries []string) bool {
 	words := strings.FieldsFunc(strings.ToLower(subject), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	all := " " + strings.Join(words, " ") + " "
 	return slices.ContainsFunc(entries, func(e string) bool { return strings.Contains(all, e) })
+}
+
+// begins reports whether a text begins with one of the entries, and then.
+func begins(text string, entries []string, then string) bool {
+	text = " " + strings.ToLower(strings.TrimSpace(text))
+	return slices.ContainsFunc(entries, func(e string) bool { return strings.HasPrefix(text+" ", strings.TrimSuffix(e, " ")+then) })
 }
 
 // unfriendly is why no friendly line follows a subject, "" if one may.
