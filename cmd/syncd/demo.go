@@ -19,8 +19,8 @@ import (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	var o demo.Options
-	var serve bool
+	o := demo.Options{Stories: true}
+	var d demoOptions
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "see it work on a made-up mailbox",
@@ -29,39 +29,38 @@ and CalDAV, and lets syncd work on them through the last five business days.
 Prints the follow-ups as they then stand in the calendar.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.demo(cmd.Context(), o, serve)
+			zone := config.SystemZone("/")
+			o.Zone, o.Now = zone.String(), a.now().In(zone)
+			if d.at != "" {
+				var err error
+				if o.Now, err = parseTime(d.at, zone); err != nil {
+					return err
+				}
+			}
+			return a.demo(cmd.Context(), o, d)
 		},
-		Example: "  syncd demo\n  syncd demo --seed 7\n  syncd demo --serve",
+		Example: "  syncd demo\n  syncd demo --seed 7\n  syncd demo --serve\n  syncd demo --at \"2026-05-15 18:30\"",
 	}
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "another `NUMBER` makes another mailbox")
-	c.Flags().BoolVar(&serve, "serve", false, "stay up, so that a calendar app can subscribe")
+	c.Flags().StringVar(&d.at, "at", "", "the mailbox ends at `TIME`, not now")
+	c.Flags().BoolVar(&d.serve, "serve", false, "stay up, so that a calendar app can subscribe")
 	c.Flags().StringVar(&o.Addr, "addr", "127.0.0.1:0", "`address` to serve the calendar on")
 	return a.jsonFlag(c)
 }
 
-func (a *app) demo(ctx context.Context, o demo.Options, serve bool) (err error) {
-	zone := config.SystemZone("/")
-	o.Zone, o.Now = zone.String(), a.now().In(zone)
+// demoOptions are the flags of demo that are not those of the stage.
+type demoOptions struct {
+	at    string
+	serve bool
+}
+
+func (a *app) demo(ctx context.Context, o demo.Options, d demoOptions) (err error) {
 	stage, err := demo.Start(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	rows, err := a.fiveDays(ctx, stage, o.Now)
-	if err != nil {
-		return err
-	}
-	events, err := stage.Entries(ctx)
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(events, func(a, b demo.Entry) int { return a.Start.Compare(b.Start) })
-	if a.json {
-		err = a.demoJSON(rows, events)
-	} else {
-		a.demoText(stage, rows, events, zone)
-	}
-	if err != nil || !serve {
+	if err := a.demoWeek(ctx, stage, o); err != nil || !d.serve {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\nServing the calendar at %s (user %s, password %s) until you press Ctrl-C.\n", stage.URL(), stage.User, stage.Password)
@@ -69,32 +68,78 @@ func (a *app) demo(ctx context.Context, o demo.Options, serve bool) (err error) 
 	return nil
 }
 
-// fiveDays lets time pass on the stage, with a pass of the daemon at each stop,
-// and returns the ledger's follow-ups by the UID of their events.
-func (a *app) fiveDays(ctx context.Context, stage *demo.Stage, now time.Time) (map[string]ledger.FollowUpRow, error) {
+// demoWeek shows the calendar after five business days.
+func (a *app) demoWeek(ctx context.Context, stage *demo.Stage, o demo.Options) error {
+	var rows []ledger.FollowUpRow
+	err := live(ctx, stage, demo.Passes(o.Now), func(d *daemon.Daemon, _ time.Time) (err error) {
+		rows, err = followUps(ctx, d)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	byUID := map[string]ledger.FollowUpRow{}
+	for _, r := range rows {
+		byUID[r.UID] = r
+	}
+	events, err := stage.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(events, func(a, b demo.Entry) int { return a.Start.Compare(b.Start) })
+	if a.json {
+		return a.demoJSON(byUID, events)
+	}
+	a.demoText(stage, byUID, events, o.Now.Location())
+	return nil
+}
+
+// live lets time pass on the stage, with a pass of the daemon at each stop, and
+// calls each after it.
+func live(ctx context.Context, stage *demo.Stage, stops []time.Time, each func(*daemon.Daemon, time.Time) error) (err error) {
 	var clock time.Time
 	d, err := daemon.Open(ctx, daemon.Options{
 		Config: stage.Config, StateDir: stage.StateDir, Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return clock },
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer a.close(d)
-	for _, clock = range demo.Passes(now) {
+	defer func() { err = errors.Join(err, d.Close()) }()
+	for _, stop := range stops {
+		last := clock
+		clock = stop
 		if err := stage.Advance(clock); err != nil {
-			return nil, err
+			return err
+		}
+		if err := d.Ledger().Decide(ctx, notes(stage.Notes(last, clock))); err != nil {
+			return err
 		}
 		if err := d.Pass(ctx); err != nil {
-			return nil, err
+			return err
+		}
+		if err := each(d, clock); err != nil {
+			return err
 		}
 	}
-	rows := map[string]ledger.FollowUpRow{}
+	return nil
+}
+
+// notes are what the command log makes of lines about people.
+func notes(all []demo.Note) (said []ledger.Decision) {
+	for _, n := range all {
+		said = append(said, ledger.Decision{Type: ledger.DecideLogged, At: n.At, To: n.At, Who: n.Address, Text: n.Text})
+	}
+	return said
+}
+
+// followUps are all that the ledger has.
+func followUps(ctx context.Context, d *daemon.Daemon) (rows []ledger.FollowUpRow, err error) {
 	for r, err := range d.Ledger().FollowUps(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		rows[r.UID] = r
+		rows = append(rows, r)
 	}
 	return rows, nil
 }

@@ -3,7 +3,7 @@ package demo
 import (
 	"fmt"
 	"math/rand/v2"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,10 +14,16 @@ const (
 	MyAddress = "robin@valedesign.example"
 )
 
-// World is a made-up mailbox and calendar.
+// me is the user as one of those who write.
+var me = person{name: MyName, address: MyAddress, client: plain}
+
+// World is a made-up mailbox, a calendar and an address book, and what the user
+// says of people.
 type World struct {
 	Messages []Message // oldest first
 	Meetings []Event   // by the time they were entered
+	Cards    []Event   // by the time they came; zero: they were always there
+	Notes    []Note    // oldest first
 }
 
 // Message is a mail as a server stores it.
@@ -27,46 +33,74 @@ type Message struct {
 	Raw     []byte // RFC 5322, CRLF
 }
 
-// Event is a calendar object as a server stores it.
+// Event is a calendar object, or a card, as a server stores it.
 type Event struct {
 	KnownAt time.Time // when it appears in the calendar
 	Name    string    // last part of the href
-	Raw     []byte    // iCalendar, CRLF
+	Raw     []byte    // iCalendar or vCard, CRLF
 }
 
-// Generate makes about 300 messages and 20 meetings in the two years before
-// now. The same seed and now give the same world; nothing in it lies after now.
-func Generate(seed uint64, now time.Time) World {
-	g := &generator{
-		rng:  rand.New(rand.NewPCG(seed, seed^0x5eed)),
-		seed: seed, now: now,
-	}
-	folk := append([]person(nil), cast...)
-	g.rng.Shuffle(len(folk), func(i, j int) { folk[i], folk[j] = folk[j], folk[i] })
-	next := func() person { p := folk[0]; folk = folk[1:]; return p }
+// Note is what the user notes about somebody with the command log.
+type Note struct {
+	At            time.Time
+	Address, Text string
+}
 
-	for i := range g.between(2, 3) {
-		g.newlyMet(next(), 3+2*i)
+// Generate makes about 300 messages and 20 meetings in the two years before o.Now,
+// and with o.Stories about 140 and 15 more, cards and notes. The same options give
+// the same world; nothing in it lies after now.
+func Generate(o Options) World {
+	g := &generator{
+		rng:  rand.New(rand.NewPCG(o.Seed, o.Seed^0x5eed)),
+		seed: o.Seed, now: o.Now,
 	}
-	for i := range g.between(2, 3) {
-		g.unanswered(next(), 5+i)
+	folk := slices.Clone(cast)
+	for i := range folk {
+		folk[i].client = clients[i%len(clients)]
 	}
-	for i := range g.between(1, 2) {
-		g.waitingForThem(next(), 8+i)
+	g.rng.Shuffle(len(folk), func(i, j int) { folk[i], folk[j] = folk[j], folk[i] })
+	next := func(n int) (some []person) { some, folk = folk[:n], folk[n:]; return some }
+
+	met := next(g.between(2, 3))
+	for i, p := range met {
+		g.newlyMet(p, 3+2*i)
 	}
-	for range g.between(1, 2) {
-		g.fading(next())
+	asked := next(g.between(2, 3))
+	for i, p := range asked {
+		g.unanswered(p, 5+i)
 	}
-	for range g.between(5, 7) {
-		g.oldFriend(next())
+	silent := next(g.between(1, 2))
+	for i, p := range silent {
+		g.waitingForThem(p, 8+i)
 	}
-	g.answeredInTime(next())
-	g.everyDay(next())
-	for len(folk) > 0 {
-		g.acquaintance(next())
+	for _, p := range next(g.between(1, 2)) {
+		g.fading(p)
+	}
+	for _, p := range next(g.between(5, 7)) {
+		g.oldFriend(p)
+	}
+	g.answeredInTime(next(1)[0])
+	g.everyDay(next(1)[0])
+	for _, p := range folk {
+		g.acquaintance(p)
 	}
 	g.machines()
+	if o.Stories {
+		g.tell()
+		g.doings(met, asked, silent)
+	}
 	return g.world()
+}
+
+// doings are what is done about some in the last days, so that not all follow-ups
+// stay where they are.
+func (g *generator) doings(met, asked, silent []person) {
+	g.mail(met[0], true, g.workday(2, 11), g.pick(met[0].topics), nil, false)
+	g.mail(asked[0], true, g.workday(1, 15), "Re: "+asked[0].topics[0], nil, false)
+	g.mail(silent[0], false, g.workday(1, 12), "Re: "+silent[0].topics[1]+"?", nil, false)
+	for _, p := range asked[1:] {
+		g.mail(p, true, g.workday(0, 10), "Re: "+p.topics[0], nil, false)
+	}
 }
 
 // generator collects what it makes.
@@ -77,6 +111,8 @@ type generator struct {
 	serial   int
 	messages []Message
 	events   []Event
+	cards    []Event
+	notes    []Note
 }
 
 func (g *generator) world() World {
@@ -86,9 +122,12 @@ func (g *generator) world() World {
 			past = append(past, m)
 		}
 	}
-	sort.SliceStable(past, func(i, j int) bool { return past[i].At.Before(past[j].At) })
-	sort.SliceStable(g.events, func(i, j int) bool { return g.events[i].KnownAt.Before(g.events[j].KnownAt) })
-	return World{Messages: past, Meetings: g.events}
+	slices.SortStableFunc(past, func(a, b Message) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(g.notes, func(a, b Note) int { return a.At.Compare(b.At) })
+	for _, all := range [][]Event{g.events, g.cards} {
+		slices.SortStableFunc(all, func(a, b Event) int { return a.KnownAt.Compare(b.KnownAt) })
+	}
+	return World{Messages: past, Meetings: g.events, Cards: g.cards, Notes: g.notes}
 }
 
 // newlyMet is somebody met for the first time some days ago, with no word
@@ -138,8 +177,8 @@ func (g *generator) oldFriend(p person) {
 func (g *generator) answeredInTime(p person) {
 	g.history(p, 150, 3)
 	at := g.workday(7, 10)
-	id := g.mail(p, false, at, p.topics[0], "")
-	g.mail(p, true, g.workday(2, 13), "Re: "+p.topics[0], id)
+	first := g.mail(p, false, at, p.topics[0], nil, true)
+	g.mail(p, true, g.workday(2, 13), "Re: "+p.topics[0], first, false)
 }
 
 // everyDay is somebody in constant touch, who needs no reminder.
@@ -173,58 +212,97 @@ func (g *generator) machines() {
 		at := g.workday(3+i*17, 6)
 		subject := fmt.Sprintf("Trade news, issue %d", 140-i)
 		head := "List-Id: <news.printtrade.example>\r\nList-Unsubscribe: <mailto:leave@printtrade.example>\r\nPrecedence: bulk\r\n"
-		g.add("INBOX", at, "Trade News <news@printtrade.example>", MyName+" <"+MyAddress+">", subject, "", head, "The month in paper and ink.")
+		g.bulk(at, "Trade News <news@printtrade.example>", subject, head, "The month in paper and ink.")
 	}
 	for i := range 12 {
 		at := g.workday(9+i*55, 7)
-		g.add("INBOX", at, "Parcel Service <no-reply@parcels.example>", MyName+" <"+MyAddress+">", "Your parcel is on its way", "", "Auto-Submitted: auto-generated\r\n", "It arrives tomorrow.")
+		g.bulk(at, "Parcel Service <no-reply@parcels.example>", "Your parcel is on its way", "Auto-Submitted: auto-generated\r\n", "It arrives tomorrow.")
 	}
 }
 
-// thread writes n mails of one conversation, in turn, some hours apart.
+// thread writes n mails of one conversation, in turn, some hours apart. The last of
+// several asks nothing.
 func (g *generator) thread(p person, at time.Time, mine bool, n int, subject string) {
-	parent := ""
+	var last *letter
 	for i := range n {
 		s := subject
 		if i > 0 {
 			s = "Re: " + strings.TrimPrefix(subject, "Re: ")
 		}
-		parent = g.mail(p, mine, at, s, parent)
+		last = g.mail(p, mine, at, s, last, n == 1 || i < n-1)
 		mine = !mine
 		at = at.Add(time.Duration(2+g.rng.IntN(22)) * time.Hour)
 	}
 }
 
-// mail writes one mail between me and p and returns its Message-ID.
-func (g *generator) mail(p person, mine bool, at time.Time, subject, parent string) string {
-	me, them := MyName+" <"+MyAddress+">", p.name+" <"+p.address+">"
-	text := g.pick(remarks) + " " + g.pick(questions)
-	head := ""
-	if parent != "" {
-		head = "In-Reply-To: " + parent + "\r\nReferences: " + parent + "\r\n"
-	}
+// mail writes one mail between me and p, which asks something or not.
+func (g *generator) mail(p person, mine bool, at time.Time, subject string, answers *letter, asks bool) *letter {
+	from, to := p, me
 	if mine {
-		return g.add("Sent", at, me, them, subject, p.name, head, text)
+		from, to = me, p
 	}
-	head += "Return-Path: <" + p.address + ">\r\nDelivered-To: " + MyAddress + "\r\n"
-	return g.add("INBOX", at, them, me, subject, MyName, head, text)
+	said := g.pick(remarks)
+	if asks {
+		said += " " + g.pick(questions)
+	} else {
+		said += " " + g.pick(closings)
+	}
+	text := from.greets(to) + "\n\n" + wrapped(said) + "\n\n" + from.signs()
+	l := &letter{from: from, to: []person{to}, at: at, subject: subject, text: text, answers: answers}
+	g.post(l)
+	return l
 }
 
-func (g *generator) add(mailbox string, at time.Time, from, to, subject, greet, head, text string) string {
+// post gives a letter its id and puts it into the mailbox, unless I am not on it.
+func (g *generator) post(l *letter) {
+	g.serial++
+	domain := l.from.address[strings.LastIndex(l.from.address, "@")+1:]
+	l.id = fmt.Sprintf("<%d.%d@%s>", g.seed, g.serial, domain)
+	m := Message{Mailbox: "Sent", At: l.at, Raw: []byte(l.raw())}
+	if l.from.address != MyAddress {
+		m.Mailbox = "INBOX"
+		m.Raw = append([]byte("Return-Path: <"+l.from.address+">\r\nDelivered-To: "+MyAddress+"\r\n"), m.Raw...)
+	}
+	g.messages = append(g.messages, m)
+}
+
+// bulk puts a machine's mail into the mailbox.
+func (g *generator) bulk(at time.Time, from, subject, head, text string) {
 	g.serial++
 	domain := from[strings.LastIndex(from, "@")+1 : len(from)-1]
-	id := fmt.Sprintf("<%d.%d@%s>", g.seed, g.serial, domain)
-	if greet != "" {
-		text = "Hello " + strings.Fields(greet)[0] + ",\r\n\r\n" + text
-	}
-	raw := head + "Date: " + at.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\nFrom: " + from + "\r\nTo: " + to +
-		"\r\nSubject: " + subject + "\r\nMessage-ID: " + id + "\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + text + "\r\n"
-	g.messages = append(g.messages, Message{Mailbox: mailbox, At: at, Raw: []byte(raw)})
-	return id
+	raw := fmt.Sprintf("%sDate: %s\r\nFrom: %s\r\nTo: %s\r\nSubject: %s\r\nMessage-ID: <%d.%d@%s>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
+		head, at.Format("Mon, 02 Jan 2006 15:04:05 -0700"), from, me.header(), subject, g.seed, g.serial, domain, text)
+	g.messages = append(g.messages, Message{Mailbox: "INBOX", At: at, Raw: []byte(raw)})
 }
 
-// meeting enters an hour with p, organised by me, three days before it starts.
+// wrapped breaks a text into lines of at most 72 characters.
+func wrapped(text string) string {
+	var b strings.Builder
+	width := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case width+1+len(word) > 72:
+			b.WriteString("\n")
+			width = 0
+		default:
+			b.WriteString(" ")
+			width++
+		}
+		b.WriteString(word)
+		width += len(word)
+	}
+	return b.String()
+}
+
+// meeting is an hour with p, organised by me.
 func (g *generator) meeting(p person, at time.Time, title string) {
+	g.meet(at, title, g.pick(places), []person{me, p})
+}
+
+// meet enters an hour with people, of whom the first has organised it, three days
+// before it starts.
+func (g *generator) meet(at time.Time, title, place string, people []person) {
 	g.serial++
 	known := at.AddDate(0, 0, -3)
 	uid := fmt.Sprintf("meeting-%d-%d@valedesign.example", g.seed, g.serial)
@@ -233,23 +311,32 @@ func (g *generator) meeting(p person, at time.Time, title string) {
 		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//syncd//demo//EN", "BEGIN:VEVENT", "UID:" + uid,
 		"DTSTAMP:" + known.UTC().Format(stamp), "CREATED:" + known.UTC().Format(stamp),
 		"DTSTART:" + at.UTC().Format(stamp), "DTEND:" + at.Add(time.Hour).UTC().Format(stamp),
-		"SUMMARY:" + title, "LOCATION:" + g.pick(places), "STATUS:CONFIRMED",
-		"ORGANIZER;CN=" + MyName + ":mailto:" + MyAddress,
-		"ATTENDEE;CN=" + MyName + ";PARTSTAT=ACCEPTED:mailto:" + MyAddress,
-		"ATTENDEE;CN=" + p.name + ";PARTSTAT=ACCEPTED:mailto:" + p.address,
-		"END:VEVENT", "END:VCALENDAR", "",
+		"SUMMARY:" + escaped.Replace(title), "LOCATION:" + escaped.Replace(place), "STATUS:CONFIRMED",
+		"ORGANIZER;CN=" + people[0].name + ":mailto:" + people[0].address,
 	}
+	for _, p := range people {
+		lines = append(lines, "ATTENDEE;CN="+p.name+";PARTSTAT=ACCEPTED:mailto:"+p.address)
+	}
+	lines = append(lines, "END:VEVENT", "END:VCALENDAR", "")
 	g.events = append(g.events, Event{KnownAt: known, Name: uid + ".ics", Raw: []byte(strings.Join(lines, "\r\n"))})
 }
+
+var escaped = strings.NewReplacer(",", `\,`, ";", `\;`)
 
 // workday is a time so many days before now, moved back to the Friday where it
 // falls on a weekend.
 func (g *generator) workday(days, hour int) time.Time {
+	d := g.weekday(days)
+	return time.Date(d.Year(), d.Month(), d.Day(), hour, 5*g.rng.IntN(12), 0, 0, g.now.Location())
+}
+
+// weekday is the day of a workday.
+func (g *generator) weekday(days int) time.Time {
 	d := g.now.AddDate(0, 0, -days)
 	for d.Weekday() == time.Saturday || d.Weekday() == time.Sunday {
 		d = d.AddDate(0, 0, -1)
 	}
-	return time.Date(d.Year(), d.Month(), d.Day(), hour, 5*g.rng.IntN(12), 0, 0, g.now.Location())
+	return d
 }
 
 // between draws a number, both ends included.

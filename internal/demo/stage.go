@@ -36,6 +36,7 @@ type Stage struct {
 	calendars *caldavtest.Server
 	shown     int // messages delivered so far
 	entered   int // meetings entered so far
+	carded    int // cards that came so far
 }
 
 // Options say what to set up.
@@ -44,6 +45,8 @@ type Options struct {
 	Addr string // of the calendar server; "" for a free port on loopback
 	Now  time.Time
 	Zone string // IANA name
+	// Stories adds what is told by hand, an address book with it.
+	Stories bool
 }
 
 // The calendars, by path and by the name shown.
@@ -51,11 +54,12 @@ const (
 	ownCalendar = "work"
 	followUps   = "follow-ups"
 	title       = "Follow-ups"
+	contacts    = "contacts" // the address book
 )
 
 // Start generates a world and opens the servers on it, empty until Advance.
 func Start(ctx context.Context, o Options) (*Stage, error) {
-	s := &Stage{User: "robin", Password: "demo", world: Generate(o.Seed, o.Now)}
+	s := &Stage{User: "robin", Password: "demo", world: Generate(o)}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "syncd-demo-"); err != nil {
 		return nil, err
@@ -79,8 +83,12 @@ func (s *Stage) open(ctx context.Context, o Options) (err error) {
 	s.mail.Create("Sent", `\Sent`)
 	s.served = make(chan error, 1)
 	go func() { s.served <- s.mail.Serve(s.listener) }()
+	var books []caldavtest.AddressBook
+	if o.Stories {
+		books = append(books, caldavtest.AddressBook{Name: contacts, Title: "Contacts"})
+	}
 	s.calendars, err = caldavtest.Start(ctx, caldavtest.Options{
-		Addr: o.Addr, User: s.User, Password: s.Password,
+		Addr: o.Addr, User: s.User, Password: s.Password, AddressBooks: books,
 		Calendars: []caldavtest.Calendar{{Name: ownCalendar, Title: "Work"}, {Name: followUps, Title: title}},
 	})
 	if err != nil {
@@ -88,7 +96,7 @@ func (s *Stage) open(ctx context.Context, o Options) (err error) {
 	}
 	s.StateDir = filepath.Join(s.dir, "state")
 	path := filepath.Join(s.dir, "config.toml")
-	if err := os.WriteFile(path, []byte(s.toml(o.Zone, port)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(s.toml(o, port)), 0o600); err != nil {
 		return err
 	}
 	s.Config, err = config.Load(path)
@@ -96,7 +104,11 @@ func (s *Stage) open(ctx context.Context, o Options) (err error) {
 }
 
 // toml is the configuration a user with these servers would write.
-func (s *Stage) toml(zone, port string) string {
+func (s *Stage) toml(o Options, port string) string {
+	books := ""
+	if o.Stories {
+		books = fmt.Sprintf("carddav = { url = %q }\n", s.calendars.URL+"/")
+	}
 	return fmt.Sprintf(`[me]
 name = %q
 addresses = [%q]
@@ -108,14 +120,14 @@ user = %q
 password = %q
 imap = { host = "127.0.0.1", port = %s, tls = "none" }
 caldav = { url = %q }
-
+%s
 [followups]
 account = "demo"
 calendar = %q
-`, MyName, MyAddress, zone, s.User, s.Password, port, s.calendars.URL+"/", title)
+`, MyName, MyAddress, o.Zone, s.User, s.Password, port, s.calendars.URL+"/", books, title)
 }
 
-// Advance delivers the mail and enters the meetings up to t.
+// Advance delivers the mail and enters the meetings and the cards up to t.
 func (s *Stage) Advance(t time.Time) error {
 	for ; s.shown < len(s.world.Messages) && !s.world.Messages[s.shown].At.After(t); s.shown++ {
 		m := s.world.Messages[s.shown]
@@ -127,7 +139,21 @@ func (s *Stage) Advance(t time.Time) error {
 		e := s.world.Meetings[s.entered]
 		s.calendars.Store(ownCalendar, e.Name, string(e.Raw))
 	}
+	for ; s.carded < len(s.world.Cards) && !s.world.Cards[s.carded].KnownAt.After(t); s.carded++ {
+		c := s.world.Cards[s.carded]
+		s.calendars.Store(contacts, c.Name, string(c.Raw))
+	}
 	return nil
+}
+
+// Notes are what the user notes after from, and not after to.
+func (s *Stage) Notes(from, to time.Time) (all []Note) {
+	for _, n := range s.world.Notes {
+		if n.At.After(from) && !n.At.After(to) {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // Counts says how much of the world was delivered.
@@ -206,9 +232,12 @@ func (s *Stage) Close() error {
 
 // Passes are the moments at which the demo's clock stops: the morning and the
 // evening of each of the last five business days, as far as they have come.
-func Passes(now time.Time) []time.Time {
+func Passes(now time.Time) []time.Time { return PassesOf(now, 5) }
+
+// PassesOf are those of the last so many business days.
+func PassesOf(now time.Time, n int) []time.Time {
 	var days []time.Time
-	for d := now; len(days) < 5; d = d.AddDate(0, 0, -1) {
+	for d := now; len(days) < n; d = d.AddDate(0, 0, -1) {
 		if d.Weekday() != time.Saturday && d.Weekday() != time.Sunday && !at(d, 8, 30).After(now) {
 			days = append(days, d)
 		}
