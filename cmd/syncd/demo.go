@@ -26,7 +26,11 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "see it work on a made-up mailbox",
 		Long: `Makes up two years of mail and meetings, serves them on this machine over IMAP
 and CalDAV, and lets syncd work on them through the last five business days.
-Prints the follow-ups as they then stand in the calendar.`,
+Prints the follow-ups as they then stand in the calendar.
+
+With --year it works through the last year instead, day by day, in which nobody
+touches an event, and prints how many follow-ups each rule brought, what became of
+them, and where people stood.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			zone := config.SystemZone("/")
@@ -39,10 +43,11 @@ Prints the follow-ups as they then stand in the calendar.`,
 			}
 			return a.demo(cmd.Context(), o, d)
 		},
-		Example: "  syncd demo\n  syncd demo --seed 7\n  syncd demo --serve\n  syncd demo --at \"2026-05-15 18:30\"",
+		Example: "  syncd demo\n  syncd demo --seed 7\n  syncd demo --serve\n  syncd demo --year --at \"2026-05-15 18:30\"",
 	}
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "another `NUMBER` makes another mailbox")
 	c.Flags().StringVar(&d.at, "at", "", "the mailbox ends at `TIME`, not now")
+	c.Flags().BoolVar(&d.year, "year", false, "the last year, in figures")
 	c.Flags().BoolVar(&d.serve, "serve", false, "stay up, so that a calendar app can subscribe")
 	c.Flags().StringVar(&o.Addr, "addr", "127.0.0.1:0", "`address` to serve the calendar on")
 	return a.jsonFlag(c)
@@ -50,8 +55,8 @@ Prints the follow-ups as they then stand in the calendar.`,
 
 // demoOptions are the flags of demo that are not those of the stage.
 type demoOptions struct {
-	at    string
-	serve bool
+	at          string
+	year, serve bool
 }
 
 func (a *app) demo(ctx context.Context, o demo.Options, d demoOptions) (err error) {
@@ -60,7 +65,12 @@ func (a *app) demo(ctx context.Context, o demo.Options, d demoOptions) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	if err := a.demoWeek(ctx, stage, o); err != nil || !d.serve {
+	if d.year {
+		err = a.demoYear(ctx, stage, o)
+	} else {
+		err = a.demoWeek(ctx, stage, o)
+	}
+	if err != nil || !d.serve {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "\nServing the calendar at %s (user %s, password %s) until you press Ctrl-C.\n", stage.URL(), stage.User, stage.Password)
