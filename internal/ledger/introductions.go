@@ -167,7 +167,7 @@ func (p *portrait) vouched(ctx context.Context) error {
 
 // introduce adds an introduction with what came of it.
 func (p *portrait) introduce(ctx context.Context, it item, by person, of []person) error {
-	n := planner.Introduction{Evidence: it.evidence, By: by.address, Sentence: it.text.Made}
+	n := planner.Introduction{Evidence: it.evidence, By: by.address, Referred: !it.text.Introduce, Sentence: it.text.Made}
 	for _, o := range of {
 		n.Of = append(n.Of, o.address)
 		acted, err := p.firstOf(ctx, qFirstTo, it.evidence.At.Unix(), it.evidence.ID, o.contact)

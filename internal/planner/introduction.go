@@ -48,7 +48,7 @@ func (p *pass) introduction(r Rule, q *person, i Introduction, who string, other
 	c := p.candidate(r, q, i.Evidence, "", due)
 	c.Key.Who = who
 	f := &c.shown
-	f.Sentence = clean(i.Sentence, sentenceLength)
+	f.Sentence, f.Referred = clean(i.Sentence, sentenceLength), i.Referred
 	room := max(titleNames-min(utf8.RuneCountInString(f.Name), shortLength), titleNames/2)
 	var names, short []string
 	for _, a := range others {
@@ -240,10 +240,13 @@ func missCloseTheLoop(p *pass, q *person) string {
 	return p.since(q.LastOut.At, q.wroteText(), "their introduction of "+p.full(all[0].At))
 }
 
-// inIntroduction reports whether a mail is one in which the user, or else the
-// person, introduced people.
+// inIntroduction reports whether a mail that introduces people is one of the user's,
+// or else of the person's.
 func inIntroduction(q *person, id string, users bool) bool {
 	return slices.ContainsFunc(q.Introductions, func(i Introduction) bool {
-		return i.ID == id && (users && i.By == "" || !users && i.By != "" && q.has(i.By))
+		if i.ID != id || users != (i.By == "") {
+			return false
+		}
+		return users || i.Referred && slices.ContainsFunc(i.Of, q.has) || !i.Referred && q.has(i.By)
 	})
 }

@@ -57,6 +57,7 @@ type facts struct {
 	Back       string // when they are back from their absence, where that decides
 	Other      string // others in an introduction, by name
 	OtherShort string // the same in a title
+	Referred   bool   // Other wrote on the word of the person, or the person on theirs
 	Acted      string // when the user wrote to the one who was introduced
 	Card       bool   // the evidence is a card
 	Day        string // of the year, that a card or a line names

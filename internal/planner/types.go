@@ -262,6 +262,7 @@ type Introduction struct {
 	Evidence            // the mail
 	By       string     // address of the introducer; "": me
 	Of       []string   // addresses of those introduced but me, sorted: one to me, or two to each other
+	Referred bool       `json:",omitzero"` // the mail is that of the one introduced, who names By
 	Sentence string     // that says so, "" where none is kept
 	Acted    Evidence   // my first direct mail to those introduced after it
 	Replied  []Evidence // introductions of mine: the first mail of either to the other after it in that thread
