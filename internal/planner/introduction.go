@@ -51,6 +51,7 @@ func (p *pass) introduction(r Rule, q *person, i Introduction, who string, other
 	f.Sentence, f.Referred = clean(i.Sentence, sentenceLength), i.Referred
 	room := max(titleNames-min(utf8.RuneCountInString(f.Name), shortLength), titleNames/2)
 	var names, short []string
+	f.others = others
 	for _, a := range others {
 		name := p.nameAt(a)
 		names = append(names, name)

@@ -134,7 +134,7 @@ func (p *pass) promiseTitle(c *candidate) string {
 	}
 	name := cut(f.Name, shortLength)
 	if f.Own {
-		return cut("Keep your promise to "+name+": "+f.What, titleLength)
+		return cutWord("Keep your promise to "+name+": "+f.What, titleLength)
 	}
 	act, named := mine(f.What, name)
 	when := p.date(c.at, c.Due) + ")"
@@ -143,7 +143,14 @@ func (p *pass) promiseTitle(c *candidate) string {
 	} else {
 		when = " (said to " + name + ", " + when
 	}
-	return cutWord(act, titleLength-utf8.RuneCountInString(when)) + when
+	room := titleLength - utf8.RuneCountInString(when)
+	if utf8.RuneCountInString(act) > room && f.For != "" {
+		act = dateless(act)
+	}
+	if short, cut := strings.CutSuffix(cutWord(act, room), "…"); cut {
+		return dateless(short) + "…" + when
+	}
+	return act + when
 }
 
 func endPromise(p *pass, q *person, o Open) End {
@@ -178,7 +185,8 @@ func findTheirPromise(p *pass, q *person) []*candidate {
 		c := p.promiseOf(TheirPromise, q, m, p.cal.at(p.cal.add(d, theirPromiseDelay), dueTime))
 		c.shown.Days = theirPromiseDelay
 		if !p.policy.Neutral {
-			c.shown.Act = theirs(c.shown.What)
+			// The day is over when it comes up.
+			c.shown.Act = dateless(theirs(c.shown.What))
 		}
 		all = append(all, c)
 	}

@@ -249,6 +249,7 @@ func findFade(p *pass, q *person) []*candidate {
 	c.block = cmp.Or(off, unfriendly(e.Subject))
 	c.shown.Days, c.shown.Count = pause*factor, q.Exchanges.Early
 	c.shown.Since = p.date(q.begun(), c.Due)
+	c.shown.Named = c.shown.Name != "" && strings.Contains(strings.ToLower(c.shown.Subject), strings.ToLower(c.shown.Name))
 	c.shown.Pace = q.Exchanges.Rhythm > 0 && pause > fadeShortest && pause < fadeLongest
 	return []*candidate{c}
 }

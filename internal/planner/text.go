@@ -30,6 +30,7 @@ type facts struct {
 	Kind    EvidenceType
 	Mine    bool // the evidence is my own mail
 	Met     bool // the evidence is a meeting
+	Named   bool // the subject has their name in it
 	Own     bool // the evidence is the user's own note
 
 	Days   int // the rule's number: days or business days
@@ -62,6 +63,8 @@ type facts struct {
 	Card       bool   // the evidence is a card
 	Day        string // of the year, that a card or a line names
 	Line       Fact   // that the follow-up is about
+
+	others []string // who else it is about, by address
 
 	Lead     string
 	Last     string
@@ -127,9 +130,9 @@ func (f facts) title(words string) string {
 		f.Short = cut(f.Short, max(1, utf8.RuneCountInString(f.Short)-n))
 	}
 	if n := over(f); n > 0 && n < utf8.RuneCountInString(f.Subject) {
-		f.Subject = cut(f.Subject, utf8.RuneCountInString(f.Subject)-n)
+		f.Subject = cutWord(f.Subject, utf8.RuneCountInString(f.Subject)-n)
 	}
-	return cut(render(words+".title", f), titleLength)
+	return cutWord(render(words+".title", f), titleLength)
 }
 
 // text is the description. Where it would be too long, that goes first which
@@ -209,7 +212,7 @@ func (p *pass) describe(c *candidate) {
 	if q.Stage >= mindStage {
 		f.Mind = clean(p.policy.OnMyMind, mindLength)
 	}
-	f.Common, f.Give, f.Bring = p.common(q), gifts(q.Gave), q.silenced
+	f.Common, f.Give, f.Bring = p.common(q, f.others), gifts(q.Gave), q.silenced
 	f.Why = c.Because
 	for _, e := range c.Evidence {
 		s := strings.TrimSpace(p.source(e, q, c.Due) + " " + p.link(e))
@@ -222,11 +225,12 @@ func (p *pass) describe(c *candidate) {
 }
 
 // common names the people whom both know, those who were most often there first.
-func (p *pass) common(q *person) string {
+// Those whom the follow-up is about as well are left out, by address.
+func (p *pass) common(q *person, about []string) string {
 	var names []string
 	for _, a := range q.Common {
 		other := p.byWho[a]
-		if other == nil || other == q || other.Muted || other.Role {
+		if other == nil || other == q || other.Muted || other.Role || slices.ContainsFunc(about, other.has) {
 			continue
 		}
 		if name := clean(other.Name, nameLength); name != "" && !slices.Contains(names, name) && len(names) < commonPeople {

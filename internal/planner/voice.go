@@ -29,7 +29,11 @@ var (
 	}
 	// soon are the last words of what is for a day near by, which its date says
 	// better, and afterwards those that lead to them.
-	soon      = []string{"today", "tomorrow", "tonight", "morning", "afternoon", "evening", "night"}
+	soon     = []string{"today", "tomorrow", "tonight", "morning", "afternoon", "evening", "night"}
+	leadsDay = []string{"by", "before", "until"}
+	dayWords = []string{
+		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "week", "weekend", "month", "today", "tomorrow", "tonight",
+	}
 	leadsSoon = []string{"by", "before", "first", "in", "late", "later", "on", "the", "thing", "this", "until"}
 )
 
@@ -86,6 +90,24 @@ func plainWords(what string) []string {
 		end--
 	}
 	return words[:end]
+}
+
+// dateless takes a day from the end of what is told beside it: "by Friday", "before
+// 12 May".
+func dateless(s string) string {
+	words := strings.Fields(s)
+	for i := len(words) - 1; i > 1 && i >= len(words)-4; i-- {
+		if slices.Contains(leadsDay, strings.ToLower(words[i])) && slices.ContainsFunc(words[i+1:], namesDay) {
+			return strings.Join(words[:i], " ")
+		}
+	}
+	return s
+}
+
+// namesDay reports whether a word is one of those by which days are named.
+func namesDay(w string) bool {
+	w = strings.ToLower(w)
+	return strings.ContainsAny(w, "0123456789") || slices.Contains(dayWords, w)
 }
 
 // unmarked takes the punctuation from the end of a word.

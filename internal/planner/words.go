@@ -54,17 +54,23 @@ func cut(s string, n int) string {
 	return strings.TrimRight(string(r[:n-1]), " ,;:.-–—") + "…"
 }
 
-// cutWord shortens s as cut does, but not within a word.
+// small are words that say nothing at the end of what was cut.
+var small = []string{"a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "the", "their", "to", "with", "your"}
+
+// cutWord shortens s as cut does, but not within a word, nor behind a small one.
 func cutWord(s string, n int) string {
 	short := cut(s, n)
 	if short == s {
 		return s
 	}
 	whole, _, _ := strings.Cut(short, "…")
-	if end := strings.LastIndexByte(whole, ' '); end > 0 && !strings.HasPrefix(s[len(whole):], " ") {
+	if end := strings.LastIndexByte(whole, ' '); end > 0 && !strings.ContainsAny(s[len(whole):len(whole)+1], " ,;:.!?)") {
 		whole = whole[:end]
 	}
-	return cut(whole, n) + "…"
+	for end := strings.LastIndexByte(whole, ' '); end > 0 && slices.Contains(small, whole[end+1:]); end = strings.LastIndexByte(whole, ' ') {
+		whole = whole[:end]
+	}
+	return strings.TrimRight(whole, " ,;:.-–—") + "…"
 }
 
 // noSubjects are what mail programs write where there is no subject, without
