@@ -110,6 +110,9 @@ func TestPromises(t *testing.T) {
 		"I will never call him.":                              "",
 		"I'll be there at nine.":                              "",
 		"I'll let you know.":                                  "maybe",
+		"I will leave it to the two of you from here.":        "",
+		"I'll leave you both to it.":                          "",
+		"I'll leave it at the desk for you.":                  "sure",
 		"Let me know what you think.":                         "",
 		"I told Bob that I would call.":                       "",
 		"He will send it.":                                    "",
@@ -232,6 +235,9 @@ func TestKinds(t *testing.T) {
 		{"question", "Let me know if I can help with the report.", false},
 		{"question", "Please find my two reports attached.", false},
 		{"question", "Talk to you soon.", false},
+		{"question", "Give my best to your family.", false},
+		{"question", "Take the time you need.", false},
+		{"question", "Give the report to Bob.", true},
 	} {
 		m := text.Message{Date: in(t, "Europe/Berlin"), Others: []string{"Bob Stone"}}
 		got := kinds[test.kind](text.Read(test.sentence, m))
