@@ -217,7 +217,7 @@ func missTheirPromise(p *pass, q *person) string {
 }
 
 // openPromises are those in mail that an entry about something else mentions: of
-// the last 60 days, not seen to, and not named there already.
+// the last three weeks, not seen to, and not named there already.
 func (p *pass) openPromises(c *candidate, r Rule, all []Promise) (open []promised) {
 	all = slices.SortedFunc(slices.Values(all), func(a, b Promise) int {
 		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Evidence.ID, b.Evidence.ID), strings.Compare(a.ID, b.ID))
@@ -231,7 +231,7 @@ func (p *pass) openPromises(c *candidate, r Rule, all []Promise) (open []promise
 			text = "“" + clean(m.Sentence, sentenceLength) + "”"
 		}
 		known := slices.ContainsFunc(open, func(o promised) bool { return o.Text == text })
-		if text == "" || named || past || known || !m.Kept.IsZero() || !p.overAt(c.who, k).IsZero() || len(open) == promiseLines {
+		if text == "" || named || past || known || unfit(m.Subject) != "" || !m.Kept.IsZero() || !p.overAt(c.who, k).IsZero() || len(open) == promiseLines {
 			continue
 		}
 		open = append(open, promised{Text: text, On: p.date(m.At, c.Due)})

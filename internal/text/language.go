@@ -209,7 +209,7 @@ func languageOf(paragraphs []string) *language {
 				n++
 			}
 		}
-		if 4*n >= len(words) || len(words) < 12 && n > 0 && 10*n >= len(words) && !slices.ContainsFunc(words, notASCII) {
+		if 4*n >= len(words) || len(words) < 16 && n > 0 && 10*n >= len(words) && !slices.ContainsFunc(words, notASCII) {
 			return l
 		}
 	}

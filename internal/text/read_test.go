@@ -406,6 +406,7 @@ func TestWhoIsAsked(t *testing.T) {
 		"Eva, we are late.  Could you send me the report?":      "",
 		"Eva, we are late.  Ana, could you send me the report?": "strong",
 		"Eva and Ana, could you send me the report?":            "strong",
+		"Please give me a call.":                                "weak",
 		"Make it two days?":                                     "weak",
 		"I was not sure if that works for you?":                 "weak",
 		"Is that right Eva?":                                    "",
