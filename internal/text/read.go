@@ -98,17 +98,21 @@ func Read(body string, m Message) Reading {
 	}
 	r.Language, r.Known = l.name, true
 	m.Reply = m.Reply || r.Cut.Quoted > 0
-	rhetorical := false
+	rhetorical, coarse := false, false
 	aside := false // what is said is meant for others, until somebody else is called
 	for _, paragraph := range r.New {
 		for _, sentence := range l.sentences(paragraph) {
 			p := l.phrase(sentence)
 			aside = p.calls(m.Others, sentence) || aside && !p.calls([]string{m.Reader}, sentence)
 			l.read(&r, m, p, sentence, aside)
+			coarse = coarse || l.has("coarse", p)
 			rhetorical = rhetorical || strings.Contains(sentence, "?") && l.has("question.no", p)
 		}
 	}
 	l.chat(&r, rhetorical)
+	if coarse {
+		r.Asks, r.Promises = nil, nil
+	}
 	return r
 }
 

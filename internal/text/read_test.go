@@ -411,6 +411,7 @@ func TestWhoIsAsked(t *testing.T) {
 		"I was not sure if that works for you?":                 "weak",
 		"Is that right Eva?":                                    "",
 		"Please add Ana to the list that goes out.":             "",
+		"Any fantasies about me? Which day is best for you?":    "",
 		"You must be busy?":                                     "",
 	} {
 		got := ""
