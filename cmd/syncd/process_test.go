@@ -17,13 +17,16 @@ import (
 	"syncd/internal/demo"
 )
 
-// writeConfig writes the configuration for a stage, with mail at a port.
+// writeConfig writes the configuration for a stage, with mail at a port. All hours
+// are for work, so that a process finds a slot whenever the test runs.
 func writeConfig(path string, s *demo.Stage, port int) error {
 	a := s.Config.Accounts[0]
 	return os.WriteFile(path, fmt.Appendf(nil, `[me]
 name = %q
 addresses = [%q]
 timezone = "UTC"
+work_days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+work_hours = "00:00-23:59"
 
 [[account]]
 name = "demo"
