@@ -106,7 +106,7 @@ func Read(body string, m Message) Reading {
 			aside = p.calls(m.Others, sentence) || aside && !p.calls([]string{m.Reader}, sentence)
 			l.read(&r, m, p, sentence, aside)
 			coarse = coarse || l.has("coarse", p)
-			rhetorical = rhetorical || strings.Contains(sentence, "?") && l.has("question.no", p)
+			rhetorical = rhetorical || l.has("chat", p) || strings.Contains(sentence, "?") && l.has("question.no", p)
 		}
 	}
 	l.chat(&r, rhetorical)
