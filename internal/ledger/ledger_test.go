@@ -1302,3 +1302,28 @@ func TestHashAfterALaterSnapshot(t *testing.T) {
 		t.Errorf("Hash() = %v, %v, before %v", after, err, before)
 	}
 }
+
+// Two are together on a mail that one of them wrote, to however many, and on one of a
+// third that goes to few.
+func TestTogether(t *testing.T) {
+	var many string
+	for i := range 40 {
+		many += fmt.Sprintf(" x%d@example.org", i)
+	}
+	l := openLedger(t, t.TempDir(), me)
+	appendMail(t, l, sent, mail("1@x", day(0), "me@example.com > ana@example.org", "One"))
+	for i, step := range []struct {
+		people string
+		counts bool
+	}{
+		{"bob@example.net > me@example.com ; ana@example.org", true},
+		{"bob@example.net > me@example.com ; ana@example.org" + many, false},
+		{"ana@example.org > me@example.com" + many, true},
+	} {
+		at := day(float64(i + 1))
+		appendMail(t, l, inbox, mail(fmt.Sprintf("2.%d@x", i), at, step.people, "Two"))
+		if got := contact(t, l, time.Time{}, "ana@example.org").TogetherAt; got.Equal(at) != step.counts {
+			t.Errorf("after %.60s …: together at %v, counts %t", step.people, got, step.counts)
+		}
+	}
+}

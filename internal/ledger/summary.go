@@ -483,7 +483,8 @@ func median(d []time.Duration) time.Duration {
 
 const halfLife = 365 * 24 * time.Hour
 
-// maxTogether is how many people a mail may go to that shows two of them in touch.
+// maxTogether is how many people a mail may go to that shows two of them in touch, if
+// a third wrote it.
 const maxTogether = 30
 
 // clocks sets the three clocks, the counts and the warmth.
@@ -492,7 +493,7 @@ func (p *portrait) clocks() {
 	threads := map[int64]bool{}
 	days := map[planner.Date]bool{}
 	for _, it := range p.items {
-		if it.kind == KindMail && it.direction != None && it.people <= maxTogether {
+		if it.kind == KindMail && it.direction != None && (it.people <= maxTogether || it.role == RoleFrom) {
 			c.TogetherAt = it.evidence.At
 		}
 		if !p.over(it) {

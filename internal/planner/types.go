@@ -154,8 +154,8 @@ type Contact struct {
 	Threads int       // distinct threads of direct mail
 	LastOut Evidence  `json:",omitzero"` // my last direct mail, or what the user reported
 	LastIn  Evidence  `json:",omitzero"`
-	// TogetherAt is when the last mail was that both were on, whoever wrote it to
-	// whomever, of at most 30 people.
+	// TogetherAt is when the last mail was that both were on: theirs, or whoever
+	// wrote it, if it went to at most 30 people.
 	TogetherAt time.Time `json:",omitzero"`
 	LastMet    Evidence  `json:",omitzero"`
 	Reported   bool      `json:",omitzero"` // LastOut is self-reported by the user; LastMet is where it is a Note
