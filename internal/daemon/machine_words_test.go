@@ -388,6 +388,7 @@ func (m *machine) snoozes(t *rapid.T) {
 }
 
 func (m *machine) asksFor(p ledger.FollowUpRow, to time.Time) {
+	m.touched[p.UID] = true
 	m.say(ledger.Decision{Type: ledger.DecideMove, UID: p.UID, Who: p.Key.Who, To: to})
 	m.starts[p.UID] = p.Seen.Start.In(berlin)
 	m.asked[p.UID] = to

@@ -28,9 +28,11 @@ type postbox struct {
 
 const reader = "robin@example.org"
 
-func newPostbox(t *testing.T) *postbox {
+// newPostbox starts the servers; mangle is nil, or changes what the mail server says.
+func newPostbox(t *testing.T, mangle func(string) string) *postbox {
 	t.Helper()
 	mail := imaptest.New("robin", "secret")
+	mail.Mangle = mangle
 	t.Cleanup(mail.Close)
 	mail.Create("Sent", `\Sent`)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,7 +123,7 @@ func promises(t *testing.T, d *daemon.Daemon) (all []string) {
 // in the user's name that came in, words of the user in another's quote, texts that
 // are broken in one way or another.
 func TestTextsAreHeard(t *testing.T) {
-	p := newPostbox(t)
+	p := newPostbox(t, nil)
 	const ana, bo, cyd = "Ana Lima <ana@example.com>", "Bo Lind <bo@example.com>", "Cyd Roe <cyd@example.com>"
 	p.add(t, "Sent", reader, ana, "mine", 5, "\nHi Ana,\n\nI'll send you the report by Friday.\n\nRobin\n")
 	p.add(t, "Sent", reader, bo, "hello", 6, "\nHello Bo, how are you?\n")
@@ -160,7 +162,7 @@ func TestTextsAreHeard(t *testing.T) {
 // TestTextsByChoice: with read_text = false no text is asked for, and with
 // store_text = false no word of one is kept.
 func TestTextsByChoice(t *testing.T) {
-	p := newPostbox(t)
+	p := newPostbox(t, nil)
 	p.add(t, "Sent", reader, "ana@example.com", "mine", 5, "\nI'll send you the report by Friday.\n")
 	off := readBy(t, p.config(t, "[privacy]\nread_text = false\n"), t.TempDir(), nil)
 	defer off.Close()
@@ -197,7 +199,7 @@ func TestTextsByChoice(t *testing.T) {
 
 // TestTextsGoOnWhereTheyWereCut stops behind the first batch of texts.
 func TestTextsGoOnWhereTheyWereCut(t *testing.T) {
-	p := newPostbox(t)
+	p := newPostbox(t, nil)
 	for n := range 120 {
 		p.add(t, "Sent", reader, "ana@example.com", fmt.Sprint("mail", n), 5, "\nI'll send you the report by Friday.\n")
 	}
@@ -233,7 +235,7 @@ func TestTextsGoOnWhereTheyWereCut(t *testing.T) {
 // TestTextOfAMessageThatIsGone: a mail that was thrown away before its text was read
 // is looked for once.
 func TestTextOfAMessageThatIsGone(t *testing.T) {
-	p := newPostbox(t)
+	p := newPostbox(t, nil)
 	p.add(t, "Sent", reader, "ana@example.com", "gone", 5, "\nI'll send you the report by Friday.\n")
 	p.add(t, "Sent", reader, "ana@example.com", "there", 4, "\nI'll send you the list by Friday.\n")
 	dir := t.TempDir()
@@ -258,15 +260,14 @@ func TestTextOfAMessageThatIsGone(t *testing.T) {
 
 // TestTextsRefused: a mailbox whose texts the server does not give stops nothing.
 func TestTextsRefused(t *testing.T) {
-	p := newPostbox(t)
-	p.add(t, "Sent", reader, "ana@example.com", "mine", 5, "\nI'll send you the report by Friday.\n")
-	p.add(t, "INBOX", "Ana <ana@example.com>", reader, "theirs", 4, "\nI'll send you the list by Friday.\n")
-	p.Mangle = func(response string) string {
+	p := newPostbox(t, func(response string) string {
 		if strings.Contains(response, "I'll send you the report") {
 			return ""
 		}
 		return response
-	}
+	})
+	p.add(t, "Sent", reader, "ana@example.com", "mine", 5, "\nI'll send you the report by Friday.\n")
+	p.add(t, "INBOX", "Ana <ana@example.com>", reader, "theirs", 4, "\nI'll send you the list by Friday.\n")
 	d := readBy(t, p.config(t, ""), t.TempDir(), nil)
 	defer d.Close()
 	if err := d.Read(t.Context()); err != nil {

@@ -149,7 +149,7 @@ func TestConversationGivesClocksAndExchanges(t *testing.T) {
 	want := planner.Contact{
 		ID: got.ID, Name: "Ana Lima", Addresses: []string{"ana@example.org"}, Stage: 1,
 		FirstAt: day(0), SeenAt: day(0), Out: 2, In: 2, Threads: 2,
-		LastOut: ev("c@x", 2, "Re: Lunch"), LastIn: ev("d@x", 9, "Plans"),
+		LastOut: ev("c@x", 2, "Re: Lunch"), LastIn: ev("d@x", 9, "Plans"), TogetherAt: day(9),
 		Exchanges: planner.Exchanges{
 			Count: 3, Early: 3, First: day(1), Last: ev("d@x", 9, "Plans"), Weeks: 2, LastDay: "2026-03-11",
 		},
