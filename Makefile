@@ -17,6 +17,10 @@ export GOFLAGS := $(GOFLAGS) -tags=sqlite_omit_load_extension
 # detector, the others without. Of cmd/syncd it is the tests that run processes.
 RACE := auth caldav daemon imap ledger reconcile servertest setup webdav
 
+# Tests of those packages that do one thing after another, and take minutes under the
+# race detector.
+ALONE := Test(RepliesBySubject|GesturesOnRealServers|CoursesOnRealServers|ForeseeIsWhatADaemonDoes|GesturesOfClients|GesturesWithoutPut)
+
 .PHONY: run test check lint bench fuzz soak fmt build install
 
 run: build
@@ -36,7 +40,8 @@ test:
 	@scripts/setup-tests
 	go vet ./...
 	go test -timeout 20m $$(go list ./... | grep -vxE '$(RACE_PATTERN)')
-	go test -timeout 20m -race -skip '^(TestMachine|TestCutAtEveryMoment)$$' $$(go list ./... | grep -xE '$(RACE_PATTERN)')
+	go test -timeout 20m -race -skip '^(TestMachine|TestCutAtEveryMoment|$(ALONE))$$' $$(go list ./... | grep -xE '$(RACE_PATTERN)')
+	go test -run '^$(ALONE)$$' ./internal/daemon ./internal/imap
 	go test -run '^TestMachine$$/^histories$$/^a$$' ./internal/daemon -rapid.checks=200 -rapid.seed=$(HISTORIES)
 	go test -run '^TestCutAtEveryMoment$$' ./internal/reconcile
 	go test -race -run 'AsAProcess|IsStopped|Killed' ./cmd/syncd
