@@ -374,7 +374,7 @@ def judge(program, what, f, s, want, flags):
 def adopted(program, s, friend, before, after):
     """An event of the user's own is in the plan as the reason, and stays as it is."""
     plan = json.loads(s.run("plan", "--all", "--json"))["followups"]
-    held = [f for f in plan if f["name"] == friend]
+    held = [f for f in plan if f["name"] == friend and f["rule"] != "dormant"]  # which is for next year
     print("\n== %s, %s: %s" % (SERVER, program, [(f["title"], f["status"], f["held_because"]) for f in held]))
     same = before == after and any("SUMMARY:Call " + friend in b for b in after.values())
     if not same or [f["status"] for f in held] != ["held"] or not held[0]["held_because"].startswith("you planned it yourself: “Call " + friend):
