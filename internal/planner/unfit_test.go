@@ -151,3 +151,38 @@ func TestAnswersToInvitations(t *testing.T) {
 		}
 	}
 }
+
+// What was asked of more than three waits for none of them, and why says so.
+func TestAskedOfMany(t *testing.T) {
+	for recipients, want := range map[int]bool{1: true, 3: true, 4: false} {
+		ana := asking("ana@example.org")
+		ana.Unanswered[0].Recipients = recipients
+		s := settled(ana)
+		if got := comesUp(s, planner.ReplyOwed); got != want {
+			t.Errorf("asked of %d: comes up %t, want %t", recipients, got, want)
+		}
+		for rule, why := range planner.Unfired(s, planner.DefaultPolicy(), at(13, 10), ana.ID) {
+			if rule == planner.ReplyOwed && !strings.Contains(why, "went to 4 people") {
+				t.Errorf("why not: %q", why)
+			}
+		}
+	}
+}
+
+// What was promised under a subject that is nothing for a calendar is named in no
+// event, be it about that or about something else.
+func TestUnfitPromiseIsNotNamed(t *testing.T) {
+	for subject, want := range map[string]bool{"Field notes": true, "Dirty jokes": false} {
+		ana := asking("ana@example.org")
+		vow := mailFrom("vow@x", "ana@example.org", at(10, 9))
+		vow.Subject = subject
+		ana.Promises = []planner.Promise{{Evidence: vow, ID: "h", Sentence: "I will send some.", What: "send some"}}
+		named := false
+		for _, f := range planner.Plan(settled(ana), planner.DefaultPolicy(), at(13, 10)).FollowUps {
+			named = named || strings.Contains(f.Text, "I will send some.")
+		}
+		if named != want {
+			t.Errorf("under %q: named %t, want %t", subject, named, want)
+		}
+	}
+}
